@@ -1,0 +1,184 @@
+"""Explaining: what each feature saw on either side, and sentences a person can read and disagree with."""
+
+from collections.abc import Iterable
+
+from mdm.matching.compare import Comparison, Record
+from mdm.matching.levels import FEATURES, LEVELS
+from mdm.matching.score import Contribution, Score
+
+_NOTES: dict[str, dict[str, str]] = {
+    "name": {
+        "different": "names differ", "faint": "names hardly agree", "weak": "names agree a little",
+        "partial": "names agree in part", "close": "names are close", "very_close": "names are very close",
+        "nearly_equal": "names agree but for a detail", "equal": "names are equal",
+    },
+    "rarity": {
+        "common": "what they share is common", "usual": "what they share is not rare",
+        "uncommon": "what they share is uncommon", "rare": "what they share is rare",
+        "very_rare": "what they share is very rare", "unique": "what they share is nearly unique",
+    },
+    "other_words": {
+        "none": "no word contradicts another", "common": "each has a different common word",
+        "usual": "each has a different word", "rare": "each has a different rare word",
+    },
+    "extra_words": {
+        "none": "neither has words more", "common": "one has a common word more",
+        "usual": "one has a word more", "rare": "one has a rare word more",
+    },
+    "spelling": {
+        "different": "spelt differently", "loose": "spelt loosely alike", "similar": "spelt similarly",
+        "close": "spelt closely", "very_close": "spelt nearly the same", "equal": "spelt the same",
+    },
+    "via": {"alias": "agrees through another name", "initials": "one is the other's initials"},
+    "form": {
+        "same": "same legal form", "alike": "legal forms of one kind",
+        "different": "different kinds of legal form",
+    },
+    "number": {
+        "same": "same number or direction", "one_side": "only one has a number or direction",
+        "different": "different numbers or directions",
+    },
+    "region": {
+        "same": "names name the same country", "one_side": "only one names a country",
+        "different": "names name different countries",
+    },
+    "country": {"same": "same country", "different": "different countries"},
+    "street": {
+        "same": "same street and number", "same_shared": "same street and number, shared by many records",
+        "close": "street nearly the same, same number", "no_number": "same street, a number is missing",
+        "other_number": "same street, another number or side", "number_only": "only the house number agrees",
+        "different": "different streets",
+    },
+    "postcode": {
+        "same": "same postcode", "typo": "postcodes one slip apart", "area": "postcodes of one area",
+        "different": "different postcodes",
+    },
+    "city": {"same": "same city", "close": "cities spelt alike", "different": "different cities"},
+    "tax": {
+        "same": "same tax id", "same_unchecked": "same tax id, but its check digits are wrong",
+        "typo": "tax ids one slip apart, one of them invalid",
+        "different": "tax ids differ, one cannot be checked", "conflict": "valid tax ids differ",
+    },
+    "identifier": {"same": "same registered identifier", "different": "registered identifiers differ"},
+    "phone": {
+        "same": "same phone", "same_shared": "same phone, shared by many records",
+        "extension": "phones differ in the extension only", "different": "different phones",
+    },
+    "domain": {
+        "same": "same internet domain", "same_shared": "same internet domain, shared by many records",
+        "close": "same domain name under another ending", "different": "different internet domains",
+    },
+    "mail": {"same": "same mail address", "different": "different mail addresses"},
+    "bank": {
+        "same": "same bank account",
+        "shared": "same bank account under different names: check for fraud or factoring",
+        "different": "different bank accounts",
+    },
+    "pattern": {
+        "relative": "other words in the name, a shared place or contact: looks like a relative",
+        "relative_strong": "other rare words in the name, shared places and contacts: looks like a relative",
+        "namesake": "the name agrees and nothing around it: looks like a namesake",
+        "moved": "the name agrees, some of its surroundings changed: looks like a move",
+        "agreeing": "name and surroundings agree throughout",
+    },
+}  # fmt: skip
+_NAME_FEATURES = frozenset(("name", "rarity", "other_words", "extra_words", "spelling", "via", "pattern"))
+
+
+def build_explanation(
+    left: Record, right: Record, compared: Comparison, weights: list[float]
+) -> tuple[Contribution, ...]:
+    """One contribution per feature that says anything, in the fixed order of features."""
+    out = []
+    for feature, level, weight in zip(FEATURES, compared.levels, weights, strict=True):
+        if level:
+            shown_left, shown_right = _shown(feature, left, right, compared)
+            out.append(
+                Contribution(
+                    feature, shown_left, shown_right, weight, _NOTES[feature][LEVELS[feature][level]]
+                )
+            )
+    return tuple(out)
+
+
+def _shown(feature: str, left: Record, right: Record, compared: Comparison) -> tuple[str, str]:
+    name = compared.name
+    if feature in ("other_words", "extra_words"):
+        return _words(left, name.pair[0], name.only_left), _words(right, name.pair[1], name.only_right)
+    if feature in _NAME_FEATURES:
+        return _item(left, "names", name.pair[0]), _item(right, "names", name.pair[1])
+    if feature in ("street", "postcode", "city"):
+        return _item(left, "places", compared.place[0]), _item(right, "places", compared.place[1])
+    return _value(feature, left), _value(feature, right)
+
+
+def _words(record: Record, place: int, sounds: tuple[str, ...]) -> str:
+    """Words as they were written, of which the comparison knows the sound."""
+    name = record.features["names"][place]
+    written = dict(zip(name["core"], name["words"], strict=True))
+    return " ".join(written.get(sound, sound) for sound in sounds)
+
+
+def _item(record: Record, list_: str, place: int) -> str:
+    items = record.features[list_]
+    return str(items[place]["show"]) if place < len(items) else ""
+
+
+def _value(feature: str, record: Record) -> str:
+    features = record.features
+    if feature == "bank":
+        # Never more than the last four: whoever reads an explanation need not be allowed to read accounts.
+        return ", ".join(f"…{last}" for _index, last in features["banks"])
+    if feature == "tax":
+        return ", ".join(f"{country}{number}" for country, number, _valid in features["tax"])
+    if feature == "identifier":
+        return ", ".join(f"{scheme} {value}" for scheme, value, _valid in features["ids"])
+    plain = {"form": "form", "country": "country"}.get(feature)
+    if plain:
+        return str(features[plain])
+    listed = {
+        "number": "numbers",
+        "region": "regions",
+        "phone": "phones",
+        "domain": "domains",
+        "mail": "mails",
+    }
+    return ", ".join(str(v).lstrip("~") for v in features[listed[feature]])
+
+
+def sentence(part: Contribution) -> str:
+    """«same phone (30123456): +1.9»"""
+    if part.left == part.right:
+        shown = f" ({part.left})" if part.left else ""
+    else:
+        shown = f" ({part.left or '–'} / {part.right or '–'})"
+    return f"{part.note}{shown}: {part.weight:+.1f}"
+
+
+def why(score: Score, most: int = 5) -> list[str]:
+    """What speaks for it, strongest first."""
+    return [sentence(p) for p in _sorted(p for p in score.explanation if p.weight > 0)[:most]]
+
+
+def why_not(score: Score, most: int = 5) -> list[str]:
+    """What speaks against it, strongest first."""
+    return [sentence(p) for p in _sorted(p for p in score.explanation if p.weight < 0)[:most]]
+
+
+def _sorted(parts: Iterable[Contribution]) -> list[Contribution]:
+    return sorted(parts, key=lambda part: (-abs(part.weight), part.feature))
+
+
+def what_would_help(score: Score, threshold: float, weights: dict[str, float]) -> list[str]:
+    """For a pair below a threshold: single changes of evidence that would lift it there.
+
+    `weights`: the best reachable weight per feature (Engine.best_weights).
+    """
+    missing = threshold - score.value
+    if missing <= 0:
+        return []
+    have = {part.feature: part.weight for part in score.explanation}
+    gains = {feature: best - have.get(feature, 0.0) for feature, best in weights.items()}
+    enough = sorted((f for f, gain in gains.items() if gain >= missing), key=lambda f: -gains[f])[:3]
+    first = f"{missing:.1f} short of {threshold:.1f}"
+    return [first, *(f"agreement in {feature} would add {gains[feature]:.1f}" for feature in enough)]

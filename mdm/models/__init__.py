@@ -1,0 +1,64 @@
+"""Tables of the kernel, one module per concern."""
+
+from mdm.models.access import ApiToken, EntityScope, IdempotencyKey, Preference
+from mdm.models.audit import AuditEntry
+from mdm.models.change import (
+    Approval,
+    ApprovalPolicy,
+    ApprovalStep,
+    ChangeItem,
+    ChangeRequest,
+    Comment,
+    Participant,
+    PolicyStep,
+)
+from mdm.models.event import Event
+from mdm.models.match import DuplicatePair, MatchDecision, MatchKey, MatchProfile
+from mdm.models.record import GoldenChild, GoldenRecord
+from mdm.models.running import Heartbeat
+from mdm.models.source import (
+    ColumnMapping,
+    Crosswalk,
+    ImportJob,
+    QuarantinedRow,
+    SourceRecord,
+    SurvivorshipRule,
+    System,
+    UploadChunk,
+)
+from mdm.models.version import Pin, Provenance, RecordVersion
+
+__all__ = [
+    "ApiToken",
+    "Approval",
+    "ApprovalPolicy",
+    "ApprovalStep",
+    "AuditEntry",
+    "ChangeItem",
+    "ChangeRequest",
+    "ColumnMapping",
+    "Comment",
+    "Crosswalk",
+    "DuplicatePair",
+    "EntityScope",
+    "Event",
+    "GoldenChild",
+    "GoldenRecord",
+    "Heartbeat",
+    "IdempotencyKey",
+    "ImportJob",
+    "MatchDecision",
+    "MatchKey",
+    "MatchProfile",
+    "Participant",
+    "Pin",
+    "PolicyStep",
+    "Preference",
+    "Provenance",
+    "QuarantinedRow",
+    "RecordVersion",
+    "SourceRecord",
+    "SurvivorshipRule",
+    "System",
+    "UploadChunk",
+]

@@ -1,0 +1,89 @@
+"""Matching's memory: features and keys of every record, pairs that may be one thing, and what people decided."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class MatchProfile(models.Model):
+    """The normalised features of one golden record, computed once when it is written."""
+
+    type = models.CharField(max_length=40)
+    uid = models.UUIDField(unique=True)
+    features = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.uid}"
+
+
+class MatchKey(models.Model):
+    """Inverted index: a hashed key and the profile that has it."""
+
+    type = models.CharField(max_length=40)
+    key = models.BigIntegerField()
+    kind = models.CharField(max_length=12)
+    profile = models.ForeignKey(MatchProfile, on_delete=models.CASCADE, related_name="keys")
+
+    class Meta:
+        indexes = [models.Index(fields=["key"], include=["profile"], name="match_key_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.key}"
+
+
+class DuplicatePair(models.Model):
+    """Two golden records that may be one thing (`left` < `right`), waiting for or holding a person's judgement."""
+
+    STATES = ("open", "same", "different", "unsure", "merged")
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    type = models.CharField(max_length=40)
+    left = models.UUIDField()
+    right = models.UUIDField()
+    score = models.FloatField()
+    probability = models.FloatField()
+    band = models.CharField(max_length=10)
+    explanation = models.JSONField(default=list)
+    flags = models.JSONField(default=list)
+    risk = models.FloatField(default=0)
+    evidence_hash = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, default="open", choices=[(s, s) for s in STATES])
+    job = models.ForeignKey("mdm.ImportJob", null=True, on_delete=models.SET_NULL, related_name="pairs")
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["left", "right"], name="pair_once"),
+            models.CheckConstraint(condition=models.Q(left__lt=models.F("right")), name="pair_ordered"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "-risk", "-probability"], name="pair_queue"),
+            models.Index(fields=["right"], name="pair_by_right"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.left} ~ {self.right}"
+
+
+class MatchDecision(models.Model):
+    """One judgement: author, time, reason and the evidence it rested on. Never changed; a new one replaces it."""
+
+    pair = models.ForeignKey(DuplicatePair, on_delete=models.PROTECT, related_name="decisions")
+    judgement = models.CharField(
+        max_length=10,
+        choices=[("same", "Same"), ("different", "Different"), ("unsure", "Unsure"), ("open", "Reopened")],
+    )
+    reason = models.TextField(blank=True)
+    evidence_hash = models.CharField(max_length=64)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_by_name = models.CharField(max_length=200)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.judgement} by {self.decided_by_name}"

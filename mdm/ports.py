@@ -1,0 +1,58 @@
+"""What the kernel's pages and services ask of packages above them, which register here in their `ready()`.
+
+A port with nobody behind it answers with nothing, so every package can be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+delivery_status: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
+"""(type, uid) -> one dict per target: {target, title, state, version, since, message, url}."""
+
+change_effects: list[Callable[[Any], list[dict[str, Any]]]] = []
+"""(change request) -> one dict per target that would get it: {target, title, effect, note, refused}."""
+
+where_used: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
+"""(type, uid) -> referrers: {kind, title, url, note}."""
+
+counts: list[Callable[[Any], Mapping[str, int]]] = []
+"""(user) -> numbers for the navigation: {"inbox": 3, "exceptions": 7}."""
+
+dashboard: list[Callable[[Any], Mapping[str, Any]]] = []
+"""(user) -> parts of the dashboard context."""
+
+search: list[Callable[[str, Any], list[dict[str, Any]]]] = []
+"""(query, user) -> groups {title, results: [{title, hint, url, icon}]}."""
+
+after_commit: list[Callable[[], None]] = []
+"""Rung after a commit that made events: wakes the dispatcher; losing the ring costs only seconds."""
+
+readiness: list[Callable[[], list[str]]] = []
+"""() -> reasons why this part is not ready."""
+
+
+@dataclass(frozen=True)
+class DemoStep:
+    """One part of the demo; `load` prints its own progress and may run twice."""
+
+    order: int
+    title: str
+    load: Callable[[Callable[[str], None]], None]
+
+
+demo_steps: list[DemoStep] = []
+
+
+def nav_counts(user: Any) -> dict[str, int]:
+    merged: dict[str, int] = {}
+    for provider in counts:
+        merged.update(provider(user))
+    return merged
+
+
+def collect(port: Iterable[Callable[..., list[dict[str, Any]]]], *args: Any) -> list[dict[str, Any]]:
+    return [row for provider in port for row in provider(*args)]

@@ -1,0 +1,124 @@
+"""RecordType: the one place where a kind of golden record is declared; API, pages, tables, exports, tests derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mdm.types import Document, Problem
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from pydantic import BaseModel
+
+    from mdm.matching.config import MatchConfig
+
+Rule = Callable[[Document], list[Problem]]
+"""A rule sees a whole proposed document and answers what is wrong with it."""
+
+
+RiskRule = Callable[["str", "Document | None", Document], list[dict[str, Any]]]
+"""(uid, document before, document proposed) -> [{code, severity, message, evidence}] a reviewer should see."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChildType:
+    """A list of rows inside a record: own table, own uid, and the fields by which two sources mean the same row.
+
+    `identity` fields are compared in their sealed form. A row survives as one block: all its fields come from one
+    source, which is what an address or a bank account needs.
+    """
+
+    name: str
+    title: str
+    model: type[Model]
+    document: type[BaseModel]
+    identity: tuple[str, ...]
+    columns: tuple[str, ...]
+    sealed: tuple[str, ...] = ()  # fields that hold sealed numbers
+    entity_field: str = ""  # the field naming the legal entity whose people alone may see the row
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of the list page: document path or column of the table, its heading, and how it reads."""
+
+    name: str
+    title: str
+    kind: str = "text"  # text · code · status · date · tags · country · person · number
+    default: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    title: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordType:
+    """Everything the kernel needs to know about a kind of record. Declared once, in the package that owns it."""
+
+    key: str
+    path: str
+    title: str
+    plural: str
+    model: type[Model]
+    document: type[BaseModel]
+    code_prefix: str
+    name_field: str
+    icon: str
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    filters: Mapping[str, str]  # filter name -> model field; typed by the field
+    search: tuple[str, ...]
+    children: tuple[ChildType, ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)  # document path -> record type key
+    inherits: Mapping[str, str] = field(default_factory=dict)  # child path filled from a field of the record: a source
+    # that gives one country means it for its addresses too
+    rules: tuple[Rule, ...] = ()
+    risks: tuple[RiskRule, ...] = ()
+    match: MatchConfig | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    schema_version: int = 1
+
+    @property
+    def schema(self) -> str:
+        return f"{self.key}/{self.schema_version}"
+
+    def child(self, name: str) -> ChildType:
+        return next(child for child in self.children if child.name == name)
+
+    def label(self, path: str) -> str:
+        """Words for a document path: `addresses/<uid>/postal_code` reads “Address · postal code”."""
+        name, _, rest = path.partition("/")
+        known = {child.name: child.title for child in self.children}
+        words = self.labels.get(name) or known.get(name) or name.replace("_", " ").capitalize()
+        key = rest.partition("/")[2]
+        return f"{words} · {self.labels.get(key) or key.replace('_', ' ')}" if key else words
+
+    def name_of(self, document: Mapping[str, Any]) -> str:
+        return str(document.get(self.name_field) or document.get("code") or "")
+
+
+_types: dict[str, RecordType] = {}
+
+
+def register(record_type: RecordType) -> RecordType:
+    if record_type.key in _types and _types[record_type.key] is not record_type:
+        raise ValueError(f"The record type “{record_type.key}” is declared twice.")
+    _types[record_type.key] = record_type
+    return record_type
+
+
+def get(key: str) -> RecordType:
+    return _types[key]
+
+
+def find(key_or_path: str) -> RecordType | None:
+    return next((kind for kind in _types.values() if key_or_path in (kind.key, kind.path)), None)
+
+
+def all_types() -> Iterator[RecordType]:
+    return iter(_types.values())

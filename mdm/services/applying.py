@@ -1,0 +1,106 @@
+"""`apply`: the one function that turns an approved request into golden records, whole or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from mdm import registry
+from mdm.errors import NotNow
+from mdm.models import ChangeItem, ChangeRequest, RecordVersion
+from mdm.selectors import records
+from mdm.services import audit, documents, merging
+from mdm.services.records import Write, write
+from mdm.types import Actor, Change, Document, apply_changes, conflicts
+
+
+@transaction.atomic
+def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
+    """Write every item of an approved request: applied, scheduled for its date, or conflicted with nothing written."""
+    change = ChangeRequest.objects.select_for_update().get(pk=change.pk)
+    if change.state != "approved":
+        raise NotNow("Only an approved request can be applied.")
+    if change.effective_on and change.effective_on > timezone.localdate():
+        change.state = "scheduled"
+        change.save()
+        return change
+    items = list(change.items.all())
+    current = _lock_current(items)
+    if _conflicts(items, current):
+        ChangeItem.objects.bulk_update(items, ["conflicts"])
+        change.state = "conflicted"
+        change.save()
+        _log(change, by, "conflicted")
+        return change
+    now = timezone.now()
+    maker = Actor.person(change.requester) if change.requester else by
+    writes = [_write(item, current.get(str(item.uid))) for item in items]
+    versions = write(writes, change=change, by=maker, at=now)
+    _keep_results(items, versions)
+    if change.kind == "merge":
+        merging.move_links(change=change, items=items, by=maker)
+    change.state, change.applied_at, change.due_at = "applied", now, None
+    change.save()
+    _log(change, by, "applied")
+    return change
+
+
+def _lock_current(items: list[ChangeItem]) -> dict[str, Document]:
+    """Lock the golden rows in uid order, so that two requests never wait for each other, and read their documents."""
+    documents_: dict[str, Document] = {}
+    for key in sorted({item.type for item in items}):
+        uids = sorted(str(item.uid) for item in items if item.type == key)
+        model = registry.get(key).model
+        list(model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk"))
+        documents_ |= records.current_documents(key, uids)
+    return documents_
+
+
+def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
+    """Fill in the three-way conflicts of every item; a version that moved without touching our paths is no conflict."""
+    for item in items:
+        document = current.get(str(item.uid))
+        if item.action == "create":
+            item.conflicts = []
+        elif document is None or document["status"] == "merged":
+            status = document["status"] if document else None
+            item.conflicts = [{"path": "status", "base": "active", "proposed": "active", "current": status}]
+        else:
+            item.conflicts = conflicts([Change(**c) for c in item.changes], document)
+    return any(item.conflicts for item in items)
+
+
+def _write(item: ChangeItem, current: Document | None) -> Write:
+    kind = registry.get(item.type)
+    changes = [Change(**c) for c in item.changes]
+    header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
+    after = apply_changes(current or header, changes)
+    body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
+    after = {**after, **body}
+    return Write(
+        kind=kind, action=item.action, before=current, after=after, merged_into=item.detail.get("merged_into")
+    )
+
+
+def _keep_results(items: list[ChangeItem], versions: list[RecordVersion]) -> None:
+    for item, version in zip(items, versions, strict=True):
+        item.result_version = version.version
+    ChangeItem.objects.bulk_update(items, ["result_version"], batch_size=500)
+
+
+def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:
+    audit.record(
+        action=f"request.{action}",
+        by=by,
+        object_type="change_request",
+        object_uid=change.uid,
+        object_label=str(change),
+        detail=detail,
+    )
+
+
+def current_version(item: ChangeItem) -> int | None:
+    row = registry.get(item.type).model._default_manager.filter(uid=item.uid).values_list("version", flat=True).first()
+    return int(row) if row is not None else None

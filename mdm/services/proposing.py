@@ -1,0 +1,235 @@
+"""From what somebody sends to what a request stores: validated, normalised path changes with labels, risks and a hash."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.db import connection
+
+from mdm import registry
+from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
+from mdm.models import ChangeItem, ChangeRequest
+from mdm.registry import RecordType
+from mdm.selectors import records
+from mdm.services import documents
+from mdm.types import Change, Document, Problem, apply_changes, diff, digest
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
+STATUS_AFTER = {"block": "blocked", "unblock": "active", "retire": "retired"}
+_STATUS_FROM = {"block": ("active",), "unblock": ("blocked",), "retire": ("active", "blocked")}
+
+
+@dataclass
+class ProposedItem:
+    """One record's part of a proposal; give exactly one of `patch` (from outside), `document` or `changes` (from us).
+
+    patch: merge-patch as API.md describes; document: a whole validated body; changes: path changes.
+    """
+
+    type: str
+    action: str = "update"
+    uid: str | None = None
+    patch: Document | None = None
+    document: Document | None = None
+    changes: list[Change] | None = None
+    base_version: int | None = None
+    code: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Built:
+    """A stored item with the documents around it, kept for policies and risks."""
+
+    item: ChangeItem
+    before: Document | None
+    after: Document
+
+
+def build(items: Iterable[ProposedItem]) -> list[Built]:
+    """Every item checked and normalised; CorrectInput names the item when there are several."""
+    listed = list(items)
+    if not listed:
+        raise CorrectInput("A request needs at least one item.")
+    built: list[Built] = []
+    problems: list[Problem] = []
+    for index, proposed in enumerate(listed):
+        try:
+            built.append(_build_one(proposed, index))
+        except CorrectInput as error:
+            prefix = f"items/{index}/" if len(listed) > 1 else ""
+            own = error.problems or (Problem("", error.code, error.message),)
+            problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
+    if problems:
+        words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
+        raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
+    return built
+
+
+def _build_one(proposed: ProposedItem, index: int) -> Built:
+    kind = registry.find(proposed.type)
+    if kind is None:
+        raise CorrectInput(f"There is no record type “{proposed.type}”.")
+    if proposed.action == "create":
+        return _build_create(kind, proposed, index)
+    if not proposed.uid:
+        raise CorrectInput("Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")])
+    current = records.current_document(kind.key, proposed.uid)
+    if proposed.base_version is not None and proposed.base_version != current["version"]:
+        text = f"This record is at version {current['version']} now; you saw {proposed.base_version}. Read it again."
+        raise StaleVersion(text, current=current["version"])
+    if current["status"] == "merged" and proposed.action != "unmerge":
+        raise NotNow("This record was merged into another one: change the surviving record.")
+    if proposed.action in STATUS_AFTER:
+        return _build_status(kind, proposed, current, index)
+    return _build_update(kind, proposed, current, index)
+
+
+def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built:
+    patch = dict(proposed.patch or {})
+    code = proposed.code or patch.pop("code", "") or ""
+    if code and not _CODE.fullmatch(str(code)):
+        text = "A code has letters, digits, and . _ / - inside, at most 40 characters."
+        raise CorrectInput(text, problems=[Problem("code", "invalid_code", text)])
+    if code and kind.model._default_manager.filter(code=code).exists():
+        text = f"The code {code} is taken."
+        raise CorrectInput(text, problems=[Problem("code", "taken", text)])
+    body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
+    uid = proposed.uid or str(uuid.uuid4())
+    body = complete(kind, {**body}, None)
+    after = {**body, "uid": uid, "code": code or next_code(kind), "status": "active", "version": 0, "schema": kind.schema}
+    changes = [c for c in diff({}, after) if c.path not in documents.BODY_EXTRA]
+    item = _item(kind, proposed, index, uid=uid, label=kind.name_of(after), changes=changes, base_version=None)
+    item.detail = {"code": after["code"], **proposed.detail}
+    return Built(item, None, after)
+
+
+def complete(kind: RecordType, body: Document, current: Document | None) -> Document:
+    """Schema, rules, child uids and references of a whole body; CorrectInput with every problem."""
+    valid = documents.adopt_uids(kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current)
+    problems = documents.check_references(kind, valid)
+    if problems:
+        raise CorrectInput(problems[0].message, problems=problems)
+    return valid
+
+
+def _unknown(kind: RecordType, body: Document) -> Document:
+    known = {*kind.document.model_fields, *documents.HEADER, *documents.BODY_EXTRA}
+    return {name: value for name, value in body.items() if name not in known}
+
+
+def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
+    if proposed.changes is not None:
+        merged = apply_changes(current, proposed.changes)
+    elif proposed.document is not None:
+        merged = {**current, **proposed.document}
+    else:
+        merged = documents.merge_patch(kind, current, proposed.patch or {})
+    body = complete(kind, merged, current)
+    after = {**current, **body}
+    changes = diff(current, after)
+    if not changes and proposed.action == "update":
+        raise CorrectInput("Nothing would change: the record already holds these values.")
+    return _with_item(kind, proposed, index, current, after, changes)
+
+
+def _build_status(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
+    if current["status"] not in _STATUS_FROM[proposed.action]:
+        raise NotNow(f"This {kind.title.lower()} is {current['status']}: it cannot be {STATUS_AFTER[proposed.action]} now.")
+    after = {**current, "status": STATUS_AFTER[proposed.action]}
+    return _with_item(kind, proposed, index, current, after, diff(current, after))
+
+
+def _with_item(
+    kind: RecordType, proposed: ProposedItem, index: int, current: Document, after: Document, changes: list[Change]
+) -> Built:
+    item = _item(
+        kind, proposed, index, uid=current["uid"], label=kind.name_of(current), changes=changes, base_version=current["version"]
+    )
+    item.detail = {"code": current["code"], **proposed.detail}
+    return Built(item, current, after)
+
+
+def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -> ChangeItem:
+    changes = [change.as_json() for change in values.pop("changes")]
+    label = values.pop("label")[:300]
+    return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
+
+
+def next_code(kind: RecordType) -> str:
+    """A new human code; a code once given is never given again, so gaps are normal."""
+    return next_codes(kind, 1)[0]
+
+
+def next_codes(kind: RecordType, count: int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('mdm_code_seq') FROM generate_series(1, %s)", [count])
+        return [f"{kind.code_prefix}{number}" for (number,) in cursor.fetchall()]
+
+
+def content_hash(items: Iterable[ChangeItem], effective_on: date | None) -> str:
+    """What an approval signs: every item, path and value, and the date."""
+    content = [
+        [item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail] for item in items
+    ]
+    return digest({"items": content, "effective_on": effective_on.isoformat() if effective_on else None})
+
+
+def risks(built: Iterable[Built]) -> list[dict[str, Any]]:
+    """Flags of all items, each once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for part in built:
+        if part.item.action in ("create", "update"):
+            for rule in registry.get(part.item.type).risks:
+                for flag in rule(str(part.item.uid), part.before, part.after):
+                    found.setdefault((flag["code"], flag.get("evidence", "")), flag)
+    return list(found.values())
+
+
+def kind_of(items: list[ChangeItem]) -> str:
+    """The word the inbox sorts by: create, change, bank, block, merge …"""
+    actions = {item.action for item in items}
+    if "merge" in actions:
+        return "merge"
+    if actions & {"create"}:
+        return "create"
+    if actions & {"block", "unblock", "retire"}:
+        return "block"
+    paths = [change["path"] for item in items for change in item.changes]
+    return "bank" if any(path.startswith("bank_accounts") for path in paths) else "change"
+
+
+def title_of(items: list[ChangeItem]) -> str:
+    """The request in words: “Change bank account of ACME GmbH”."""
+    first = items[0]
+    kind = registry.get(first.type)
+    if len(items) > 1 and first.action != "merge":
+        return f"Change {len(items)} records"
+    if first.action == "create":
+        return f"Create {first.label}"
+    if first.action == "merge":
+        return f"Merge {len([i for i in items if i.action == 'merge'])} records of {first.label}"
+    if first.action in STATUS_AFTER:
+        return f"{first.action.capitalize()} {first.label}"
+    names = list(dict.fromkeys(kind.label(change["path"].split("/")[0]).lower() for change in first.changes))
+    words = " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more fields"
+    return f"Change {words} of {first.label}"
+
+
+def rebuild(change: ChangeRequest) -> list[Built]:
+    """The documents around the stored items as they are now; for risks and policies of an edited request."""
+    built = []
+    for item in change.items.all():
+        try:
+            before: Document | None = records.current_document(item.type, item.uid)
+        except NotFound:
+            before = None
+        stored = [Change(**c) for c in item.changes]
+        after = apply_changes(before or {"uid": str(item.uid)}, stored)
+        built.append(Built(item, before, after))
+    return built

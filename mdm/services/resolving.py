@@ -1,0 +1,248 @@
+"""Staged source records meet the golden ones: known key → update; match → link, candidate or new. In bulk, explained."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from mdm import registry
+from mdm.matching.score import Score
+from mdm.matching.store import MemoryKeyStore
+from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, Provenance, SourceRecord, System
+from mdm.registry import RecordType
+from mdm.selectors import records
+from mdm.services import bulk, documents, indexing, matching, policy, proposing, survivorship
+from mdm.services.policy import Facts
+from mdm.services.proposing import ProposedItem
+from mdm.services.records import Write, write
+from mdm.types import Actor, Document, diff
+
+
+@dataclass
+class Plan:
+    """What one chunk will do: source rows per golden uid, outcomes per row, pairs found on the way."""
+
+    rows: dict[str, list[SourceRecord]] = field(default_factory=lambda: defaultdict(list))
+    outcome: dict[int, str] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    pairs: list[tuple[str, str, Score]] = field(default_factory=list)
+
+
+class Resolver:
+    """Resolves chunks of one job; rules, policies and word statistics are loaded once."""
+
+    def __init__(self, *, job: ImportJob, change: ChangeRequest, by: Actor) -> None:
+        self.job, self.change, self.by = job, change, by
+        self.kind: RecordType = registry.get(job.type)
+        self.rules = survivorship.load(self.kind)
+        self.policies = policy.load()
+        self.systems = dict(System.objects.values_list("pk", "code"))
+        self.rarity = indexing.StoredRarity(self.kind.key) if self.kind.match else None
+
+    def resolve(self, rows: Sequence[SourceRecord]) -> Counter[str]:
+        """Make records of these rows in the caller's transaction; how many came to which outcome."""
+        plan = Plan()
+        unknown = self._place_known(rows, plan)
+        self._place_by_matching(unknown, plan)
+        now = timezone.now()
+        self._write_new(plan, now)
+        self._write_existing(plan, now)
+        self._save_links(plan, now)
+        if plan.pairs:
+            matching.record_pairs(kind=self.kind, scored=plan.pairs, job=self.job)
+        return Counter(plan.outcome.values())
+
+    def _place_known(self, rows: Sequence[SourceRecord], plan: Plan) -> list[SourceRecord]:
+        keys = dict(
+            Crosswalk.objects.filter(
+                system=self.job.system, type=self.kind.key, key__in=[row.key for row in rows], active=True
+            ).values_list("key", "uid")
+        )
+        unknown = []
+        for row in rows:
+            uid = row.golden_uid or keys.get(row.key)
+            if uid is None:
+                unknown.append(row)
+                continue
+            plan.rows[str(uid)].append(row)
+            plan.outcome[row.pk] = "updated"
+        return unknown
+
+    def _place_by_matching(self, rows: list[SourceRecord], plan: Plan) -> None:
+        """Each row against the stored records and against the new ones of this chunk, in file order."""
+        if self.rarity is None:
+            for row in rows:
+                self._place_new(row, plan)
+            return
+        engine = indexing.engine(self.kind.key)
+        features = [engine.features(row.document) for row in rows]
+        near = indexing.candidates(self.kind.key, features, rarity=self.rarity)
+        self.rarity.learn({token for mine in features for token in engine.tokens(mine)})
+        self.rarity.learn({token for found in near for _, theirs in found for token in engine.tokens(theirs)})
+        fresh = MemoryKeyStore()
+        for row, mine, found in zip(rows, features, near, strict=True):
+            others = [*found, *fresh.candidates(mine, cap=indexing.CAP, limit=50)]
+            ranked: list[tuple[Any, Score]] = engine.rank(mine, others, limit=10, rarity=self.rarity)
+            best = ranked[0] if ranked else None
+            if best and best[1].band == "link":
+                plan.rows[str(best[0])].append(row)
+                plan.outcome[row.pk] = "linked"
+                plan.pairs += [(str(best[0]), str(u), s) for u, s in ranked[1:] if s.band == "link" and u != best[0]]
+                continue
+            uid = self._place_new(row, plan)
+            fresh.add(uid, mine)
+            if ranked:
+                plan.outcome[row.pk] = "candidate"
+                plan.pairs += [(uid, str(other), score) for other, score in ranked]
+
+    def _place_new(self, row: SourceRecord, plan: Plan) -> str:
+        uid = str(uuid.uuid4())
+        plan.rows[uid].append(row)
+        plan.new.append(uid)
+        plan.outcome[row.pk] = "new"
+        return uid
+
+    def _write_new(self, plan: Plan, now: datetime) -> None:
+        codes = proposing.next_codes(self.kind, len(plan.new)) if plan.new else []
+        writes = []
+        for uid, code in zip(plan.new, codes, strict=True):
+            body, where = self._survive(plan.rows[uid], None, {})
+            body = documents.adopt_uids(self.kind, body, None)
+            after = {"schema": self.kind.schema, "uid": uid, "code": code, "status": "active", **body}
+            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=where))
+        self._apply(writes, now)
+
+    def _survive(
+        self, sources: Sequence[SourceRecord], current: Document | None, provenance: dict[str, Any], pins: Sequence[str] = ()
+    ) -> tuple[Document, dict[str, Any]]:
+        return survivorship.compute(
+            kind=self.kind,
+            rules=self.rules,
+            sources=sources,
+            current=current,
+            provenance=provenance,
+            pins=pins,
+            systems=self.systems,
+        )
+
+    def _write_existing(self, plan: Plan, now: datetime) -> None:
+        """Existing records that got rows: recomputed from all their sources; what policy leaves to people is asked for."""
+        uids = sorted(set(plan.rows) - set(plan.new))
+        if not uids:
+            return
+        model = self.kind.model
+        list(model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk"))
+        current = records.current_documents(self.kind.key, uids)
+        provenance = {str(row.uid): row.fields for row in Provenance.objects.filter(uid__in=uids)}
+        pins = survivorship.pins_of(uids)
+        sources: dict[str, dict[int, SourceRecord]] = defaultdict(dict)
+        for source in SourceRecord.objects.filter(golden_uid__in=uids, active=True):
+            sources[str(source.golden_uid)][source.pk] = source
+        writes = []
+        for uid in uids:
+            before = current[uid]
+            mine = sources[uid] | {row.pk: row for row in plan.rows[uid]}
+            body, where = self._survive(list(mine.values()), before, provenance.get(uid, {}), pins.get(uid, ()))
+            after = {**before, **documents.adopt_uids(self.kind, body, before)}
+            changes = diff(before, after)
+            if not changes:
+                for row in plan.rows[uid]:
+                    if plan.outcome[row.pk] == "updated":
+                        plan.outcome[row.pk] = "unchanged"
+            elif self._may_apply(before, after, [change.path for change in changes]):
+                writes.append(Write(kind=self.kind, action="update", before=before, after=after, provenance=where))
+            else:
+                self._ask(uid, before, after)
+        self._apply(writes, now)
+
+    def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
+        if before["status"] not in ("active", "blocked"):
+            return False
+        facts = Facts(
+            type=self.kind.key,
+            action="update",
+            paths=tuple(paths),
+            origin="import",
+            system=self.job.system.code,
+            countries=frozenset(filter(None, [before.get("country"), after.get("country")])),
+        )
+        # Whoever approved this load approved its plain changes; a rule about the very fields asks once more.
+        asking = [p for p in self.policies if p.paths and not p.auto_approve and policy.matches(p, facts)]
+        return not asking
+
+    def _ask(self, uid: str, before: Document, after: Document) -> None:
+        """A change that policy leaves to people becomes a request of its own."""
+        from mdm.services import changes
+
+        if before["status"] not in ("active", "blocked"):
+            return
+        already = ChangeItem.objects.filter(uid=uid, request__origin="survivorship", request__state="in_review")
+        if already.exists():
+            return
+        changes.propose(
+            items=[ProposedItem(type=self.kind.key, uid=uid, changes=diff(before, after), base_version=before["version"])],
+            by=self.by,
+            reason=f"{self.job.system.title} sent other values in {self.job.file_name}.",
+            origin="survivorship",
+            system=self.job.system.code,
+        )
+
+    def _apply(self, writes: list[Write], now: datetime) -> None:
+        if not writes:
+            return
+        versions = write(writes, change=self.change, by=self.by, at=now)
+        bulk.insert(
+            [
+                ChangeItem(
+                    request=self.change,
+                    type=self.kind.key,
+                    uid=item.after["uid"],
+                    label=self.kind.name_of(item.after)[:300],
+                    action=item.action,
+                    base_version=item.before["version"] if item.before else None,
+                    result_version=version.version,
+                    # A new record's values stand in its first version; only changes of existing ones are kept twice.
+                    changes=[change.as_json() for change in diff(item.before, item.after)] if item.before else [],
+                    detail={"code": item.after["code"]},
+                )
+                for item, version in zip(writes, versions, strict=True)
+            ]
+        )
+
+    def _save_links(self, plan: Plan, now: datetime) -> None:
+        """Crosswalk rows for new keys, and every source row told where it went."""
+        keyed = [(row, uid) for uid, rows in plan.rows.items() for row in rows]
+        have = set(
+            Crosswalk.objects.filter(system=self.job.system, uid__in=plan.rows, active=True, primary=True).values_list(
+                "uid", flat=True
+            )
+        )
+        taken = {str(uid) for uid in have}
+        new = []
+        known = set(
+            Crosswalk.objects.filter(
+                system=self.job.system, type=self.kind.key, key__in=[row.key for row, _ in keyed]
+            ).values_list("key", flat=True)
+        )
+        for row, uid in keyed:
+            if row.key not in known:
+                new.append(
+                    Crosswalk(
+                        system=self.job.system, type=self.kind.key, key=row.key, uid=uid, primary=uid not in taken, since=now
+                    )
+                )
+                taken.add(uid)
+        bulk.insert(new)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE mdm_sourcerecord s SET golden_uid = v.uid, outcome = v.outcome "
+                "FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS v(id, uid, outcome) WHERE s.id = v.id",
+                [[row.pk for row, _ in keyed], [uid for _, uid in keyed], [plan.outcome[row.pk] for row, _ in keyed]],
+            )

@@ -1,0 +1,17 @@
+"""Where everything is mounted. Doors only: what a URL does stands in the package it leads to."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from mdm import health
+
+urlpatterns = [
+    path("healthz", health.live),
+    path("readyz", health.ready),
+    path("metrics", health.metrics),
+    path("api/v1/", include("mdm.api.urls")),
+    path("api/v1/", include("sync.api.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("sync.urls")),
+    path("", include("mdm.web.urls")),
+]

@@ -1,0 +1,1 @@
+"""The Supplier aggregate: models, record type, rules, match features and screens of its own."""

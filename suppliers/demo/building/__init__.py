@@ -1,0 +1,1 @@
+"""How the three demo extracts are made from the sources beside them."""
