@@ -7,7 +7,9 @@ class DimensionsConfig(AppConfig):
     name = "dimensions"
 
     def ready(self) -> None:
-        from dimensions import legal_entity, payment_term
+        from dimensions import demo, legal_entity, payment_term
+        from mdm import ports
 
         legal_entity.declare()
         payment_term.declare()
+        ports.demo_steps.append(ports.DemoStep(order=20, title="Companies and payment terms", load=demo.load))

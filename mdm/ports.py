@@ -35,6 +35,10 @@ readiness: list[Callable[[], list[str]]] = []
 """() -> reasons why this part is not ready."""
 
 
+metrics: list[Callable[[], list[tuple[str, str, dict[str, str], float]]]] = []
+"""() -> samples for /metrics: (name, help, labels, value)."""
+
+
 @dataclass(frozen=True)
 class DemoStep:
     """One part of the demo; `load` prints its own progress and may run twice."""

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mdm.reading.cells import unguard
-from mdm.reading.rows import MARK, Record, bad_encoding, clip, row_too_long
+from mdm.reading.rows import MARK, Limits, Record, bad_encoding, clip, row_too_long
 from mdm.types import Problem
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_MOST_LINES = 200_000  # lines of one record: what an open quotation mark may keep in memory
+_BUNDLE = (
+    1_000  # lines of one record put together, so that many short ones take no more memory than their text
+)
 
 
 class BadQuotes(Exception):
@@ -27,13 +29,19 @@ class Lines:
     def __init__(self, texts: Iterable[str], limit: int) -> None:
         self.limit = limit
         self._lines = self._split(texts)
-        self._back: list[str] = []
+        self._back: list[Iterator[str]] = []
 
     def next(self) -> str | None:
-        return self._back.pop() if self._back else next(self._lines, None)
+        while self._back:
+            line = next(self._back[-1], None)
+            if line is not None:
+                return line
+            self._back.pop()
+        return next(self._lines, None)
 
-    def give_back(self, lines: list[str]) -> None:
-        self._back.extend(reversed(lines))
+    def give_back(self, texts: list[str]) -> None:
+        """Whole lines, to be given again before the others."""
+        self._back.append(self._split(texts))
 
     def _split(self, texts: Iterable[str]) -> Iterator[str]:
         held: list[str] = []
@@ -59,10 +67,12 @@ class Lines:
 class _Quoted:
     """One record, fed with physical lines until its quotation marks are closed."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, limit: int) -> None:
         self.delimiter = delimiter
+        self.limit = limit
         self.cells: list[str] = []
         self._open: list[str] | None = None
+        self._size = 0
 
     def feed(self, line: str) -> bool:
         """True when the record is complete."""
@@ -77,21 +87,27 @@ class _Quoted:
                     self.cells.append(line[position:end])
                     position = end + 1
                     continue
-                self._open = []
+                self._open, self._size = [], 0
                 position += 1
             end = line.find('"', position)
             if end < 0:
-                self._open.append(line[position:])
+                self._keep(line[position:])
                 return False
-            self._open.append(line[position:end])
+            self._keep(line[position:end])
             position = end + 1
             if line.startswith('"', position):
-                self._open.append('"')
+                self._keep('"')
                 position += 1
                 continue
             position = self._close(line, position)
             if position < 0:
                 return True
+
+    def _keep(self, text: str) -> None:
+        """No more than it takes to see that the cell is too long."""
+        if self._open is not None and self._size <= self.limit:
+            self._open.append(text[: self.limit + 1 - self._size])
+            self._size += len(text)
 
     def _close(self, line: str, position: int) -> int:
         """Where the next cell begins, -1 at the end of the record."""
@@ -106,53 +122,55 @@ class _Quoted:
         raise BadQuotes
 
 
-def records(lines: Lines, delimiter: str) -> Iterator[Record]:
+def records(lines: Lines, delimiter: str, limits: Limits) -> Iterator[Record]:
     """Every record of the text, empty ones too; bad ones with their problem and their text as received."""
     number = 0
     while (line := lines.next()) is not None:
         number += 1
         if len(line) > lines.limit:
             yield Record(number, [], row_too_long(lines.limit), clip(line))
-            continue
-        taken = [line]
-        if '"' in line:
-            try:
-                cells, taken = _record(line, lines, delimiter)
-            except BadQuotes:
-                yield Record(number, [], _bad_quotes(), clip(line.rstrip("\r\n")))
-                continue
+        elif '"' not in line:
+            record = Record(number, line.rstrip("\r\n").split(delimiter), None, line)
+            _inspect(record)
+            yield record
         else:
-            cells = line.rstrip("\r\n").split(delimiter)
-        record = Record(number, cells)
-        _inspect(record, taken)
-        yield record
-        number += len(taken) - 1
+            try:
+                record, count = _record(number, line, lines, delimiter, limits)
+            except BadQuotes:
+                record, count = Record(number, [], _bad_quotes(), clip(line.rstrip("\r\n"))), 1
+            yield record
+            number += count - 1
 
 
-def _record(line: str, lines: Lines, delimiter: str) -> tuple[list[str], list[str]]:
-    """Cells and the physical lines they took. A record that cannot be closed gives all lines but its first
-    back.
+def _record(number: int, line: str, lines: Lines, delimiter: str, limits: Limits) -> tuple[Record, int]:
+    """The record that begins here and its number of lines. One that cannot be closed gives back all but its
+    first.
     """
-    scan, taken, size = _Quoted(delimiter), [line], len(line)
+    scan, later, bundle = _Quoted(delimiter, limits.cell), [], []
+    size, count = len(line), 1
     try:
         done = scan.feed(line)
         while not done:
             more = lines.next()
             if more is None:
                 raise BadQuotes
-            taken.append(more)
-            size += len(more)
-            if size > lines.limit or len(taken) > _MOST_LINES:
+            bundle.append(more)
+            if len(bundle) >= _BUNDLE:
+                later.append("".join(bundle))
+                bundle = []
+            size, count = size + len(more), count + 1
+            if size > lines.limit:
                 raise BadQuotes
             done = scan.feed(more)
     except BadQuotes:
-        lines.give_back(taken[1:])
+        lines.give_back([*later, "".join(bundle)])
         raise
-    return scan.cells, taken
+    record = Record(number, scan.cells, None, "".join([line, *later, *bundle]))
+    _inspect(record)
+    return record, count
 
 
-def _inspect(record: Record, taken: list[str]) -> None:
-    record.raw = taken[0] if len(taken) == 1 else "".join(taken)
+def _inspect(record: Record) -> None:
     if "'" in record.raw:
         record.cells = [unguard(cell) for cell in record.cells]
     if MARK in record.raw:

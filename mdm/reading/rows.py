@@ -94,7 +94,7 @@ def clip(text: str, limit: int = RAW_KEPT) -> str:
     """
     if len(text) <= limit:
         return clean(text)
-    return f"{clean(text[:limit])} …[cut here, had {len(text):,} characters]"
+    return f"{clean(text[:limit])} …[cut here]"
 
 
 def cell_too_long(path: str, limit: int) -> Problem:

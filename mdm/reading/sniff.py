@@ -12,7 +12,7 @@ from typing import Literal
 
 from mdm.reading.delimited import Lines, records
 from mdm.reading.refusals import refuse
-from mdm.reading.rows import MARK, MIB
+from mdm.reading.rows import MARK, MIB, Limits
 
 Format = Literal["csv", "xlsx", "ndjson"]
 DELIMITERS = (";", ",", "\t")
@@ -69,7 +69,7 @@ def sniff(head: bytes) -> Sniffed:
     _refuse_binary(head)
     encoding, bom, settled = _encoding(head)
     text = _text(head[bom:], encoding)
-    if len(_CONTROL.findall(text)) > len(text) / 200 or "\0" in text:
+    if len(_CONTROL.findall(text)) > 3 + len(text) / 200 or "\0" in text:
         raise refuse("binary_file", what="it has bytes no text has")
     start = text.lstrip("\ufeff \t\r\n")[:4000]
     if not start:
@@ -166,7 +166,7 @@ def _delimiter(text: str) -> str:
     """The delimiter that gives most rows of the sample as many cells as there are headings."""
     best, best_score = ",", (0, 0)
     for delimiter in DELIMITERS:
-        sample = records(Lines(iter([text]), MIB), delimiter)
+        sample = records(Lines(iter([text]), MIB), delimiter, Limits())
         widths = [
             len(record.cells) for record, _ in zip(sample, range(50), strict=False) if any(record.cells)
         ]

@@ -94,7 +94,7 @@ def read(source: Source, *, limits: Limits | None = None, spool: Spool = in_memo
         reader._decoder = decoder
         for _ in range(found.headless_lines):
             lines.next()
-        _begin(reader, delimited.records(lines, found.delimiter), limits)
+        _begin(reader, delimited.records(lines, found.delimiter, limits), limits)
         return reader
     except BaseException:
         closing.close()

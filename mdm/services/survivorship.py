@@ -126,7 +126,8 @@ def compute(
                 continue
             offers.append(own)
         if not offers:
-            body[name] = now if mine is None else ([] if isinstance(now, list) else None)
+            kept = now if mine is None else None
+            body[name] = [] if kept is None and kind.document.model_fields[name].default_factory is list else kept
             continue
         offer, rule = choose(rules, name, offers)
         body[name], where[name] = offer.value, _origin(offer, rule)

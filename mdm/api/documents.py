@@ -1,0 +1,119 @@
+"""Golden documents as the API shows them: current or as known at a time, masked, and cut to what the caller may see."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from mdm import crypto
+from mdm.errors import CorrectInput, NotFound
+from mdm.models import RecordVersion
+from mdm.registry import RecordType
+from mdm.selectors import records, visibility
+from mdm.selectors.visibility import Entities
+from mdm.types import Document, Problem
+
+HEADER = ("uid", "code", "status", "version", "schema", "updated_at")
+
+
+def rows(kind: RecordType, entities: Entities) -> QuerySet[Any]:
+    """Records the caller may see."""
+    return visibility.visible(kind, kind.model._default_manager.all(), entities)
+
+
+def with_document(found: QuerySet[Any]) -> QuerySet[Any]:
+    """The same rows with their stored document: one query whatever their number."""
+    version = RecordVersion.objects.filter(uid=OuterRef("uid"), version=OuterRef("version"))
+    return found.annotate(document=Subquery(version.values("document")[:1]))
+
+
+def lookup(kind: RecordType, reference: str) -> dict[str, Any]:
+    """`<uid>` or `code:<code>` as a filter."""
+    if reference.startswith("code:"):
+        return {"code": reference.removeprefix("code:")}
+    try:
+        return {"uid": uuid.UUID(reference)}
+    except ValueError:
+        raise NotFound("Give a uid, or code:<code>.") from None
+
+
+def find(kind: RecordType, reference: str, entities: Entities) -> Any:
+    """The golden row with its document, by uid or code; NotFound also when it is not for the caller."""
+    row = with_document(rows(kind, entities).filter(**lookup(kind, reference))).defer("search_text").first()
+    if row is None:
+        raise NotFound(f"There is no such {kind.title.lower()}.")
+    return row
+
+
+def find_uid(kind: RecordType, reference: str, entities: Entities) -> uuid.UUID:
+    uid = rows(kind, entities).filter(**lookup(kind, reference)).values_list("uid", flat=True).first()
+    if uid is None:
+        raise NotFound(f"There is no such {kind.title.lower()}.")
+    return uid
+
+
+def present(
+    kind: RecordType,
+    document: Document,
+    *,
+    updated_at: datetime,
+    entities: Entities,
+    fields: Iterable[str] | None = None,
+    merged_into: Any = None,
+) -> Document:
+    """What leaves the hub: numbers masked, rows of other legal entities left out, the header first."""
+    seen = visibility.strip(kind, document, entities)
+    shown: Document = {
+        "uid": seen["uid"],
+        "code": seen["code"],
+        "status": seen["status"],
+        "version": seen["version"],
+        "schema": seen.get("schema", kind.schema),
+        "updated_at": updated_at,
+    }
+    if merged_into:
+        shown["merged_into"] = str(merged_into)
+    sealed = {child.name for child in kind.children if child.sealed}
+    for name in kind.document.model_fields:
+        if name in seen:
+            shown[name] = crypto.mask_tree(seen[name]) if name in sealed else seen[name]
+    if fields is not None:
+        shown = {name: value for name, value in shown.items() if name in fields or name == "uid"}
+    return shown
+
+
+def present_row(kind: RecordType, row: Any, entities: Entities, fields: Iterable[str] | None = None) -> Document:
+    return present(
+        kind, row.document, updated_at=row.updated_at, entities=entities, fields=fields, merged_into=row.merged_into
+    )
+
+
+def fields_of(kind: RecordType, text: str | None) -> frozenset[str] | None:
+    """`?fields=a,b` checked; the uid is always shown."""
+    if not text:
+        return None
+    known = {*HEADER, "merged_into", *kind.document.model_fields}
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    problems = [Problem("fields", "unknown_field", f"There is no field “{name[:60]}”.") for name in wanted if name not in known]
+    if problems:
+        raise CorrectInput(problems[0].message, problems=problems)
+    return frozenset(wanted)
+
+
+def survivor(kind: RecordType, row: Any) -> str | None:
+    """Where a merged record leads now, following chained merges."""
+    return records.survivor_uid(kind, row.uid) if row.status == "merged" and row.merged_into else None
+
+
+def known_at(kind: RecordType, uid: uuid.UUID, moment: datetime) -> RecordVersion:
+    """The version the hub held at that time."""
+    version = (
+        RecordVersion.objects.filter(type=kind.key, uid=uid, created_at__lte=moment).order_by("-version").first()
+    )
+    if version is None:
+        raise NotFound("The hub did not know this record at that time.")
+    return version

@@ -1,0 +1,60 @@
+"""Which processes make up the demo, with their commands; nothing here starts anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mdm.demo.child import Child
+from mdm.embedded import state
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Each sandbox starts out holding the records of its own extract, as a platform in use would.
+SANDBOXES = {
+    "s4hana": "s4hana_suppliers.csv",
+    "coupa": "coupa_suppliers.xlsx",
+    "concur": "concur_vendors.ndjson",
+}
+_EXTRACTS = ROOT / "suppliers" / "demo" / "extracts"
+
+
+def sandbox_urls(var: Path) -> dict[str, str]:
+    """The same addresses at every start, so that what the hub has stored about a target stays true."""
+    return {name: f"http://127.0.0.1:{state.port_for(var, name)}" for name in SANDBOXES}
+
+
+def sandboxes(var: Path, urls: dict[str, str], environment: dict[str, str]) -> list[Child]:
+    (var / "sandboxes").mkdir(exist_ok=True)
+    children = []
+    for name, extract in SANDBOXES.items():
+        command = [
+            sys.executable,
+            "-m",
+            f"sync.connectors.{name}.sandbox",
+            "--port",
+            urls[name].rpartition(":")[2],
+        ]
+        command += ["--state", str(var / "sandboxes" / f"{name}.sqlite3"), "--seed", str(_EXTRACTS / extract)]
+        children.append(_child(var, name, command, environment))
+    return children
+
+
+def hub(var: Path, port: int, environment: dict[str, str]) -> list[Child]:
+    """Web, worker, beat, dispatcher: what a production machine would run, smaller."""
+    python = sys.executable
+    celery, level = [python, "-m", "celery", "--app", "mdm"], ["--loglevel", "INFO"]
+    commands = {
+        "web": [
+            python, "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}",
+            "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5",
+            "--access-logfile", "-",
+        ],
+        "worker": [*celery, "worker", "--concurrency", "2", "--hostname", f"demo-{port}@%h", *level],
+        "beat": [*celery, "beat", "--schedule", str(var / "beat-schedule"), "--pidfile=", *level],
+        "dispatcher": [python, "manage.py", "dispatcher"],
+    }  # fmt: skip
+    return [_child(var, name, command, environment) for name, command in commands.items()]
+
+
+def _child(var: Path, name: str, command: list[str], environment: dict[str, str]) -> Child:
+    return Child(name, command, environment=environment, log=var / "log" / f"{name}.log", folder=ROOT)

@@ -1,0 +1,1 @@
+"""The web interface of the kernel: page building blocks, charts, navigation, and generic pages."""
