@@ -32,7 +32,9 @@ TERMS = (
 
 def load(say: Callable[[str], None]) -> None:
     by = Actor.system("Demo set-up")
-    have = set(LegalEntity.objects.values_list("code", flat=True)) | set(PaymentTerm.objects.values_list("code", flat=True))
+    have = set(LegalEntity.objects.values_list("code", flat=True)) | set(
+        PaymentTerm.objects.values_list("code", flat=True)
+    )
     items = [
         ProposedItem(
             type="legal_entity",
@@ -46,7 +48,13 @@ def load(say: Callable[[str], None]) -> None:
         ProposedItem(
             type="payment_term",
             action="create",
-            patch={"code": code, "name": name, "net_days": days, "discount_days": early, "discount_percent": percent},
+            patch={
+                "code": code,
+                "name": name,
+                "net_days": days,
+                "discount_days": early,
+                "discount_percent": percent,
+            },
         )
         for code, name, days, early, percent in TERMS
         if code not in have

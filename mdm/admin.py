@@ -131,7 +131,11 @@ def register_golden() -> None:
     """Every record type and its children, read-only; called when all record types are declared."""
     for kind in registry.all_types():
         columns = ("code", kind.name_field, "status", "version", "updated_at")
-        golden = type(f"{kind.model.__name__}Admin", (ReadOnlyAdmin,), {"list_display": columns, "list_filter": ("status",)})
+        golden = type(
+            f"{kind.model.__name__}Admin",
+            (ReadOnlyAdmin,),
+            {"list_display": columns, "list_filter": ("status",)},
+        )
         golden.search_fields = ("code", kind.name_field)  # type: ignore[attr-defined]
         if not admin.site.is_registered(kind.model):
             admin.site.register(kind.model, golden)

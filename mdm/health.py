@@ -68,7 +68,9 @@ def _processes() -> list[str]:
         if at is None:
             reasons.append(f"No {kind} has reported yet.")
         elif timezone.now() - at > FRESH:
-            reasons.append(f"The last sign of life of a {kind} is {int((timezone.now() - at).total_seconds())} s old.")
+            reasons.append(
+                f"The last sign of life of a {kind} is {int((timezone.now() - at).total_seconds())} s old."
+            )
     return reasons
 
 
@@ -122,7 +124,12 @@ def _ages() -> Iterable[Sample]:
     waiting = AuditEntry.objects.filter(seq=None).count()
     yield "mdm_audit_unsealed", "Audit entries that wait to be chained.", {}, waiting
     for kind, at in _last_seen().items():
-        yield "mdm_heartbeat_age_seconds", "Age of the last sign of life.", {"kind": kind}, (now - at).total_seconds()
+        yield (
+            "mdm_heartbeat_age_seconds",
+            "Age of the last sign of life.",
+            {"kind": kind},
+            (now - at).total_seconds(),
+        )
 
 
 def exposition(samples: Iterable[Sample]) -> str:

@@ -16,7 +16,10 @@ PROPOSE_ALL = "propose:*"
 
 ROLES: dict[str, tuple[str, frozenset[str]]] = {
     "requester": ("Requester", frozenset({READ_ALL, PROPOSE_ALL})),
-    "steward": ("Data steward", frozenset({READ_ALL, PROPOSE_ALL, "approve", "steward", "sync:read", "sync:operate"})),
+    "steward": (
+        "Data steward",
+        frozenset({READ_ALL, PROPOSE_ALL, "approve", "steward", "sync:read", "sync:operate"}),
+    ),
     "approver": ("Approver", frozenset({READ_ALL, PROPOSE_ALL, "approve", "sync:read"})),
     "second_approver": ("Second approver", frozenset({READ_ALL, PROPOSE_ALL, "approve", "sync:read"})),
     "treasury": ("Treasury", frozenset({READ_ALL, PROPOSE_ALL, "approve", "reveal", "sync:read"})),

@@ -75,7 +75,9 @@ class RecordType:
     search: tuple[str, ...]
     children: tuple[ChildType, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)  # document path -> record type key
-    inherits: Mapping[str, str] = field(default_factory=dict)  # child path filled from a field of the record: a source
+    inherits: Mapping[str, str] = field(
+        default_factory=dict
+    )  # child path filled from a field of the record: a source
     # that gives one country means it for its addresses too
     rules: tuple[Rule, ...] = ()
     risks: tuple[RiskRule, ...] = ()

@@ -102,7 +102,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- database: `owner` migrates, `default` is a login that owns nothing (DESIGN: the second wall) -------------
-_OWNER_URL = env.str("DATABASE_URL", default=_secrets.get("DATABASE_URL", "postgresql://mdm_owner@127.0.0.1:5432/mdm"))
+_OWNER_URL = env.str(
+    "DATABASE_URL", default=_secrets.get("DATABASE_URL", "postgresql://mdm_owner@127.0.0.1:5432/mdm")
+)
 _APP_URL = env.str("DATABASE_APP_URL", default=_secrets.get("DATABASE_APP_URL", _OWNER_URL))
 
 
@@ -121,7 +123,11 @@ DATABASE_ROUTERS = ["mdm.routing.OwnerMigrates"]
 
 REDIS_URL = env.str("REDIS_URL", default=_secrets.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "mdm"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "mdm",
+    }
 }
 
 # --- Celery: only rings; settings explained in docs/adr/0004 --------------------------------------------------
@@ -173,7 +179,9 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("MDM_BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("MDM_BEHIND_PROXY", default=False) else None
+)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -198,7 +206,10 @@ IMPORT_CHUNK = env.int("MDM_IMPORT_CHUNK", default=1000)  # rows per transaction
 
 # --- REST -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["mdm.api.auth.TokenAuthentication", "mdm.api.auth.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "mdm.api.auth.TokenAuthentication",
+        "mdm.api.auth.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["mdm.api.auth.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

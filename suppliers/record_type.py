@@ -61,7 +61,16 @@ CHILDREN = (
         document.BankAccountDocument,
         identity=("iban", "account_number", "bank_code"),
         sealed=("iban", "account_number"),
-        columns=("iban", "account_number", "bank_code", "bic", "holder", "currency", "valid_from", "verification"),
+        columns=(
+            "iban",
+            "account_number",
+            "bank_code",
+            "bic",
+            "holder",
+            "currency",
+            "valid_from",
+            "verification",
+        ),
     ),
     ChildType(
         "extensions",
@@ -108,7 +117,10 @@ def declare() -> RecordType:
                 Column("updated_at", "Changed", "date"),
             ),
             sections=(
-                Section("General", ("legal_name", "trade_names", "legal_form", "country", "group", "parent", "tags")),
+                Section(
+                    "General",
+                    ("legal_name", "trade_names", "legal_form", "country", "group", "parent", "tags"),
+                ),
                 Section("Terms", ("payment_terms", "currency", "incoterm", "website")),
             ),
             filters={
@@ -121,7 +133,15 @@ def declare() -> RecordType:
                 "code": "code",
                 "parent": "parent",
             },
-            search=("code", "legal_name", "trade_names", "tax_registrations", "identifiers", "addresses", "website"),
+            search=(
+                "code",
+                "legal_name",
+                "trade_names",
+                "tax_registrations",
+                "identifiers",
+                "addresses",
+                "website",
+            ),
             children=CHILDREN,
             references={
                 "payment_terms": "payment_term",

@@ -68,7 +68,9 @@ class ImportJob(models.Model):
     quarantined = models.PositiveIntegerField(default=0)
     change = models.ForeignKey("mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="loads")
     correlation_id = models.CharField(max_length=64)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
@@ -119,7 +121,9 @@ class SourceRecord(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["system", "type", "key"], name="one_source_record_per_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "type", "key"], name="one_source_record_per_key")
+        ]
         indexes = [
             models.Index(fields=["golden_uid"], name="source_by_golden"),
             models.Index(fields=["job", "row"], name="source_by_job"),
@@ -144,7 +148,9 @@ class Crosswalk(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["system", "type", "key"], name="one_golden_per_key"),
             models.UniqueConstraint(
-                fields=["system", "uid"], condition=models.Q(primary=True, active=True), name="one_primary_key"
+                fields=["system", "uid"],
+                condition=models.Q(primary=True, active=True),
+                name="one_primary_key",
             ),
         ]
         indexes = [models.Index(fields=["uid"], name="crosswalk_by_golden")]
@@ -158,7 +164,9 @@ class SurvivorshipRule(models.Model):
     tests applied one after the other until one value is left."""
 
     type = models.CharField(max_length=40)
-    path = models.CharField(max_length=100, blank=True, help_text="Field or list name. Empty: every other field.")
+    path = models.CharField(
+        max_length=100, blank=True, help_text="Field or list name. Empty: every other field."
+    )
     order = models.CharField(
         max_length=60,
         default="source_rank,recency",
@@ -184,7 +192,9 @@ class QuarantinedRow(models.Model):
     problems = models.JSONField(default=list)
     raw = models.BinaryField()  # sealed JSON {column: value}
     state = models.CharField(
-        max_length=9, default="open", choices=[("open", "Open"), ("resolved", "Taken in"), ("dismissed", "Dismissed")]
+        max_length=9,
+        default="open",
+        choices=[("open", "Open"), ("resolved", "Taken in"), ("dismissed", "Dismissed")],
     )
     resolved_by = models.CharField(max_length=200, blank=True)
     resolved_at = models.DateTimeField(null=True)

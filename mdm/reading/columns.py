@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mdm.errors import CorrectInput
 from mdm.reading.guessing import guess, known_paths
@@ -74,8 +74,9 @@ class ColumnMap:
         self._steps = [self._step(text, names, tables.get(text)) for text, names in feeds.items()]
 
     def check(self, columns: Iterable[str], *, partial: bool = False) -> list[Problem]:
-        """Columns this mapping reads and the file does not have: to import them as empty would blank the
-        records.
+        """What the mapping reads and the file lacks: errors where no row could be taken in, else warnings.
+
+        A warning matters too: a column read as empty blanks its field in every record.
         """
         present = set(columns)
         problems = [
@@ -88,7 +89,8 @@ class ColumnMap:
             needed = self._is_required(step.path) and len(absent) == len(step.columns)
             if absent and (needed or not partial):
                 words = f"The file has no column “{'”, “'.join(absent)}” (for {step.path.text})."
-                problems.append(Problem(f"columns.{absent[0]}", "missing_column", words))
+                severity: Literal["error", "warning"] = "error" if needed else "warning"
+                problems.append(Problem(f"columns.{absent[0]}", "missing_column", words, severity))
         return problems
 
     def columns_for(self, path: str) -> tuple[str, ...]:

@@ -124,6 +124,8 @@ def _cell(sheet: Any, value: Any) -> Any:
     text = _NOT_XML.sub("\ufffd", text_of(value))[:_EXCEL_CELL]
     if text.startswith("'"):
         text = guard(text)  # reading takes one apostrophe off again
+    if not text.startswith(("=", "#")):  # a formula or an error is all the library ever takes a text for
+        return text or None
     cell = WriteOnlyCell(sheet)
     cell.value = text
     cell.data_type = "s"

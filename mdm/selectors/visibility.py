@@ -46,7 +46,9 @@ def strip(kind: RecordType, document: Document, entities: Entities) -> Document:
     if not hidden:
         return document
     return {
-        name: [row for row in value if f"{name}/{row['uid']}" not in hidden] if kind_has(kind, name) else value
+        name: [row for row in value if f"{name}/{row['uid']}" not in hidden]
+        if kind_has(kind, name)
+        else value
         for name, value in document.items()
     }
 
@@ -66,12 +68,17 @@ def _hidden_rows(kind: RecordType, document: Document, entities: frozenset[str])
             else:
                 hidden.add(f"{child.name}/{row['uid']}")
     if scoped and not mine:
-        hidden |= {f"{c.name}/{row['uid']}" for c in kind.children if c.sealed for row in document.get(c.name) or []}
+        hidden |= {
+            f"{c.name}/{row['uid']}" for c in kind.children if c.sealed for row in document.get(c.name) or []
+        }
     return frozenset(hidden)
 
 
 def hidden_paths(
-    kind: RecordType, changes: Iterable[dict[str, Any]], documents: Iterable[Document | None], entities: Entities
+    kind: RecordType,
+    changes: Iterable[dict[str, Any]],
+    documents: Iterable[Document | None],
+    entities: Entities,
 ) -> frozenset[str]:
     """Paths of a diff ({path, before, after} rows) the person may not see; `documents`: the record before and after.
 

@@ -22,14 +22,18 @@ def mine(by: Actor) -> QuerySet[ChangeRequest]:
     step = ApprovalStep.objects.filter(request=OuterRef("pk"), state="open", role__in=_takeable(by))
     seat = Participant.objects.filter(request=OuterRef("pk"), person=by.user)
     decided = seat.filter(side="checker", approvals__lapsed_at=None, approvals__verdict="approve")
-    waiting = ChangeRequest.objects.filter(Exists(step), ~Exists(seat.filter(side="maker")), ~Exists(decided), state="in_review")
+    waiting = ChangeRequest.objects.filter(
+        Exists(step), ~Exists(seat.filter(side="maker")), ~Exists(decided), state="in_review"
+    )
     back = ChangeRequest.objects.filter(requester=by.user, state__in=("returned", "draft", "conflicted"))
     return (waiting | back).order_by("due_at", "pk")
 
 
 def team(by: Actor) -> QuerySet[ChangeRequest]:
     """Everything open that waits for a person."""
-    return ChangeRequest.objects.filter(state__in=("in_review", "returned", "conflicted")).order_by("due_at", "pk")
+    return ChangeRequest.objects.filter(state__in=("in_review", "returned", "conflicted")).order_by(
+        "due_at", "pk"
+    )
 
 
 def sent(by: Actor) -> QuerySet[ChangeRequest]:
@@ -52,7 +56,9 @@ def with_steps(queryset: QuerySet[ChangeRequest]) -> QuerySet[ChangeRequest]:
 
 def open_for(type_key: str, uid: Any) -> QuerySet[ChangeRequest]:
     """Open requests that touch this record."""
-    return ChangeRequest.objects.filter(items__type=type_key, items__uid=uid, state__in=OPEN_STATES).distinct()
+    return ChangeRequest.objects.filter(
+        items__type=type_key, items__uid=uid, state__in=OPEN_STATES
+    ).distinct()
 
 
 def count_mine(by: Actor) -> int:

@@ -102,7 +102,8 @@ def submit_request(
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
-        policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts
+        policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags)
+        for p in parts
     )
     if decision.require_reason and not change.reason.strip():
         raise CorrectInput("Say why: this kind of change needs a reason.")
@@ -156,7 +157,9 @@ def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Excepti
             return NotAllowed, "You do not have the right to approve."
         step = _open_step(change, by)
         if step is None:
-            roles = ", ".join(sorted({s.role.replace("_", " ") for s in change.steps.all() if s.state == "open"}))
+            roles = ", ".join(
+                sorted({s.role.replace("_", " ") for s in change.steps.all() if s.state == "open"})
+            )
             return NotAllowed, f"The open step asks for: {roles}."
         if action == "approve" and _live(change, by):
             return AlreadyDone, "You already approved this request."
@@ -172,12 +175,16 @@ def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Excepti
 def _open_step(change: ChangeRequest, by: Actor) -> ApprovalStep | None:
     roles = roles_of(by.user)
     mine = [s for s in change.steps.all() if s.state == "open" and may_take(s.role, roles)]
-    return min(mine, key=lambda step: step.role not in roles, default=None)  # one's own role before standing in
+    return min(
+        mine, key=lambda step: step.role not in roles, default=None
+    )  # one's own role before standing in
 
 
 def _live(change: ChangeRequest, by: Actor) -> bool:
     return any(
-        a.participant.person_id == (by.user.pk if by.user else None) and a.lapsed_at is None and a.verdict == "approve"
+        a.participant.person_id == (by.user.pk if by.user else None)
+        and a.lapsed_at is None
+        and a.verdict == "approve"
         for a in change.approvals.select_related("participant")
     )
 
@@ -191,9 +198,21 @@ def require(change: ChangeRequest, action: str, by: Actor) -> None:
 def allowed_actions(change: ChangeRequest, by: Actor) -> list[dict[str, Any]]:
     """Every action with whether it is allowed and, if not, why: what buttons and the API show."""
     result = []
-    for action in ("approve", "reject", "return", "edit", "submit", "withdraw", "resolve", "revert", "comment"):
+    for action in (
+        "approve",
+        "reject",
+        "return",
+        "edit",
+        "submit",
+        "withdraw",
+        "resolve",
+        "revert",
+        "comment",
+    ):
         refusal = why_not(change, action, by)
-        result.append({"action": action, "allowed": refusal is None, "why_not": refusal[1] if refusal else ""})
+        result.append(
+            {"action": action, "allowed": refusal is None, "why_not": refusal[1] if refusal else ""}
+        )
     return result
 
 
@@ -213,7 +232,12 @@ def _verdict(change: ChangeRequest, by: Actor, verdict: str, comment: str) -> Ap
     if seat.side != "checker":
         raise FourEyes("You made or edited this request, so somebody else must decide.")
     Approval.objects.create(
-        request=change, step=step, participant=seat, verdict=verdict, comment=comment, content_hash=change.content_hash
+        request=change,
+        step=step,
+        participant=seat,
+        verdict=verdict,
+        comment=comment,
+        content_hash=change.content_hash,
     )
     return step
 
@@ -354,10 +378,20 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
             opposite = "unblock" if item.action == "block" else "block"
             items.append(ProposedItem(type=item.type, action=opposite, uid=str(item.uid)))
         else:
-            back = [Change(c["path"], c["after"], c["before"]) for c in item.changes if not same(c["before"], c["after"])]
+            back = [
+                Change(c["path"], c["after"], c["before"])
+                for c in item.changes
+                if not same(c["before"], c["after"])
+            ]
             items.append(ProposedItem(type=item.type, uid=str(item.uid), changes=back))
     words = f"Undo of {change.number}. {reason}".strip()
-    return propose(items=items, by=by, title=f"Undo {change.title[:1].lower()}{change.title[1:]}", reason=words, reverts=change)
+    return propose(
+        items=items,
+        by=by,
+        title=f"Undo {change.title[:1].lower()}{change.title[1:]}",
+        reason=words,
+        reverts=change,
+    )
 
 
 @transaction.atomic

@@ -85,10 +85,14 @@ def merge_patch(kind: RecordType, current: Document, patch: Document) -> Documen
     for name, value in patch.items():
         if name in HEADER or name == "code":
             if not _is_echo(name, value, current):
-                problems.append(Problem(name, "read_only", "This field is given by the hub and cannot be sent."))
+                problems.append(
+                    Problem(name, "read_only", "This field is given by the hub and cannot be sent.")
+                )
         elif name == "status":
             if value != current.get("status"):
-                problems.append(Problem(name, "read_only", "Use block, unblock or retire to change the status."))
+                problems.append(
+                    Problem(name, "read_only", "Use block, unblock or retire to change the status.")
+                )
         elif name in children and isinstance(value, list):
             result[name] = _merge_children(children[name], current.get(name) or [], value, problems)
         else:
@@ -102,7 +106,9 @@ def _is_echo(name: str, value: Any, current: Document) -> bool:
     return name == "updated_at" or value is None or value == current.get(name)
 
 
-def _merge_children(child: ChildType, current: list[Document], listed: list[Any], problems: list[Problem]) -> list[Any]:
+def _merge_children(
+    child: ChildType, current: list[Document], listed: list[Any], problems: list[Problem]
+) -> list[Any]:
     rows = {row["uid"]: dict(row) for row in current}
     added: list[Any] = []
     for index, item in enumerate(listed):
@@ -121,7 +127,9 @@ def _merge_children(child: ChildType, current: list[Document], listed: list[Any]
     return [*rows.values(), *added]
 
 
-def _unmask(child: ChildType, path: str, item: Document, current: Document, problems: list[Problem]) -> Document:
+def _unmask(
+    child: ChildType, path: str, item: Document, current: Document, problems: list[Problem]
+) -> Document:
     """Sealed objects never come from outside; a mask is accepted only where it says what is there already."""
     taken = {name: value for name, value in item.items() if name != "_end"}
     for name in child.document.model_fields:
@@ -132,7 +140,9 @@ def _unmask(child: ChildType, path: str, item: Document, current: Document, prob
             if crypto.mask(current.get(name)) == value:
                 taken[name] = current[name]
             else:
-                problems.append(Problem(f"{path}/{name}", "masked", "Send the whole number, or the mask as it was shown."))
+                problems.append(
+                    Problem(f"{path}/{name}", "masked", "Send the whole number, or the mask as it was shown.")
+                )
     return taken
 
 
@@ -145,7 +155,9 @@ def fresh_uid() -> str:
     return str(uuid.uuid4())
 
 
-def adopt_uids(kind: RecordType, body: Document, current: Document | None, *, new_uid: Callable[[], str] | None = None) -> Document:
+def adopt_uids(
+    kind: RecordType, body: Document, current: Document | None, *, new_uid: Callable[[], str] | None = None
+) -> Document:
     """Give every child a uid: its own, that of the current row with the same identity, or a new one."""
     make = new_uid or fresh_uid
     for child in kind.children:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from mdm.errors import CorrectInput, NotAllowed, NotNow, TooLarge
 from mdm.models import ColumnMapping, ImportJob, System, UploadChunk
 from mdm.permissions import may
 from mdm.reading import columns, tables
+from mdm.reading.rows import Limits
 from mdm.registry import RecordType
 from mdm.services import audit
 from mdm.types import Actor, Problem
@@ -47,12 +48,15 @@ def receive(
         raise NotAllowed(f"You may not load {kind.plural.lower()}.")
     with tempfile.TemporaryFile() as copy:
         size, file_hash = _copy(stream, copy)
-        reader = tables.read(copy)
+        reader = tables.read(copy, limits=limits())
         known = mapping or _known_mapping(system, kind)
         spec = known or columns.guess(kind, reader.columns, _samples(reader))
-        problems = misfits(kind, spec, reader.columns)
+        problems = misfits(kind, spec, reader)
         if start and problems:
-            raise CorrectInput(f"{problems[0].message} Correct the column mapping, then send the file again.", problems=problems)
+            raise CorrectInput(
+                f"{problems[0].message} Correct the column mapping, then send the file again.",
+                problems=problems,
+            )
         with transaction.atomic():
             job = ImportJob.objects.create(
                 system=system,
@@ -79,7 +83,7 @@ def receive(
                 detail={"bytes": size, "sha256": file_hash},
             )
             if start:
-                enqueue(job=job, by=by, mapping=spec)
+                job = enqueue(job=job, by=by, mapping=spec)
     return job
 
 
@@ -88,7 +92,9 @@ def _copy(stream: BinaryIO, copy: BinaryIO) -> tuple[int, str]:
     while piece := stream.read(_CHUNK):
         size += len(piece)
         if size > settings.IMPORT_MAX_BYTES:
-            raise TooLarge(f"The file is larger than {settings.IMPORT_MAX_BYTES // 2**20} MiB. Split it and send the parts.")
+            raise TooLarge(
+                f"The file is larger than {settings.IMPORT_MAX_BYTES // 2**20} MiB. Split it and send the parts."
+            )
         digest.update(piece)
         copy.write(piece)
     copy.seek(0)
@@ -112,10 +118,17 @@ def opened(job: ImportJob) -> Iterator[BinaryIO]:
         yield copy
 
 
-def misfits(kind: RecordType, spec: dict[str, Any], headings: Sequence[str]) -> list[Problem]:
-    """Why this mapping could take nothing in of a file with these headings; empty when it can."""
-    found = columns.check(spec, kind, headings)
-    return [problem for problem in found if problem.severity == "error"]
+def limits() -> Limits:
+    """How much of a file is believed, as the installation says."""
+    return Limits(file=settings.IMPORT_MAX_BYTES, cell=settings.IMPORT_MAX_CELL)
+
+
+def misfits(kind: RecordType, spec: dict[str, Any], reader: tables.Reader) -> list[Problem]:
+    """Why this mapping does not fit the file: its mistakes, and columns it reads that the file lacks.
+
+    A mapped column that is missing stops the import: taken as empty, it would blank that field everywhere.
+    """
+    return columns.check(spec, kind, reader.columns, partial=reader.format == "ndjson")
 
 
 def _known_mapping(system: System, kind: RecordType) -> dict[str, Any] | None:
@@ -133,22 +146,23 @@ def _samples(reader: Any) -> list[dict[str, str]]:
 
 
 def look(job: ImportJob) -> dict[str, Any]:
-    """For the mapping page: {columns: [{name, paths, samples}], problems} of a job not started yet."""
+    """For the mapping page: {columns: [{name, path, samples}], paths, problems} of a job not started yet."""
     with opened(job) as copy:
-        reader = tables.read(copy)
+        reader = tables.read(copy, limits=limits())
         samples = _samples(reader)
     kind = registry.get(job.type)
-    paths = job.mapping.get("columns", {})
+    paths = columns.paths_by_column(job.mapping)
     return {
         "columns": [
             {
                 "name": name,
-                "paths": [paths[name]] if isinstance(paths.get(name), str) else list(paths.get(name, [])),
+                "path": paths.get(name, ""),
                 "samples": [row.get(name, "") for row in samples],
             }
             for name in reader.columns
         ],
-        "problems": misfits(kind, job.mapping, reader.columns),
+        "paths": columns.known_paths(kind),
+        "problems": misfits(kind, job.mapping, reader),
     }
 
 
@@ -181,7 +195,9 @@ def cancel(*, job: ImportJob, by: Actor) -> ImportJob:
     job.state, job.finished_at = "cancelled", timezone.now()
     job.save(update_fields=["state", "finished_at"])
     job.chunks.all().delete()
-    audit.record(action="import.cancelled", by=by, object_type="import", object_uid=job.uid, object_label=str(job))
+    audit.record(
+        action="import.cancelled", by=by, object_type="import", object_uid=job.uid, object_label=str(job)
+    )
     return job
 
 

@@ -11,7 +11,6 @@ import hmac
 import json
 import logging
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -30,7 +29,7 @@ from mdm.services.policy import Facts
 from mdm.types import Actor, Document, Problem, digest
 
 log = logging.getLogger(__name__)
-RAW = "_raw"  # stands for the whole line when no columns could be read of it
+RAW = "_raw"  # the whole line as received, kept where its columns could not be told apart
 STALE = timedelta(seconds=60)  # a job without a sign of life this long belongs to nobody
 
 
@@ -60,7 +59,9 @@ def open_request(*, job: ImportJob, by: Actor, title: str) -> ChangeRequest:
     if by.user:
         Participant.objects.create(request=change, person=by.user, side="maker")
     if not decision.auto:
-        ApprovalStep.objects.bulk_create(ApprovalStep(request=change, **step) for step in policy.steps_as_json(decision))
+        ApprovalStep.objects.bulk_create(
+            ApprovalStep(request=change, **step) for step in policy.steps_as_json(decision)
+        )
         first = min(order for order, _ in decision.steps)
         for step in change.steps.filter(order=first):
             step.state, step.due_at = "open", timezone.now() + timedelta(hours=step.sla_hours)
@@ -146,20 +147,22 @@ def _stage_all(job: ImportJob) -> None:
     number = 0
     with importing.opened(job) as copy:
         chunk: list[tables.Row] = []
-        for row in tables.read(copy):
-            number = row.number
-            if row.number <= done:
-                continue
-            chunk.append(row)
-            if len(chunk) >= settings.IMPORT_CHUNK:
+        with tables.read(copy, limits=importing.limits()) as reader:
+            for row in reader:
+                number = row.number
+                if row.number <= done:
+                    continue
+                chunk.append(row)
+                if len(chunk) >= settings.IMPORT_CHUNK:
+                    _stage(job, kind, mapper, chunk)
+                    chunk = []
+            if chunk:
                 _stage(job, kind, mapper, chunk)
-                chunk = []
-        if chunk:
-            _stage(job, kind, mapper, chunk)
+            encoding = reader.encoding  # only sure once the last byte was read
     total = job.records.filter(outcome="staged").count()
     job.refresh_from_db()
-    job.rows_total = job.rows_in + total
-    job.save(update_fields=["rows_total"])
+    job.rows_total, job.encoding = job.rows_in + total, encoding
+    job.save(update_fields=["rows_total", "encoding"])
     if number == 0:
         raise CorrectInput("The file has headings but no rows.")
 
@@ -187,7 +190,12 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
         else:
             taken[key] = (row, document, mark)
     _refuse_unknown_references(job, kind, taken, refused)
-    known = {r.key: r for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in=taken).defer("document")}
+    known = {
+        r.key: r
+        for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in=taken).defer(
+            "document"
+        )
+    }
     unchanged = 0
     staged = []
     same = []
@@ -242,18 +250,28 @@ def take(kind: RecordType, mapper: ColumnMap, row: tables.Row) -> tuple[str, Doc
 
 
 def quarantined(job: ImportJob, row: tables.Row, key: str, problems: list[Problem]) -> QuarantinedRow:
-    received = row.values or {RAW: row.raw}
+    received = {**row.values, RAW: row.raw} if row.raw else row.values
     raw = crypto.seal_bytes(json.dumps(received, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     shown = [problem.as_json() for problem in problems]
-    return QuarantinedRow(job=job, row=row.number, key=key[:100], cause=problems[0].code[:40], problems=shown, raw=raw)
+    return QuarantinedRow(
+        job=job, row=row.number, key=key[:100], cause=problems[0].code[:40], problems=shown, raw=raw
+    )
 
 
 def _twice(key: str) -> Problem:
-    return Problem("key", "duplicate_key", f"The key {key} stands twice in this file, with different content.")
+    return Problem(
+        "key", "duplicate_key", f"The key {key} stands twice in this file, with different content."
+    )
 
 
 def _source(
-    job: ImportJob, kind: RecordType, row: tables.Row, key: str, document: Document, mark: str, before: SourceRecord | None
+    job: ImportJob,
+    kind: RecordType,
+    row: tables.Row,
+    key: str,
+    document: Document,
+    mark: str,
+    before: SourceRecord | None,
 ) -> SourceRecord:
     return SourceRecord(
         system=job.system,
@@ -270,7 +288,10 @@ def _source(
 
 
 def _refuse_unknown_references(
-    job: ImportJob, kind: RecordType, taken: dict[str, tuple[tables.Row, Document, str]], refused: list[QuarantinedRow]
+    job: ImportJob,
+    kind: RecordType,
+    taken: dict[str, tuple[tables.Row, Document, str]],
+    refused: list[QuarantinedRow],
 ) -> None:
     """References of the whole chunk in one query per type: each body is asked only for values found unknown."""
     unknown = documents.unknown_references(kind, [document for _, document, _ in taken.values()])
@@ -290,18 +311,23 @@ def _resolve_all(job: ImportJob) -> bool:
         ImportJob.objects.filter(pk=job.pk).update(state="queued", beat_at=None)
         return False
     if change.state != "approved":
-        raise CorrectInput(f"The request {change.number} was {change.state}: its rows are kept and not applied.")
+        raise CorrectInput(
+            f"The request {change.number} was {change.state}: its rows are kept and not applied."
+        )
     by = actor_of(job.created_by) if job.created_by else Actor.system("Import")
     resolver = resolving.Resolver(job=job, change=change, by=by)
     while True:
         with transaction.atomic():
             _alive(job)
             rows = list(
-                SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[: settings.IMPORT_CHUNK]
+                SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[
+                    : settings.IMPORT_CHUNK
+                ]
             )
             if not rows:
                 return True
             counts = resolver.resolve(rows)
             ImportJob.objects.filter(pk=job.pk).update(
-                rows_in=F("rows_in") + len(rows), **{name: F(name) + number for name, number in counts.items() if number}
+                rows_in=F("rows_in") + len(rows),
+                **{name: F(name) + number for name, number in counts.items() if number},
             )

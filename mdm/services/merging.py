@@ -20,7 +20,9 @@ from mdm.types import Actor, Change, Document, diff
 MOST = 20  # records in one merge: beyond that nobody can review it
 
 
-def result(kind: RecordType, survivor: Document, losers: Sequence[Document], choices: Mapping[str, str]) -> Document:
+def result(
+    kind: RecordType, survivor: Document, losers: Sequence[Document], choices: Mapping[str, str]
+) -> Document:
     """The surviving document: the survivor's values, gaps filled from the losers, `choices` {field: uid} win.
 
     Lists of children are the union: rows of the losers whose identity the survivor lacks are taken over with a new uid.
@@ -78,7 +80,11 @@ def preview(
     keeps, goes = _load(kind, survivor, losers)
     merged = result(kind, keeps, goes, choices or {})
     uids = [keeps["uid"], *(d["uid"] for d in goes)]
-    rows = Crosswalk.objects.filter(uid__in=uids, active=True).select_related("system").order_by("system__rank", "key")
+    rows = (
+        Crosswalk.objects.filter(uid__in=uids, active=True)
+        .select_related("system")
+        .order_by("system__rank", "key")
+    )
     return {
         "survivor": keeps,
         "losers": goes,
@@ -86,11 +92,18 @@ def preview(
         "changes": [change.as_json() for change in diff(keeps, merged)],
         "fields": _fields(kind, [keeps, *goes], merged),
         "crosswalks": [
-            {"system": row.system.code, "title": row.system.title, "key": row.key, "uid": str(row.uid), "primary": row.primary}
+            {
+                "system": row.system.code,
+                "title": row.system.title,
+                "key": row.key,
+                "uid": str(row.uid),
+                "primary": row.primary,
+            }
             for row in rows
         ],
         "references": [
-            {"type": ref.type, "uid": str(ref.uid), "path": ref.path, "label": ref.label} for ref in references(kind, uids[1:])
+            {"type": ref.type, "uid": str(ref.uid), "path": ref.path, "label": ref.label}
+            for ref in references(kind, uids[1:])
         ],
         "targets": _effects(list(rows), keeps["uid"]),
     }
@@ -122,7 +135,14 @@ def _effects(rows: list[Crosswalk], survivor: str) -> list[dict[str, Any]]:
         own = [row for row in found if str(row.uid) == survivor and row.primary] or found
         keeps = own[0]
         blocked = [row.key for row in found if row.pk != keeps.pk]
-        effects.append({"system": keeps.system.code, "title": keeps.system.title, "updates": keeps.key, "blocks": blocked})
+        effects.append(
+            {
+                "system": keeps.system.code,
+                "title": keeps.system.title,
+                "updates": keeps.key,
+                "blocks": blocked,
+            }
+        )
     return effects
 
 
@@ -138,9 +158,17 @@ def references(kind: RecordType, uids: Sequence[str]) -> list[Reference]:
     found = []
     for other in registry.all_types():
         for path, key in other.references.items():
-            if key != kind.key or "." in path or other.model._meta.get_field(path).get_internal_type() != "UUIDField":
+            if (
+                key != kind.key
+                or "." in path
+                or other.model._meta.get_field(path).get_internal_type() != "UUIDField"
+            ):
                 continue
-            rows = other.model._default_manager.filter(**{f"{path}__in": uids}).exclude(uid__in=uids).exclude(status="merged")
+            rows = (
+                other.model._default_manager.filter(**{f"{path}__in": uids})
+                .exclude(uid__in=uids)
+                .exclude(status="merged")
+            )
             for row in rows[:1000]:
                 label = f"{row.code} {getattr(row, other.name_field)}"
                 found.append(Reference(other.key, str(row.uid), path, label, str(getattr(row, path))))
@@ -167,13 +195,20 @@ def propose(
     pre_image = {
         "documents": {d["uid"]: d for d in (keeps, *goes)},
         "crosswalks": list(
-            Crosswalk.objects.filter(uid__in=uids).values("id", "system__code", "key", "primary", "active", "uid")
+            Crosswalk.objects.filter(uid__in=uids).values(
+                "id", "system__code", "key", "primary", "active", "uid"
+            )
         ),
         "sources": list(SourceRecord.objects.filter(golden_uid__in=uids).values("id", "golden_uid")),
     }
     for row in (*pre_image["crosswalks"], *pre_image["sources"]):
         row.update({k: str(v) for k, v in row.items() if k in ("uid", "golden_uid")})
-    detail = {"survivor": keeps["uid"], "losers": uids[1:], "choices": dict(choices or {}), "pre_image": pre_image}
+    detail = {
+        "survivor": keeps["uid"],
+        "losers": uids[1:],
+        "choices": dict(choices or {}),
+        "pre_image": pre_image,
+    }
     items = [
         ProposedItem(
             type=kind.key,
@@ -187,7 +222,13 @@ def propose(
     for loser in goes:
         gone = [Change("status", loser["status"], "merged")]
         items.append(
-            ProposedItem(type=kind.key, action="merge", uid=loser["uid"], changes=gone, detail={"merged_into": keeps["uid"]})
+            ProposedItem(
+                type=kind.key,
+                action="merge",
+                uid=loser["uid"],
+                changes=gone,
+                detail={"merged_into": keeps["uid"]},
+            )
         )
     for ref in references(kind, uids[1:]):
         if ref.uid not in uids:
@@ -201,13 +242,19 @@ def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor)
     """After the rows are written: keys and source records follow the survivor, and the pairs are settled."""
     head = next(item for item in items if "pre_image" in item.detail)
     kind, survivor, losers = registry.get(head.type), head.detail["survivor"], head.detail["losers"]
-    for row in Crosswalk.objects.filter(uid__in=losers).select_related("system").order_by("system_id", "-primary", "pk"):
+    for row in (
+        Crosswalk.objects.filter(uid__in=losers)
+        .select_related("system")
+        .order_by("system_id", "-primary", "pk")
+    ):
         taken = Crosswalk.objects.filter(system=row.system, uid=survivor, active=True, primary=True).exists()
         if row.primary and taken:
             row.primary = False
             row.save(update_fields=["primary"])
         if row.active:
-            crosswalks.link(system=row.system, type=row.type, key=row.key, uid=survivor, primary=row.primary, move=True)
+            crosswalks.link(
+                system=row.system, type=row.type, key=row.key, uid=survivor, primary=row.primary, move=True
+            )
     SourceRecord.objects.filter(golden_uid__in=losers).update(golden_uid=survivor)
     members = [survivor, *losers]
     inside = DuplicatePair.objects.filter(left__in=members, right__in=members)
@@ -233,5 +280,3 @@ def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor)
 def effects(change: ChangeRequest) -> list[dict[str, Any]]:
     """What the targets will have to do for a request, as whoever delivers says."""
     return ports.collect(ports.change_effects, change)
-
-

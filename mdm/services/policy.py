@@ -8,8 +8,8 @@ from typing import Any
 
 from mdm import registry
 from mdm.models import ApprovalPolicy, ChangeItem
-from mdm.types import Document, apply_changes
 from mdm.types import Change as PathChange
+from mdm.types import Document, apply_changes
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def decide(all_facts: Iterable[Facts], *, policies: list[ApprovalPolicy] | None 
     return decision
 
 
-def facts_of(item: ChangeItem, *, origin: str, system: str, current: Document | None, flags: Iterable[str]) -> Facts:
+def facts_of(
+    item: ChangeItem, *, origin: str, system: str, current: Document | None, flags: Iterable[str]
+) -> Facts:
     changes = [PathChange(**change) for change in item.changes]
     proposed = apply_changes(current or {}, changes)
     return Facts(

@@ -66,7 +66,11 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
             own = error.problems or (Problem("", error.code, error.message),)
             problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
     if problems:
-        words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
+        words = (
+            "One value needs correction."
+            if len(problems) == 1
+            else f"{len(problems)} values need correction."
+        )
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
     return built
 
@@ -78,7 +82,9 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
     if proposed.action == "create":
         return _build_create(kind, proposed, index)
     if not proposed.uid:
-        raise CorrectInput("Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")])
+        raise CorrectInput(
+            "Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")]
+        )
     current = records.current_document(kind.key, proposed.uid)
     if proposed.base_version is not None and proposed.base_version != current["version"]:
         text = f"This record is at version {current['version']} now; you saw {proposed.base_version}. Read it again."
@@ -102,16 +108,27 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
     body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
     uid = proposed.uid or str(uuid.uuid4())
     body = complete(kind, {**body}, None)
-    after = {**body, "uid": uid, "code": code or next_code(kind), "status": "active", "version": 0, "schema": kind.schema}
+    after = {
+        **body,
+        "uid": uid,
+        "code": code or next_code(kind),
+        "status": "active",
+        "version": 0,
+        "schema": kind.schema,
+    }
     changes = [c for c in diff({}, after) if c.path not in documents.BODY_EXTRA]
-    item = _item(kind, proposed, index, uid=uid, label=kind.name_of(after), changes=changes, base_version=None)
+    item = _item(
+        kind, proposed, index, uid=uid, label=kind.name_of(after), changes=changes, base_version=None
+    )
     item.detail = {"code": after["code"], **proposed.detail}
     return Built(item, None, after)
 
 
 def complete(kind: RecordType, body: Document, current: Document | None) -> Document:
     """Schema, rules, child uids and references of a whole body; CorrectInput with every problem."""
-    valid = documents.adopt_uids(kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current)
+    valid = documents.adopt_uids(
+        kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
+    )
     problems = documents.check_references(kind, valid)
     if problems:
         raise CorrectInput(problems[0].message, problems=problems)
@@ -131,7 +148,7 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
     else:
         merged = documents.merge_patch(kind, current, proposed.patch or {})
     body = complete(kind, merged, current)
-    after = {**current, **body}
+    after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
     changes = diff(current, after)
     if not changes and proposed.action == "update":
         raise CorrectInput("Nothing would change: the record already holds these values.")
@@ -140,16 +157,29 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
 
 def _build_status(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
     if current["status"] not in _STATUS_FROM[proposed.action]:
-        raise NotNow(f"This {kind.title.lower()} is {current['status']}: it cannot be {STATUS_AFTER[proposed.action]} now.")
+        raise NotNow(
+            f"This {kind.title.lower()} is {current['status']}: it cannot be {STATUS_AFTER[proposed.action]} now."
+        )
     after = {**current, "status": STATUS_AFTER[proposed.action]}
     return _with_item(kind, proposed, index, current, after, diff(current, after))
 
 
 def _with_item(
-    kind: RecordType, proposed: ProposedItem, index: int, current: Document, after: Document, changes: list[Change]
+    kind: RecordType,
+    proposed: ProposedItem,
+    index: int,
+    current: Document,
+    after: Document,
+    changes: list[Change],
 ) -> Built:
     item = _item(
-        kind, proposed, index, uid=current["uid"], label=kind.name_of(current), changes=changes, base_version=current["version"]
+        kind,
+        proposed,
+        index,
+        uid=current["uid"],
+        label=kind.name_of(current),
+        changes=changes,
+        base_version=current["version"],
     )
     item.detail = {"code": current["code"], **proposed.detail}
     return Built(item, current, after)
@@ -158,7 +188,9 @@ def _with_item(
 def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -> ChangeItem:
     changes = [change.as_json() for change in values.pop("changes")]
     label = values.pop("label")[:300]
-    return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
+    return ChangeItem(
+        position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values
+    )
 
 
 def next_code(kind: RecordType) -> str:
@@ -175,7 +207,8 @@ def next_codes(kind: RecordType, count: int) -> list[str]:
 def content_hash(items: Iterable[ChangeItem], effective_on: date | None) -> str:
     """What an approval signs: every item, path and value, and the date."""
     content = [
-        [item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail] for item in items
+        [item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail]
+        for item in items
     ]
     return digest({"items": content, "effective_on": effective_on.isoformat() if effective_on else None})
 

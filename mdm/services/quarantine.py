@@ -11,13 +11,16 @@ from django.utils import timezone
 
 from mdm import crypto, registry
 from mdm.errors import CorrectInput, NotNow
+from mdm.logs import redact
 from mdm.models import ImportJob, QuarantinedRow, SourceRecord
+from mdm.reading import columns
 from mdm.reading.columns import ColumnMap
+from mdm.reading.json_lines import read_row
 from mdm.reading.tables import Row
-from mdm.services import audit, documents, loading
+from mdm.services import audit, documents, importing, loading
 from mdm.types import Actor
 
-_SECRET = ("iban", "account_number")
+CUT = "…[cut here]"  # how reading marks a value it kept only in part
 
 
 def values_of(row: QuarantinedRow) -> dict[str, str]:
@@ -29,12 +32,15 @@ def values_of(row: QuarantinedRow) -> dict[str, str]:
 def shown(row: QuarantinedRow) -> dict[str, str]:
     """As received, with the columns that hold bank numbers masked: a mask sent back means unchanged."""
     secret = secret_columns(row.job)
-    return {name: _mask(value) if name in secret else value for name, value in values_of(row).items()}
+    values = {name: _mask(value) if name in secret else value for name, value in values_of(row).items()}
+    if loading.RAW in values:
+        # A line nobody could split may hold a bank number anywhere.
+        values[loading.RAW] = redact(values[loading.RAW])
+    return values
 
 
 def secret_columns(job: ImportJob) -> set[str]:
-    paths = job.mapping.get("columns", {})
-    return {column for column, path in paths.items() if str(path).rsplit(".", 1)[-1] in _SECRET}
+    return columns.secret_columns(job.mapping, registry.get(job.type))
 
 
 def _mask(value: str) -> str:
@@ -52,12 +58,22 @@ def resubmit(*, row: QuarantinedRow, values: dict[str, str], by: Actor) -> Quara
     if job.state not in ("done", "failed"):
         raise NotNow("Wait until the import is done, then correct its rows.")
     received = values_of(row)
-    unknown = set(values) - set(received)
-    if unknown and received.keys() != {loading.RAW}:
-        raise CorrectInput("This row has no column " + ", ".join(sorted(unknown)) + ".")
     secret = secret_columns(job)
-    merged = {**received, **{k: v for k, v in values.items() if not (k in secret and v == _mask(received.get(k, "")))}}
+    if job.format == "ndjson" and loading.RAW in values:
+        # A broken line is corrected as a line: what it says now replaces everything.
+        again = read_row(values.pop(loading.RAW), importing.limits(), number=row.row)
+        if again.problem:
+            raise CorrectInput(again.problem.message, problems=[again.problem])
+        received, values = {}, {**again.values, **values}
+    merged = {
+        **received,
+        **{k: v for k, v in values.items() if not (k in secret and v == _mask(received.get(k, "")))},
+    }
     merged.pop(loading.RAW, None)
+    if any(value.endswith(CUT) for value in merged.values()):
+        raise CorrectInput(
+            "A value of this row was too long and is kept only in part: give it whole, or shorter."
+        )
     kind = registry.get(job.type)
     key, document, problems = loading.take(kind, ColumnMap(job.mapping, kind), Row(row.row, merged, None))
     if document is not None:
@@ -68,7 +84,9 @@ def resubmit(*, row: QuarantinedRow, values: dict[str, str], by: Actor) -> Quara
     return row
 
 
-def _take_in(row: QuarantinedRow, job: ImportJob, key: str, document: Any, values: dict[str, str], by: Actor) -> None:
+def _take_in(
+    row: QuarantinedRow, job: ImportJob, key: str, document: Any, values: dict[str, str], by: Actor
+) -> None:
     kind = registry.get(job.type)
     before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()
     if before and before.job_id == job.pk:
@@ -89,7 +107,11 @@ def _take_in(row: QuarantinedRow, job: ImportJob, key: str, document: Any, value
     )
     job.change = loading.open_request(job=job, by=by, title=f"Row {row.row} of {job.file_name}, corrected")
     ImportJob.objects.filter(pk=job.pk).update(
-        change=job.change, state="queued", quarantined=F("quarantined") - 1, rows_in=F("rows_in") - 1, finished_at=None
+        change=job.change,
+        state="queued",
+        quarantined=F("quarantined") - 1,
+        rows_in=F("rows_in") - 1,
+        finished_at=None,
     )
     row.state, row.resolved_by, row.resolved_at = "resolved", by.name, timezone.now()
     row.save()
@@ -101,8 +123,6 @@ def _take_in(row: QuarantinedRow, job: ImportJob, key: str, document: Any, value
         object_label=str(job),
         detail={"row": row.row, "key": source.key, "columns": sorted(values)},
     )
-    from mdm.services import importing
-
     importing.ring(job)
 
 

@@ -64,21 +64,29 @@ def write(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: date
     return done
 
 
-def _write_kind(kind: RecordType, writes: list[Write], *, change: ChangeRequest, by: Actor, at: datetime) -> None:
+def _write_kind(
+    kind: RecordType, writes: list[Write], *, change: ChangeRequest, by: Actor, at: datetime
+) -> None:
     _write_rows(kind, writes, at)
     history: list[tuple[Any, str]] = [(item.row, "~" if item.before else "+") for item in writes]
     for child in kind.children:
         history += _write_children(child, writes)
-    _write_history(history, by=by, at=at, reason=f"{change.number}: {change.reason}" if change.reason else change.number)
+    _write_history(
+        history, by=by, at=at, reason=f"{change.number}: {change.reason}" if change.reason else change.number
+    )
 
 
 def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
     model = kind.model
     existing = {
         str(row.uid): row
-        for row in model._default_manager.select_for_update().filter(uid__in=[w.after["uid"] for w in writes if w.before])
+        for row in model._default_manager.select_for_update().filter(
+            uid__in=[w.after["uid"] for w in writes if w.before]
+        )
     }
-    plain = [name for name in kind.document.model_fields if name not in {child.name for child in kind.children}]
+    plain = [
+        name for name in kind.document.model_fields if name not in {child.name for child in kind.children}
+    ]
     for item in writes:
         document = item.after
         row = existing.get(document["uid"]) or model(uid=document["uid"], created_at=at, version=0)
@@ -97,7 +105,9 @@ def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
         bulk.insert(new)
     if old:
         model._default_manager.bulk_update(
-            old, ["version", "code", "status", "updated_at", "merged_into", "search_text", *plain], batch_size=250
+            old,
+            ["version", "code", "status", "updated_at", "merged_into", "search_text", *plain],
+            batch_size=250,
         )
 
 
@@ -148,7 +158,13 @@ def _write_history(rows: Iterable[tuple[Any, str]], *, by: Actor, at: datetime, 
         model = _history_of(type(row))
         values = {column.attname: getattr(row, column.attname) for column in model.tracked_fields}
         grouped.setdefault(model, []).append(
-            model(history_date=at, history_type=verb, history_user=by.user, history_change_reason=reason, **values)
+            model(
+                history_date=at,
+                history_type=verb,
+                history_user=by.user,
+                history_change_reason=reason,
+                **values,
+            )
         )
     for entries in grouped.values():
         bulk.insert(entries)
@@ -159,7 +175,9 @@ def _history_of(model: Any) -> Any:
     return model.history.model
 
 
-def _remember(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: datetime) -> list[RecordVersion]:
+def _remember(
+    writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: datetime
+) -> list[RecordVersion]:
     """Version, provenance, match keys, event and audit entry of every write."""
     versions, happened, log = [], [], []
     for item in writes:
@@ -191,7 +209,12 @@ def _remember(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: 
 
 def _event(item: Write, change: ChangeRequest, at: datetime) -> Event:
     document = item.after
-    data = {"code": document["code"], "status": document["status"], "changed": item.paths[:200], "change_request": str(change.uid)}
+    data = {
+        "code": document["code"],
+        "status": document["status"],
+        "changed": item.paths[:200],
+        "change_request": str(change.uid),
+    }
     if item.merged_into:
         data["merged_into"] = item.merged_into
     return Event(
@@ -208,7 +231,12 @@ def _event(item: Write, change: ChangeRequest, at: datetime) -> Event:
 
 def _audit(item: Write, change: ChangeRequest, by: Actor, at: datetime) -> AuditEntry:
     document = item.after
-    detail = {"change_request": change.number, "version": document["version"], "paths": item.paths[:200], **item.detail}
+    detail = {
+        "change_request": change.number,
+        "version": document["version"],
+        "paths": item.paths[:200],
+        **item.detail,
+    }
     return audit.entry(
         action=f"record.{VERBS[item.action]}",
         by=by,
@@ -221,7 +249,10 @@ def _audit(item: Write, change: ChangeRequest, by: Actor, at: datetime) -> Audit
 
 
 def _remember_provenance(writes: Sequence[Write], at: datetime) -> None:
-    known = {str(row.uid): row for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])}
+    known = {
+        str(row.uid): row
+        for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])
+    }
     new = []
     changed = []
     for item in writes:
@@ -244,5 +275,10 @@ def _from_hub(fields: dict[str, Any], item: Write, at: datetime) -> dict[str, An
         if value_at(item.after, block) in (None, "", []):
             result.pop(block, None)
         else:
-            result[block] = {"system": "hub", "key": item.after["code"], "rule": "entered", "since": at.isoformat()}
+            result[block] = {
+                "system": "hub",
+                "key": item.after["code"],
+                "rule": "entered",
+                "since": at.isoformat(),
+            }
     return result

@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.utils import timezone
+
 from mdm.errors import CorrectInput, NotAllowed
 from mdm.models import ApiToken
-from mdm.permissions import allows, known_scopes, scopes_of
+from mdm.permissions import actor_of, allows, known_scopes, scopes_of
+from mdm.services import audit
+from mdm.types import Actor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,6 +28,7 @@ def hash_of(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
+@transaction.atomic
 def issue(
     *, owner: User, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
@@ -37,6 +43,31 @@ def issue(
         raise NotAllowed("You do not have " + ", ".join(beyond) + " yourself.")
     plain = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
-        owner=owner, name=name, scopes=list(scopes), prefix=plain[:12], hash=hash_of(plain), expires_at=expires_at
+        owner=owner,
+        name=name,
+        scopes=list(scopes),
+        prefix=plain[:12],
+        hash=hash_of(plain),
+        expires_at=expires_at,
+    )
+    audit.record(
+        action="token.issued",
+        by=actor_of(owner),
+        object_type="token",
+        object_uid=token.uid,
+        object_label=str(token),
+        detail={"scopes": list(scopes)},
     )
     return token, plain
+
+
+@transaction.atomic
+def revoke(*, token: ApiToken, by: Actor) -> ApiToken:
+    """End a token at once; revoking twice changes nothing."""
+    if token.revoked_at is None:
+        token.revoked_at = timezone.now()
+        token.save(update_fields=["revoked_at"])
+        audit.record(
+            action="token.revoked", by=by, object_type="token", object_uid=token.uid, object_label=str(token)
+        )
+    return token

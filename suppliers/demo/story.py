@@ -22,7 +22,11 @@ from suppliers.models import Identifier
 
 Say = Callable[[str], None]
 HERE = Path(__file__).parent
-EXTRACTS = (("s4hana", "s4hana_suppliers.csv"), ("coupa", "coupa_suppliers.xlsx"), ("concur", "concur_vendors.ndjson"))
+EXTRACTS = (
+    ("s4hana", "s4hana_suppliers.csv"),
+    ("coupa", "coupa_suppliers.xlsx"),
+    ("concur", "concur_vendors.ndjson"),
+)
 DONE = "Demo story"  # the reason every request of the story begins with, so that a second load finds them
 
 
@@ -32,11 +36,20 @@ def load_extracts(say: Say) -> None:
     by = person("mara")
     for code, name in EXTRACTS:
         system = System.objects.get(code=code)
-        job = ImportJob.objects.filter(system=system, file_name=name).exclude(state__in=("failed", "cancelled")).first()
+        job = (
+            ImportJob.objects.filter(system=system, file_name=name)
+            .exclude(state__in=("failed", "cancelled"))
+            .first()
+        )
         if job is None:
             with (HERE / "extracts" / name).open("rb") as stream:
                 job = importing.receive(
-                    system=system, type="supplier", file_name=name, stream=stream, by=by, mapping=mappings[code]
+                    system=system,
+                    type="supplier",
+                    file_name=name,
+                    stream=stream,
+                    by=by,
+                    mapping=mappings[code],
                 )
         if job.state != "done":
             say(f"{system.title}: reading {name}")
@@ -76,21 +89,35 @@ def _parents(say: Say) -> None:
         ProposedItem(
             type="supplier",
             action="create",
-            patch={"legal_name": name, "group": "treasury", "identifiers": [{"scheme": "DUNS", "value": duns}]},
+            patch={
+                "legal_name": name,
+                "group": "treasury",
+                "identifiers": [{"scheme": "DUNS", "value": duns}],
+            },
         )
         for duns, name in missing.items()
     ]
     if new:
-        changes.propose(items=new, by=by, origin="system", title="Parent companies of Treasury vendors", reason=why)
+        changes.propose(
+            items=new, by=by, origin="system", title="Parent companies of Treasury vendors", reason=why
+        )
     known = _by_duns()
     children = {
         known[row["child_duns"]]: known[row["parent_duns"]]
         for row in rows
         if row["child_duns"] in known and known[row["child_duns"]] != known.get(row["parent_duns"])
     }
-    items = [ProposedItem(type="supplier", uid=uid, patch={"parent": parent}) for uid, parent in children.items()]
+    items = [
+        ProposedItem(type="supplier", uid=uid, patch={"parent": parent}) for uid, parent in children.items()
+    ]
     if items:
-        changes.propose(items=items, by=by, origin="system", title="Who belongs to whom among Treasury vendors", reason=why)
+        changes.propose(
+            items=items,
+            by=by,
+            origin="system",
+            title="Who belongs to whom among Treasury vendors",
+            reason=why,
+        )
     say(f"parent companies: {len(new)} entered, {len(items)} children name theirs")
 
 
@@ -113,7 +140,11 @@ def _well_known(count: int) -> list[Document]:
             chosen.append(document)
     have = {document["uid"] for document in chosen}
     model = registry.get("supplier").model
-    more = model._default_manager.filter(group="nordhaven", status="active").exclude(uid__in=have).order_by("code")
+    more = (
+        model._default_manager.filter(group="nordhaven", status="active")
+        .exclude(uid__in=have)
+        .order_by("code")
+    )
     for uid in more.values_list("uid", flat=True)[:200]:
         if len(chosen) >= count:
             break
@@ -136,40 +167,94 @@ def _other(now: str | None, first: str, second: str) -> str:
 
 def _approve(change: ChangeRequest, *usernames: str, comment: str = "") -> ChangeRequest:
     for username in usernames:
-        change = changes.approve(change=change, by=person(username), content_hash=change.content_hash, comment=comment)
+        change = changes.approve(
+            change=change, by=person(username), content_hash=change.content_hash, comment=comment
+        )
     return change
 
 
 def _decided(chosen: list[Document]) -> None:
     """Applied, rejected and returned ones."""
     first, second, third, fourth = chosen[:4]
-    _approve(_update(first, {"payment_terms": _other(first["payment_terms"], "NET45", "NET30")}, "nora", "Frame contract 2026, section 7."), "mara")
+    _approve(
+        _update(
+            first,
+            {"payment_terms": _other(first["payment_terms"], "NET45", "NET30")},
+            "nora",
+            "Frame contract 2026, section 7.",
+        ),
+        "mara",
+    )
     contact = [{"role": "accounts_receivable", "name": "Accounts receivable", "email": "ar@changed.example"}]
     _approve(_update(second, {"contacts": contact}, "nora", "New shared mailbox for invoices."), "mara")
     change = _update(first, {"website": "www.nordhaven-partner.example"}, "nora", "Their site moved.")
     _approve(change, "mara", comment="Checked on their letterhead.")
-    change = _update(third, {"incoterm": _other(third["incoterm"], "DAP", "DDP")}, "nora", "As agreed by phone.")
-    changes.reject(
-        change=change, by=person("mara"), content_hash=change.content_hash, comment="There is no written agreement."
+    change = _update(
+        third, {"incoterm": _other(third["incoterm"], "DAP", "DDP")}, "nora", "As agreed by phone."
     )
-    change = _update(fourth, {"legal_form": _other(fourth["legal_form"], "GmbH", "AG")}, "nora", "Legal form as in the register.")
+    changes.reject(
+        change=change,
+        by=person("mara"),
+        content_hash=change.content_hash,
+        comment="There is no written agreement.",
+    )
+    change = _update(
+        fourth,
+        {"legal_form": _other(fourth["legal_form"], "GmbH", "AG")},
+        "nora",
+        "Legal form as in the register.",
+    )
     changes.send_back(
-        change=change, by=person("mara"), content_hash=change.content_hash, comment="Please add the register extract."
+        change=change,
+        by=person("mara"),
+        content_hash=change.content_hash,
+        comment="Please add the register extract.",
     )
 
 
 def _waiting(chosen: list[Document]) -> None:
     """In review, scheduled and conflicted ones; a bank change with its risks, a supplier that may exist already."""
     _, second, _, _, fifth, sixth, seventh, eighth, ninth = chosen[:9]
-    account = [{"iban": "LT12 1000 0111 0100 1000", "holder": second["legal_name"], "country": "LT", "currency": "EUR"}]
-    _update(second, {"bank_accounts": account}, "nora", "Letter of the supplier: new account for all invoices.")
+    account = [
+        {
+            "iban": "LT12 1000 0111 0100 1000",
+            "holder": second["legal_name"],
+            "country": "LT",
+            "currency": "EUR",
+        }
+    ]
+    _update(
+        second, {"bank_accounts": account}, "nora", "Letter of the supplier: new account for all invoices."
+    )
     held = [{"uid": fifth["bank_accounts"][0]["uid"], "verification": "verified"}]
     change = _update(fifth, {"bank_accounts": held}, "nora", "Called back on the number on file.")
     _approve(change, "diego", comment="Call-back protocol seen.")
     soon = timezone.localdate() + timedelta(days=9)
-    _approve(_update(sixth, {"payment_terms": _other(sixth["payment_terms"], "NET60", "NET45")}, "nora", "From next month on.", effective_on=soon), "mara")
-    change = _update(seventh, {"currency": _other(seventh["currency"], "USD", "SEK")}, "nora", "Invoices come in dollars now.")
-    _approve(_update(seventh, {"currency": _other(seventh["currency"], "GBP", "PLN")}, "ines", "Currency as in the purchasing system."), "mara")
+    _approve(
+        _update(
+            sixth,
+            {"payment_terms": _other(sixth["payment_terms"], "NET60", "NET45")},
+            "nora",
+            "From next month on.",
+            effective_on=soon,
+        ),
+        "mara",
+    )
+    change = _update(
+        seventh,
+        {"currency": _other(seventh["currency"], "USD", "SEK")},
+        "nora",
+        "Invoices come in dollars now.",
+    )
+    _approve(
+        _update(
+            seventh,
+            {"currency": _other(seventh["currency"], "GBP", "PLN")},
+            "ines",
+            "Currency as in the purchasing system.",
+        ),
+        "mara",
+    )
     _approve(change, "diego")  # meets the other change: conflicted
     blocked = ProposedItem(type="supplier", action="block", uid=eighth["uid"])
     changes.propose(items=[blocked], by=person("nora"), reason=f"{DONE}: They have not answered since March.")
@@ -190,12 +275,16 @@ def _merge() -> None:
     if pair:
         reason = f"{DONE}: Same company, entered twice."
         kind = registry.get("supplier")
-        merging.propose(kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara"))
+        merging.propose(
+            kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara")
+        )
 
 
 def _judged() -> None:
     """A few judgements, so that the queue shows what was decided and why."""
     pairs = list(DuplicatePair.objects.filter(state="open").order_by("probability")[:6])
     for number, pair in enumerate(pairs):
-        judgement, reason = ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
+        judgement, reason = (
+            ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
+        )
         matching.decide(pair=pair, judgement=judgement, reason=reason, by=person("mara"))
