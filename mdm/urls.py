@@ -1,9 +1,10 @@
 """Where everything is mounted. Doors only: what a URL does stands in the package it leads to."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from mdm import health
+from mdm.api.view import Unmatched
 
 urlpatterns = [
     path("healthz", health.live),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("api/v1/", include("mdm.api.urls")),
     path("api/v1/", include("sync.api.urls")),
+    re_path(r"^api/", Unmatched.as_view()),
     path("admin/", admin.site.urls),
     path("", include("sync.urls")),
     path("", include("mdm.web.urls")),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Prefetch, QuerySet, prefetch_related_objects
+from django.urls import reverse
 
 from mdm import crypto, permissions, registry
 from mdm.models import ChangeItem, ChangeRequest
@@ -155,3 +156,8 @@ def sees_all(change: ChangeRequest, entities: Entities) -> bool:
     if entities is None:
         return True
     return not any(_hidden(list(change.items.all()), entities).values())
+
+
+def address(change: ChangeRequest) -> str:
+    """Path of the request in the API."""
+    return reverse("api:change-request", args=[change.uid])

@@ -41,6 +41,16 @@ def lookup(kind: RecordType, reference: str) -> dict[str, Any]:
         raise NotFound("Give a uid, or code:<code>.") from None
 
 
+def lookup_uid(text: str, path: str = "") -> dict[str, Any]:
+    """A uid of the address as a filter; of a parameter (`path`) it is the caller's mistake when it is none."""
+    try:
+        return {"uid": uuid.UUID(text)}
+    except ValueError:
+        if path:
+            raise CorrectInput("This must be a uid.", problems=[Problem(path, "uuid_parsing", "This must be a uid.")]) from None
+        raise NotFound("There is no such thing.") from None
+
+
 def find(kind: RecordType, reference: str, entities: Entities) -> Any:
     """The golden row with its document, by uid or code; NotFound also when it is not for the caller."""
     row = with_document(rows(kind, entities).filter(**lookup(kind, reference))).defer("search_text").first()

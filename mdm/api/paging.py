@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cryptography.exceptions import InvalidTag
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 
@@ -52,7 +51,8 @@ class Slice:
 
 
 def encode(cursor: Cursor) -> str:
-    raw = json.dumps([cursor.order, cursor.values, cursor.back], cls=DjangoJSONEncoder, separators=(",", ":"))
+    values = [value.isoformat() if hasattr(value, "isoformat") else value for value in cursor.values]
+    raw = json.dumps([cursor.order, values, cursor.back], default=str, separators=(",", ":"))
     return base64.urlsafe_b64encode(crypto.seal_bytes(raw.encode())).decode().rstrip("=")
 
 

@@ -123,3 +123,13 @@ class Proposal(BaseModel):
     effective_on: date | None = None
     title: str = Field("", max_length=300)
     priority: Literal["normal", "urgent"] = "normal"
+
+
+class JsonSchema(BaseModel):
+    """A JSON Schema, draft 2020-12."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: str
+    type: str
+    properties: dict[str, Any]

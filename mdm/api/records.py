@@ -69,7 +69,7 @@ class RecordView(HubView):
     def answer_change(self, change: ChangeRequest, *, applied: int) -> Response:
         """202 with the request, or the record itself when policy let it be applied at once."""
         shown = change_presenting.present(change, by=self.actor, entities=self.entities)
-        location = reverse("api:change-request", args=[change.uid])
+        location = change_presenting.address(change)
         if change.state != "applied":
             return Response(shown, status=202, headers={"Location": self.request.build_absolute_uri(location)})
         item = change.items.first()
@@ -104,16 +104,7 @@ class Records(RecordView):
     def _known(self, fields: Any) -> Response:
         """The list as the hub knew it at a time: the last version of each record until then."""
         asked = filters.given(self.kind, self.query)
-        refused = sorted({name for name in asked if name.partition("__")[0] not in _KNOWN_BY})
-        refused += ["q"] if self.query.q else []
-        refused += ["ordering"] if self.query.ordering else []
-        if refused:
-            text = "With known_at a list is filtered by uid, code and status only."
-            raise CorrectInput(text, problems=[Problem(name, "not_with_known_at", text) for name in refused])
-        rows = _versions_at(self.kind, self.query.known_at)
-        rows = rows.annotate(code=KT("document__code")).filter(**asked)
-        if self.entities is not None and visibility.is_entity_type(self.kind):
-            rows = rows.filter(code__in=self.entities)
+        rows = versions_at(self.kind, self.query.known_at, asked, self.query, self.entities)
         return self.page(rows, present=lambda row: self._present_version(row, fields), key="uid")
 
     def _present_version(self, row: RecordVersion, fields: Any) -> Document:
@@ -138,10 +129,19 @@ class Records(RecordView):
         return self.answer_change(change, applied=201)
 
 
-def _versions_at(kind: RecordType, moment: datetime) -> QuerySet[RecordVersion]:
+def versions_at(
+    kind: RecordType, moment: datetime, asked: dict[str, Any], query: Any, entities: visibility.Entities
+) -> QuerySet[RecordVersion]:
+    """The last version of each record until then; filters on anything but its identity would need every version."""
+    refused = sorted({name for name in asked if name.partition("__")[0] not in _KNOWN_BY})
+    refused += [name for name in ("q", "ordering") if getattr(query, name, None)]
+    if refused:
+        text = "With known_at records are filtered by uid, code and status only."
+        raise CorrectInput(text, problems=[Problem(name, "not_with_known_at", text) for name in refused])
     known = RecordVersion.objects.filter(type=kind.key, created_at__lte=moment)
     latest = known.order_by("uid", "-version").distinct("uid").values("pk")
-    return RecordVersion.objects.filter(pk__in=latest)
+    rows = RecordVersion.objects.filter(pk__in=latest).annotate(code=KT("document__code")).filter(**asked)
+    return rows.filter(code__in=entities) if entities is not None and visibility.is_entity_type(kind) else rows
 
 
 class Record(RecordView):

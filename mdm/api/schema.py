@@ -257,7 +257,11 @@ class HubSchema(AutoSchema):
         if status == 401:
             headers.append("WWW-Authenticate")
         content = {problems.MEDIA_TYPE: {"schema": self._ref(ProblemBody, "serialization")}}
-        return {"description": _SAYS.get(status, "Refused."), "headers": self._headers(headers), "content": content}
+        shown = {"description": _SAYS.get(status, "Refused."), "headers": self._headers(headers), "content": content}
+        kind = ResolvedComponent.RESPONSE
+        component = ResolvedComponent(name=f"Problem{status}", type=kind, schema=shown, object=HubSchema)
+        self.registry.register_on_missing(component)
+        return component.ref
 
     # --- components -----------------------------------------------------------------------------------------
 
@@ -265,7 +269,7 @@ class HubSchema(AutoSchema):
         suffix = "Input" if mode == "validation" else ""
         schema = shape.model_json_schema(ref_template=_REF, mode=mode)
         self._keep_parts(schema.pop("$defs", {}), suffix)
-        return self._keep(_name(shape.__name__) + suffix, schema, suffix)
+        return self._keep(_suffixed(shape.__name__, suffix), schema, suffix)
 
     def _headers(self, names: Iterable[str]) -> dict[str, Any]:
         refs = {}
@@ -278,7 +282,7 @@ class HubSchema(AutoSchema):
 
     def _keep_parts(self, parts: dict[str, Any], suffix: str) -> None:
         for name, schema in parts.items():
-            self._keep(_name(name) + suffix, schema, suffix)
+            self._keep(_suffixed(name, suffix), schema, suffix)
 
     def _keep(self, name: str, schema: dict[str, Any], suffix: str = "Input") -> dict[str, Any]:
         schema = _tidy(schema, suffix)
@@ -321,6 +325,12 @@ def _name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
+def _suffixed(name: str, suffix: str) -> str:
+    """What comes in and what goes out may differ under one name: what comes in ends with Input."""
+    name = _name(name)
+    return name if suffix and name.endswith(suffix) else name + suffix
+
+
 def _tidy(value: Any, suffix: str) -> Any:
     """Titles that only repeat names are noise; references lead to the components as they are named here."""
     if isinstance(value, list):
@@ -332,8 +342,7 @@ def _tidy(value: Any, suffix: str) -> Any:
         if key == "title" and isinstance(item, str):
             continue
         if key == "$ref":
-            name = _name(item.rsplit("/", 1)[1])
-            item = f"#/components/schemas/{name if name.endswith(suffix) and suffix else name + suffix}"
+            item = f"#/components/schemas/{_suffixed(item.rsplit('/', 1)[1], suffix)}"
         elif key == "properties":
             tidy[key] = {name: _tidy(part, suffix) for name, part in item.items()}
             continue

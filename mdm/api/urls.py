@@ -5,23 +5,86 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from mdm import registry
-from mdm.api import records
+from mdm.api import (
+    audit,
+    bulk,
+    change_requests,
+    crosswalks,
+    decisions,
+    docs,
+    events,
+    exports,
+    imports,
+    matching,
+    record_reads,
+    records,
+    tokens,
+)
 from mdm.registry import RecordType
 
 app_name = "api"
 
 
 def record_urls(kind: RecordType) -> list[URLPattern]:
-    """Everything API.md gives a record type."""
+    """Everything API.md gives a record type; words come before uids, so that no uid hides one."""
     root, one = kind.path, f"{kind.path}/<str:uid>"
-    urls = [
-        path(f"{root}/", records.Records.as_view(kind=kind), name=f"{root}-list"),
-        path(f"{one}/", records.Record.as_view(kind=kind), name=f"{root}-record"),
-    ]
-    for action in ("block", "unblock", "retire"):
-        view = records.action_view(action)
-        urls.append(path(f"{one}/{action}/", view.as_view(kind=kind), name=f"{root}-{action}"))
-    return urls
+    collection: dict[str, type[records.RecordView] | type[bulk.Bulk]] = {
+        "export": exports.Export,
+        "schema": record_reads.DocumentSchema,
+        "bulk": bulk.Bulk,
+    }
+    single: dict[str, type[records.RecordView]] = {
+        "history": record_reads.History,
+        "provenance": record_reads.ProvenanceView,
+        "crosswalk": record_reads.RecordCrosswalk,
+        "where-used": record_reads.WhereUsed,
+        "deliveries": record_reads.Deliveries,
+        **{action: records.action_view(action) for action in ("block", "unblock", "retire")},
+    }
+    urls = [path(f"{root}/", records.Records.as_view(kind=kind), name=f"{root}-list")]
+    if kind.match:
+        collection |= {"match": matching.Match, "merge/preview": matching.PreviewMerge, "merge": matching.Merge}
+        urls.append(path(f"{one}/why/<str:other_uid>/", matching.Why.as_view(kind=kind), name=f"{root}-why"))
+    urls += [path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()]
+    urls.append(path(f"{one}/", records.Record.as_view(kind=kind), name=f"{root}-record"))
+    return urls + [path(f"{one}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in single.items()]
 
 
-urlpatterns = [url for kind in registry.all_types() for url in record_urls(kind)]
+urlpatterns = [
+    path("schema/", docs.schema, name="schema"),
+    path("docs/", docs.pages, name="docs"),
+    *(url for kind in registry.all_types() for url in record_urls(kind)),
+    path("change-requests/", change_requests.ChangeRequests.as_view(), name="change-requests"),
+    path("change-requests/bulk-decision/", decisions.BulkDecision.as_view(), name="change-requests-bulk-decision"),
+    path("change-requests/<str:uid>/", change_requests.ChangeRequestView.as_view(), name="change-request"),
+    path("change-requests/<str:uid>/items/", change_requests.ChangeRequestItems.as_view(), name="change-request-items"),
+    *(
+        path(f"change-requests/<str:uid>/{verdict}/", decisions.verdict_view(verdict).as_view(), name=f"change-request-{verdict}")
+        for verdict in decisions.VERDICTS
+    ),
+    path("change-requests/<str:uid>/submit/", decisions.Submit.as_view(), name="change-request-submit"),
+    path("change-requests/<str:uid>/withdraw/", decisions.Withdraw.as_view(), name="change-request-withdraw"),
+    path("change-requests/<str:uid>/resolve/", decisions.Resolve.as_view(), name="change-request-resolve"),
+    path("change-requests/<str:uid>/comment/", decisions.Comment.as_view(), name="change-request-comment"),
+    path("change-requests/<str:uid>/revert/", decisions.Revert.as_view(), name="change-request-revert"),
+    path("inbox/", change_requests.Inbox.as_view(), name="inbox"),
+    path("duplicates/", matching.Duplicates.as_view(), name="duplicates"),
+    path("duplicates/<str:uid>/", matching.Duplicate.as_view(), name="duplicate"),
+    path("duplicates/<str:uid>/decide/", matching.Decide.as_view(), name="duplicate-decide"),
+    path("crosswalks/", crosswalks.Crosswalks.as_view(), name="crosswalks"),
+    path("crosswalks/resolve/", crosswalks.ResolveKeys.as_view(), name="crosswalks-resolve"),
+    path("imports/", imports.Imports.as_view(), name="imports"),
+    path("imports/<str:uid>/", imports.Import.as_view(), name="import"),
+    path("imports/<str:uid>/cancel/", imports.CancelImport.as_view(), name="import-cancel"),
+    path("imports/<str:uid>/problems/", imports.RefusedRows.as_view(), name="import-problems"),
+    path(
+        "imports/<str:uid>/problems/<str:row_uid>/resubmit/", imports.ResubmitRow.as_view(), name="import-problem-resubmit"
+    ),
+    path("imports/<str:uid>/problems/<str:row_uid>/dismiss/", imports.DismissRow.as_view(), name="import-problem-dismiss"),
+    path("events/", events.Events.as_view(), name="events"),
+    path("tokens/", tokens.Tokens.as_view(), name="tokens"),
+    path("tokens/<str:uid>/", tokens.Token.as_view(), name="token"),
+    path("tokens/<str:uid>/revoke/", tokens.RevokeToken.as_view(), name="token-revoke"),
+    path("audit/", audit.Audit.as_view(), name="audit"),
+    path("audit/verify/", audit.VerifyAudit.as_view(), name="audit-verify"),
+]

@@ -50,7 +50,19 @@ class HubView(APIView):
             if isinstance(value, str) and ("\x00" in value or len(value) > 300):
                 raise NotFound("There is no such thing.")
         self.query = self._read_query(request, spec)
-        self.body = self._read_body(request, spec)
+        if isinstance(spec.body, operations.Upload):
+            self.read_upload(request, spec)
+        else:
+            self.body = self._read_body(request, spec)
+
+    def read_upload(self, request: Request, spec: operations.Operation) -> None:
+        """Views that take files say how; they also leave `request._mdm_upload_digest` for the Idempotency-Key."""
+        raise NotImplementedError
+
+    def require_scope(self, needed: str) -> None:
+        """For calls whose scope shows only once the thing is found."""
+        if not auth.covers(self.scopes, needed):
+            raise auth.MissingScope(f"This call needs the scope “{needed}”.", scope=needed)
 
     def _admit(self, request: Request, spec: operations.Operation | None) -> None:
         """Also calls that are refused for who makes them are counted."""

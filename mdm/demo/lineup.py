@@ -15,6 +15,7 @@ SANDBOXES = {
     "coupa": "coupa_suppliers.xlsx",
     "concur": "concur_vendors.ndjson",
 }
+PREPARATION = [sys.executable, "-m", "mdm.demo.preparation"]
 _EXTRACTS = ROOT / "suppliers" / "demo" / "extracts"
 
 

@@ -1,51 +1,86 @@
-"""The steps between an empty database and a hub with data: migrate, grants, demo data, static files."""
+"""The steps between an empty database and a hub with data, run as one process of the demo: `… -m mdm.demo.preparation`.
+
+One process, because setting Django up costs a second and more each time; the second start has to be quick.
+"""
 
 from __future__ import annotations
 
-import signal
-import subprocess
+import hashlib
+import os
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
-from mdm.demo.lineup import ROOT
-from mdm.embedded import processes
+from mdm.demo.console import say
+from mdm.demo.lineup import ROOT, SANDBOXES
+from mdm.embedded import state
+from mdm.embedded.missing import Missing
 
-Step = tuple[str, list[str]]
-STEPS: list[Step] = [
-    ("database schema", ["migrate", "--database", "owner", "--verbosity", "0"]),
-    ("rights of the application's login", ["provision_role"]),
-    ("static files", ["collectstatic", "--no-input", "--verbosity", "0"]),
-    ("demo data", ["load_demo"]),
-]
+_WITH_STATIC = ("mdm", "dimensions", "suppliers", "sync")
+_SANDBOX_WITHIN = 60.0  # seconds
 
 
-class StepFailed(RuntimeError):
-    """Its output has told why; nothing more can be started."""
+def prepare(var: Path) -> None:
+    """Every step may be repeated: what is done already is found done."""
+    from django.core.management import call_command
 
-
-def prepare(environment: dict[str, str], say: Callable[[str], None]) -> None:
-    """Every step may be repeated: what is done already costs a second."""
-    for title, command in STEPS:
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("database schema", lambda: call_command("migrate", database="owner", verbosity=0)),
+        ("rights of the application's login", lambda: call_command("provision_role")),
+        ("static files", lambda: _collect_static(var)),
+        ("sandboxes", lambda: [_wait_for(name, var) for name in SANDBOXES]),
+        ("demo data", lambda: call_command("load_demo")),
+    ]
+    for title, step in steps:
         began = time.monotonic()
         say(f"{title} …")
-        if code := _run([sys.executable, "manage.py", *command], environment):
-            raise StepFailed(f"{title}: `manage.py {' '.join(command)}` failed (exit code {code}), see above")
-        say(f"{title} done in {time.monotonic() - began:.1f} s")
+        step()
+        say(f"{title}: done in {time.monotonic() - began:.1f} s")
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
-    """In the foreground, its progress on our terminal; ended with us, whatever ends us."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=processes.die_with_parent(signal.SIGKILL),
-    )
+def _collect_static(var: Path) -> None:
+    """Only when a file has changed: compressing all of them takes seconds."""
+    from django.core.management import call_command
+
+    digest = hashlib.sha256((ROOT / "requirements" / "base.txt").read_bytes())
+    sources = (path for package in _WITH_STATIC for path in (ROOT / package / "static").rglob("*"))
+    for path in sorted(sources):
+        digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size} {path.stat().st_mtime_ns}\n".encode())
+    stamp = var / "static.json"
+    if state.read(stamp).get("digest") == digest.hexdigest() and (var / "static").exists():
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    state.write(stamp, {"digest": digest.hexdigest()})
+
+
+def _wait_for(name: str, var: Path) -> None:
+    """Loading the demo pushes to them."""
+    url = os.environ[f"MDM_SANDBOX_{name.upper()}_URL"] + "/_control/records?type=supplier"
+    deadline = time.monotonic() + _SANDBOX_WITHIN
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError as problem:
+            if time.monotonic() > deadline:
+                log = var / "log" / f"{name}.log"
+                raise Missing(f"The sandbox {name} does not answer ({problem}); see {log}") from None
+        time.sleep(0.1)
+
+
+def main() -> int:
+    import django
+
+    django.setup()
     try:
-        return process.wait()
-    finally:
-        if process.poll() is None:
-            processes.end(process.pid, grace=5)
+        prepare(Path(os.environ["MDM_VAR_DIR"]))
+    except Missing as problem:
+        say(str(problem))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,17 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
 from mdm import embedded
-from mdm.demo import card, lineup, preparation
+from mdm.demo import card, lineup
 from mdm.demo.child import Child
 from mdm.demo.console import LogWatch, say
 from mdm.demo.leftovers import Leftovers
-from mdm.embedded import state
+from mdm.embedded import processes, state
 from mdm.embedded.missing import Missing
 
 GRACE = 8.0  # seconds to end what is under way
@@ -48,7 +49,7 @@ class Supervisor:
             self._watch()
         except Stopped:
             say("stopping …")
-        except (Missing, preparation.StepFailed) as problem:
+        except Missing as problem:
             say(str(problem))
             return 1
         finally:
@@ -90,7 +91,7 @@ class Supervisor:
         urls = lineup.sandbox_urls(self.var)
         environment |= {f"MDM_SANDBOX_{name.upper()}_URL": url for name, url in urls.items()}
         self._launch(lineup.sandboxes(self.var, urls, environment))
-        preparation.prepare(environment, say)
+        self._prepare(environment)
         say("web, worker, beat and dispatcher …")
         self._launch(lineup.hub(self.var, self.port, environment))
         self._wait_until_ready()
@@ -115,12 +116,29 @@ class Supervisor:
             self.children.append(child)
         self._leftovers.record(self.children)
 
+    def _prepare(self, environment: dict[str, str]) -> None:
+        """In the foreground, its progress on our terminal; ended with us, whatever ends us."""
+        process = subprocess.Popen(
+            lineup.PREPARATION,
+            cwd=lineup.ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=processes.die_with_parent(signal.SIGKILL),
+        )
+        try:
+            if code := process.wait():
+                raise Missing(f"The demo cannot start: its preparation has failed (exit code {code}), see above.")
+        finally:
+            if process.poll() is None:
+                processes.end(process.pid, grace=5)
+
     def _wait_until_ready(self) -> None:
+        web = next(child for child in self.children if child.name == "web")
         deadline = time.monotonic() + _READY_WITHIN
         while not self._is_ready():
             self._restart_dead()
             if time.monotonic() > deadline or self._failures.get("web", 0) > 3:
-                web = next(child for child in self.children if child.name == "web")
                 raise Missing(f"The hub does not become ready; the end of {web.log}:\n{web.tail()}")
             time.sleep(_LOOK_EVERY)
 

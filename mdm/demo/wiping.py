@@ -13,7 +13,7 @@ from mdm.embedded import processes
 from mdm.embedded.missing import Missing
 
 # ports.json stays: addresses a person has noted down remain true.
-_FILES = ("demo.json", "demo_users.json", "beat-schedule", "children.json")
+_FILES = ("demo.json", "demo_users.json", "beat-schedule", "children.json", "static.json")
 _FOLDERS = ("sandboxes", "static", "log", "uploads")
 
 

@@ -92,8 +92,14 @@ def _write(item: ChangeItem, current: Document | None) -> Write:
     after = apply_changes(current or header, changes)
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
+    survives = "pre_image" in item.detail
     return Write(
-        kind=kind, action=item.action, before=current, after=after, merged_into=item.detail.get("merged_into")
+        kind=kind,
+        action=item.action,
+        before=current,
+        after=after,
+        merged_into=item.detail.get("merged_into"),
+        provenance=merging.provenance(item, current, after) if survives and current else None,
     )
 
 

@@ -185,7 +185,7 @@ def _live(change: ChangeRequest, by: Actor) -> bool:
         a.participant.person_id == (by.user.pk if by.user else None)
         and a.lapsed_at is None
         and a.verdict == "approve"
-        for a in change.approvals.select_related("participant")
+        for a in change.approvals.all()
     )
 
 

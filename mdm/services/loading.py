@@ -24,7 +24,7 @@ from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
 from mdm.registry import RecordType
-from mdm.services import audit, documents, policy, resolving
+from mdm.services import audit, bulk, documents, policy, resolving
 from mdm.services.policy import Facts
 from mdm.types import Actor, Document, Problem, digest
 
@@ -215,7 +215,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
         else:
             refused.append(quarantined(job, row, key, [_twice(key)]))
     # Unchanged rows are marked as seen too: a second row with their key in this file is a duplicate, not an update.
-    SourceRecord.objects.bulk_update(same, ["job", "row", "outcome"], batch_size=500)
+    bulk.update(same, ["job", "row", "outcome"])
     SourceRecord.objects.bulk_create(
         staged,
         update_conflicts=True,

@@ -10,12 +10,12 @@ from django.db.models import Q
 
 from mdm import ports, registry
 from mdm.errors import CorrectInput, NotNow
-from mdm.models import ChangeItem, ChangeRequest, Crosswalk, DuplicatePair, MatchDecision, SourceRecord
+from mdm.models import ChangeItem, ChangeRequest, Crosswalk, DuplicatePair, MatchDecision, Provenance, SourceRecord
 from mdm.registry import RecordType
 from mdm.selectors import records
 from mdm.services import crosswalks, documents
 from mdm.services.proposing import ProposedItem
-from mdm.types import Actor, Change, Document, diff
+from mdm.types import Actor, Change, Document, diff, same, value_at
 
 MOST = 20  # records in one merge: beyond that nobody can review it
 
@@ -275,6 +275,44 @@ def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor)
     from mdm.services import matching
 
     matching.find_pairs(kind=kind, uids=[survivor])
+
+
+def provenance(item: ChangeItem, before: Document, after: Document) -> dict[str, Any]:
+    """Where the survivor's values come from afterwards: a value taken from a loser brings its origin along.
+
+    Without this every value of the merge would count as entered by hand and never follow its source again.
+    """
+    kind = registry.get(item.type)
+    documents_ = item.detail["pre_image"]["documents"]
+    known = {str(r.uid): r.fields for r in Provenance.objects.filter(uid__in=list(documents_))}
+    result = dict(known.get(before["uid"], {}))
+    for block in dict.fromkeys("/".join(change["path"].split("/")[:2]) for change in item.changes):
+        found = _origin(kind, block, after, documents_, known, item.detail["losers"])
+        if found:
+            result[block] = found
+    return result
+
+
+def _origin(
+    kind: RecordType,
+    block: str,
+    after: Document,
+    documents_: Mapping[str, Document],
+    known: Mapping[str, dict[str, Any]],
+    losers: Sequence[str],
+) -> dict[str, Any] | None:
+    name, _, row_uid = block.partition("/")
+    for uid in losers:
+        loser, origins = documents_[uid], known.get(uid, {})
+        if not row_uid:
+            if same(loser.get(name), after.get(name)) and name in origins:
+                return dict(origins[name])
+            continue
+        child, row = kind.child(name), value_at(after, block)
+        for theirs in loser.get(name) or []:
+            if row and documents.identity(child, theirs) == documents.identity(child, row):
+                return dict(origins.get(f"{name}/{theirs['uid']}", {})) or None
+    return None
 
 
 def effects(change: ChangeRequest) -> list[dict[str, Any]]:

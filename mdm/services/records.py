@@ -104,11 +104,7 @@ def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
     if new:
         bulk.insert(new)
     if old:
-        model._default_manager.bulk_update(
-            old,
-            ["version", "code", "status", "updated_at", "merged_into", "search_text", *plain],
-            batch_size=250,
-        )
+        bulk.update(old, ["version", "code", "status", "updated_at", "merged_into", "search_text", *plain])
 
 
 def _python(column: Any, value: Any) -> Any:
@@ -142,7 +138,7 @@ def _write_children(child: ChildType, writes: list[Write]) -> list[tuple[Any, st
         for row in rows:
             for name in names:
                 setattr(row, name, _python(columns[name], touched[str(row.uid)].get(name)))
-        child.model._default_manager.bulk_update(rows, names, batch_size=250)
+        bulk.update(rows, names)
         history += [(row, "~") for row in rows]
     if gone:
         rows = list(child.model._default_manager.filter(uid__in=gone))
@@ -262,7 +258,7 @@ def _remember_provenance(writes: Sequence[Write], at: datetime) -> None:
         row.updated_at = at
         (changed if uid in known else new).append(row)
     bulk.insert(new)
-    Provenance.objects.bulk_update(changed, ["fields", "updated_at"], batch_size=250)
+    bulk.update(changed, ["fields", "updated_at"])
 
 
 def _from_hub(fields: dict[str, Any], item: Write, at: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Charts of lines, bars and shares as pure functions: numbers in, geometry out; templates/charts draws it as SVG.
+"""Charts of lines, bars and shares as pure functions: numbers in, geometry out; templates/charts draws them.
 
 Every chart carries the rows of the table behind it, so no number is only a picture.
 """
@@ -157,7 +157,7 @@ def spark(values: Sequence[float], label: str = "") -> Spark | None:
     return Spark(" ".join(dots), label or f"{number(values[0])} to {number(values[-1])}")
 
 
-def spread_labels(labels: Sequence[str], xs: Sequence[float], ticks: Sequence[int] | None) -> tuple[Tick, ...]:
+def spread(labels: Sequence[str], xs: Sequence[float], ticks: Sequence[int] | None) -> tuple[Tick, ...]:
     """A few labels under the axis: the first starts, the last ends, none runs into its neighbour."""
     count = len(labels)
     if ticks is None:
@@ -185,7 +185,7 @@ def line(
     ticks: Sequence[int] | None = None,
     floor_zero: bool = True,
 ) -> LineChart | None:
-    """A line with its area, and a goal line when there is one. Days without a value are bridged; no value: None."""
+    """A line with its area, and perhaps a goal. Days without a value are bridged; no value at all: None."""
     known = [(i, value) for i, (_, value) in enumerate(points) if value is not None]
     if not known:
         return None
@@ -207,7 +207,7 @@ def line(
         points=" ".join(dots),
         area=" ".join([f"{first_x},{base}", *dots, f"{last_x},{base}"]),
         y_ticks=_y_ticks(scale, TOP, base),
-        x_ticks=spread_labels([label for label, _ in points], xs, ticks),
+        x_ticks=spread([label for label, _ in points], xs, ticks),
         goal=Tick(y(goal), f"goal {number(goal)}{unit}") if goal is not None else None,
         last=(last_x, y(last_value)), last_label=f"{number(last_value)}{unit}",
         behind=Behind(
@@ -248,8 +248,9 @@ def stacked(
             ticks.append(Tick(r1(x + bar_width / 2), label, "t-mid"))
     rows = tuple((label, *(number(counts.get(s.key, 0)) for s in series)) for label, counts in days)
     return StackedBars(
-        title=title, width=width, height=height, base=base, bars=tuple(bars), y_ticks=_y_ticks(scale, TOP, base),
-        x_ticks=tuple(ticks), series=tuple(series), behind=Behind((label_name, *(s.label for s in series)), rows),
+        title=title, width=width, height=height, base=base, bars=tuple(bars),
+        y_ticks=_y_ticks(scale, TOP, base), x_ticks=tuple(ticks), series=tuple(series),
+        behind=Behind((label_name, *(s.label for s in series)), rows),
     )  # fmt: skip
 
 
@@ -274,10 +275,9 @@ def hbars(
         text = row.text or number(row.value)
         bars.append(HBar(row.label, 8 + 29.0 * index, r1(now), r1(then), text, r1(left + max(now, then) + 8)))
     head = (row_name, value_name, *([before_name] if before_name else []))
-    table = tuple(
-        (row.label, row.text or number(row.value), *([number(row.before)] if before_name else [])) for row in rows
-    )
-    return HBars(title, width, 29.0 * len(rows) + 6, left, tuple(bars), value_name, before_name, Behind(head, table))
+    table = [(row.label, row.text or number(row.value), number(row.before)) for row in rows]
+    behind = Behind(head, tuple(cells[: len(head)] for cells in table))
+    return HBars(title, width, 29.0 * len(rows) + 6, left, tuple(bars), value_name, before_name, behind)
 
 
 def proportions(parts: Sequence[Proportion], *, width: float = 1100, height: float = 10) -> Proportions | None:

@@ -97,6 +97,6 @@ def _me(user: Any) -> Me:
 
 
 def _kept(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
-    """Choices of the browser come as a cookie, so that the first byte is drawn right; anything else is ignored."""
+    """Choices of the browser come as a cookie, so that the first byte is drawn right; others are ignored."""
     value = request.COOKIES.get(f"mdm_{cookie}", "")
     return value if value in allowed else ""

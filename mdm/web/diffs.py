@@ -1,27 +1,20 @@
-"""A diff as people read it: grouped by part of the record, words marked inside values, unchanged fields folded."""
+"""A diff as people read it: by part of the record, words marked inside values, unchanged fields folded."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from difflib import SequenceMatcher
 from typing import Any
 
 from mdm import types
 from mdm.crypto import is_sealed
 from mdm.registry import ChildType, RecordType
 from mdm.web.values import is_empty, show
+from mdm.web.words import Word, word_diff
 
-_WORD = re.compile(r"\s+|[^\W_]+|[\W_]", re.UNICODE)
-NAMING = ("name", "kind", "scheme", "role", "legal_entity", "iban", "account_number", "number", "value", "code")
-
-
-@dataclass(frozen=True)
-class Word:
-    text: str
-    changed: bool = False
+NAMING = ("name", "kind", "scheme", "role", "legal_entity", "iban", "account_number", "number", "value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,63 +67,11 @@ class Conflict:
     sealed: bool = False
 
 
-def word_diff(before: str, after: str) -> tuple[list[Word], list[Word]]:
-    """Both texts cut into stretches that stayed and stretches that changed; words, not characters.
-
-    When nearly nothing is shared, marking islands of equality would only be noise: all of it changed.
-    """
-    old, new = _WORD.findall(before), _WORD.findall(after)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    shared = sum(len("".join(old[a : a + n]).strip()) for a, _, n in matcher.get_matching_blocks())
-    if not before or not after or shared * 3 < min(len(before), len(after)):
-        return ([Word(before, True)] if before else [], [Word(after, True)] if after else [])
-    left: list[Word] = []
-    right: list[Word] = []
-    for tag, a1, a2, b1, b2 in matcher.get_opcodes():
-        for side, words in ((left, old[a1:a2]), (right, new[b1:b2])):
-            side += _stretch("".join(words), changed=tag != "equal")
-    return left, right
-
-
-def _stretch(text: str, *, changed: bool) -> list[Word]:
-    """Blanks at the edges of a change are not part of it: the mark hugs the words."""
-    if not changed or not text.strip():
-        return [Word(text)] if text else []
-    core = text.strip()
-    before, after = text[: text.index(core)], text[text.index(core) + len(core) :]
-    return [word for word in (Word(before), Word(core, True), Word(after)) if word.text]
-
-
-def equal_parts(left: str, right: str) -> tuple[list[Word], list[Word]]:
-    """Two values of a pair: what differs is marked, whatever the case; inside nearly equal words letter by letter."""
-    old, new = _WORD.findall(left), _WORD.findall(right)
-    matcher = SequenceMatcher(None, [w.casefold() for w in old], [w.casefold() for w in new], autojunk=False)
-    sides: tuple[list[Word], list[Word]] = ([], [])
-    for tag, a1, a2, b1, b2 in matcher.get_opcodes():
-        texts = "".join(old[a1:a2]), "".join(new[b1:b2])
-        letters = SequenceMatcher(None, texts[0].casefold(), texts[1].casefold(), autojunk=False)
-        near = tag == "replace" and letters.ratio() >= 0.6
-        for kind, c1, c2, d1, d2 in letters.get_opcodes() if near else [(tag, 0, None, 0, None)]:
-            for side, text in zip(sides, (texts[0][c1:c2], texts[1][d1:d2]), strict=True):
-                side += _stretch(text, changed=kind != "equal")
-    return joined(sides[0]), joined(sides[1])
-
-
-def joined(words: Sequence[Word]) -> list[Word]:
-    """Neighbours that are marked alike become one stretch."""
-    result: list[Word] = []
-    for word in words:
-        if result and result[-1].changed == word.changed:
-            result[-1] = Word(result[-1].text + word.text, word.changed)
-        else:
-            result.append(word)
-    return result
-
-
 def row(path: str, label: str, before: Any, after: Any, *, effective_on: date | None = None) -> DiffRow:
     """One line of the diff. A sealed number is marked whole: its words would tell more than its mask."""
     gone, new = is_empty(before), is_empty(after)
-    kind = "same" if types.same(before, after) or (gone and new) else "added" if gone else "removed" if new else "changed"
+    equal = types.same(before, after) or (gone and new)
+    kind = "same" if equal else "added" if gone else "removed" if new else "changed"
     sealed = is_sealed(before) or is_sealed(after)
     if kind == "same" or sealed:
         words = ([Word(show(before), kind != "same")], [Word(show(after), kind != "same")])
@@ -155,7 +96,8 @@ def arrange(
     old = before or {}
     new = after if after is not None else types.apply_changes(old, listed)
     plain = [change for change in listed if "/" not in change.path]
-    groups = [*_section_groups(kind, plain, effective_on), *_child_groups(kind, listed, old, new, effective_on)]
+    groups = _section_groups(kind, plain, effective_on)
+    groups += _child_groups(kind, listed, old, new, effective_on)
     touched = {change.path for change in plain}
     return Diff(
         groups=groups,
@@ -169,7 +111,8 @@ def arrange(
 def conflict_rows(kind: RecordType, conflicts: Iterable[Mapping[str, Any]]) -> list[Conflict]:
     return [
         Conflict(
-            path=c["path"], label=kind.label(c["path"]), base=c["base"], proposed=c["proposed"], current=c["current"],
+            path=c["path"], label=kind.label(c["path"]),
+            base=c["base"], proposed=c["proposed"], current=c["current"],
             sealed=any(is_sealed(c[side]) for side in ("base", "proposed", "current")),
         )
         for c in conflicts
@@ -211,14 +154,21 @@ def _child_groups(
         uids = dict.fromkeys(change.path.split("/")[1] for change in mine)
         parts = [_child(kind, child, uid, mine, old, new, effective_on) for uid in uids]
         if parts:
-            tally = {word: sum(part.kind == word for part in parts) for word in ("added", "changed", "removed")}
-            note = " · ".join(f"{n} {word}" for word, n in tally.items() if n)
-            groups.append(DiffGroup(label=child.title, icon=ICONS.get(child.name, kind.icon), note=note, children=parts))
+            tally = Counter(part.kind for part in parts)
+            note = " · ".join(f"{tally[word]} {word}" for word in ("added", "changed", "removed") if tally[word])
+            icon = ICONS.get(child.name, kind.icon)
+            groups.append(DiffGroup(label=child.title, icon=icon, note=note, children=parts))
     return groups
 
 
 # Names of lists that several record types share; any other list wears the icon of its record type.
-ICONS = {"bank_accounts": "bank", "contacts": "user", "addresses": "home", "tax_registrations": "tax", "slices": "calendar"}
+ICONS = {
+    "bank_accounts": "bank",
+    "contacts": "user",
+    "addresses": "home",
+    "tax_registrations": "tax",
+    "slices": "calendar",
+}
 
 
 def _child(
@@ -232,7 +182,8 @@ def _child(
 ) -> DiffChild:
     prefix = f"{child.name}/{uid}"
     whole = next((change for change in changes if change.path == prefix), None)
-    fields = {change.path.removeprefix(f"{prefix}/"): change for change in changes if change.path.startswith(f"{prefix}/")}
+    inside = [change for change in changes if change.path.startswith(f"{prefix}/")]
+    fields = {change.path.removeprefix(f"{prefix}/"): change for change in inside}
     if whole is not None:
         left, right = whole.before or {}, whole.after or {}
         rows = [
@@ -240,12 +191,12 @@ def _child(
             for name in dict.fromkeys((*left, *right))
             if name != "uid" and not (is_empty(left.get(name)) and is_empty(right.get(name)))
         ]
-        label = child_name(child, right or left)
-        return DiffChild(label=label, kind="added" if right else "removed", rows=rows, effective_on=effective_on)
+        label, verb = child_name(child, right or left), "added" if right else "removed"
+        return DiffChild(label=label, kind=verb, rows=rows, effective_on=effective_on)
     document = types.value_at(old, prefix) or types.value_at(new, prefix) or {}
     rows = [
-        row(change.path, _child_label(kind, child, name), change.before, change.after, effective_on=effective_on)
-        for name, change in fields.items()
+        row(c.path, _child_label(kind, child, name), c.before, c.after, effective_on=effective_on)
+        for name, c in fields.items()
     ]
     same = [
         row(f"{prefix}/{name}", _child_label(kind, child, name), value, value)
@@ -256,7 +207,8 @@ def _child(
 
 
 def _child_label(kind: RecordType, child: ChildType, name: str) -> str:
-    return kind.labels.get(f"{child.name}.{name}") or kind.labels.get(name) or name.replace("_", " ").capitalize()
+    known = kind.labels.get(f"{child.name}.{name}") or kind.labels.get(name)
+    return known or name.replace("_", " ").capitalize()
 
 
 def child_name(child: ChildType, document: Mapping[str, Any]) -> str:

@@ -204,9 +204,7 @@ def lanes(
     if as_of and as_of != today:
         marker = Tick(x(as_of), f"As of {day(as_of)}", _anchor(x(as_of), width))
     ends = [_since_1970(when) for when in (first, last, as_of or today)]
-    return Lanes(
-        title, width, 31.0 * len(rows) + 42, drawn, _years(first, last, x), now, marker, _behind(rows), *ends
-    )
+    return Lanes(title, width, 31.0 * len(rows) + 42, drawn, _years(first, last, x), now, marker, _behind(rows), *ends)
 
 
 def _since_1970(when: date) -> int:
@@ -233,7 +231,8 @@ def _lane_row(lane: Lane, y: float, x: Callable[[date], float], last: date) -> L
         start, end = x(span.start), x(span.end or last)
         size = max(r1(end - start - 2), 2.0)
         room = int((size - 12) / 6.2)
-        text = span.text if len(span.text) <= room else f"{span.text[: room - 1].rstrip()}…" if room > 4 else ""
+        shortened = f"{span.text[: room - 1].rstrip()}…" if room > 4 else ""
+        text = span.text if len(span.text) <= room else shortened
         bars.append(LaneBar(start, size, span.tone, text, span.text))
     return LaneRow(lane.label, y, tuple(bars))
 
@@ -242,6 +241,7 @@ def _years(first: date, last: date, x: Callable[[date], float]) -> tuple[Tick, .
     """A line per year, thinned to what can be read; within less than two years a line per quarter."""
     if (last - first).days > 730:
         step = max(1, (last.year - first.year) // 10 + 1)
-        return tuple(Tick(x(date(y, 1, 1)), str(y)) for y in range(first.year + 1, last.year + 1) if y % step == 0)
+        years = [year for year in range(first.year + 1, last.year + 1) if year % step == 0]
+        return tuple(Tick(x(date(year, 1, 1)), str(year)) for year in years)
     quarters = [date(y, m, 1) for y in range(first.year, last.year + 1) for m in (1, 4, 7, 10)]
     return tuple(Tick(x(q), f"{q:%b %Y}") for q in quarters if first < q < last)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
-from mdm import registry
+from mdm import permissions, registry
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A page of the rail. `scope` empty: for everyone signed in. `count` names a number of `mdm.ports.nav_counts`."""
+    """A page of the rail. No `scope`: for everyone. `count` names a number of `ports.nav_counts`."""
 
     label: str
     icon: str
     view: str
     scope: str = ""
     count: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ class RailGroup:
     links: tuple[RailLink, ...]
 
 
-FIRST = Group("", (Entry("Dashboard", "home", "web:dashboard"), Entry("Inbox", "inbox", "web:inbox", count="inbox")))
+FIRST = Group(
+    "",
+    (Entry("Dashboard", "home", "web:dashboard"), Entry("Inbox", "inbox", "web:inbox", count="inbox")),
+)
 REST = (
     Group(
         "Stewardship",
@@ -56,10 +59,10 @@ REST = (
     Group(
         "Sync",
         (
-            Entry("Targets", "target", "sync:targets", count="targets"),
-            Entry("Deliveries", "send", "sync:deliveries"),
-            Entry("Exceptions", "alert", "sync:exceptions", count="exceptions"),
-            Entry("Drift", "drift", "sync:drift", count="drift"),
+            Entry("Targets", "target", "sync:targets", scope="sync:read", count="targets"),
+            Entry("Deliveries", "send", "sync:deliveries", scope="sync:read"),
+            Entry("Exceptions", "alert", "sync:exceptions", scope="sync:read", count="exceptions"),
+            Entry("Drift", "drift", "sync:drift", scope="sync:read", count="drift"),
         ),
     ),
     Group(
@@ -76,33 +79,34 @@ def entries() -> Iterator[Group]:
     """All groups; the record types come from the registry, those that are matched (the busiest) first."""
     yield FIRST
     kinds = sorted(registry.all_types(), key=lambda kind: kind.match is None)
-    yield Group("Records", tuple(Entry(k.plural, k.icon, "web:records", args={"type_path": k.path}) for k in kinds))
+    yield Group("Records", tuple(_records(kind) for kind in kinds))
     yield from REST
+
+
+def _records(kind: registry.RecordType) -> Entry:
+    return Entry(kind.plural, kind.icon, "web:records", scope=f"read:{kind.path}", args=(kind.path,))
 
 
 def url_of(entry: Entry) -> str:
     """Where the entry leads, "" when this installation has no such page."""
     try:
-        return reverse(entry.view, kwargs=dict(entry.args) or None)
+        return reverse(entry.view, args=entry.args)
     except NoReverseMatch:
         return ""
 
 
 def may_see(user: Any, scope: str) -> bool:
-    """Whether the page is shown in the rail. The page itself checks again: this only spares people dead ends."""
-    if not scope:
-        return True
-    if scope == "admin":
-        return bool(user.is_staff)
-    held = getattr(user, "scopes", None)
-    return held is None or scope in held
+    """Whether the page is in the rail. The page itself checks again: this only spares people dead ends."""
+    if scope == "admin" and not user.is_staff:
+        return False  # the admin site asks for both
+    return not scope or permissions.allows(permissions.scopes_of(user), scope)
 
 
 def rail(user: Any, path: str, counts: Mapping[str, int]) -> tuple[RailGroup, ...]:
-    """What this person sees, with the entry of the page at `path` marked: the longest address that leads to it."""
+    """What this person sees; the entry whose address leads furthest to `path` is marked."""
     visible = [(g, [(e, url_of(e)) for e in g.entries if may_see(user, e.scope)]) for g in entries()]
     urls = [url for _, pairs in visible for _, url in pairs if url]
-    here = max((url for url in urls if path == url or (url != "/" and path.startswith(url))), key=len, default="")
+    here = max((url for url in urls if _leads_to(url, path)), key=len, default="")
     groups = []
     for group, pairs in visible:
         links = tuple(
@@ -113,3 +117,7 @@ def rail(user: Any, path: str, counts: Mapping[str, int]) -> tuple[RailGroup, ..
         if links:
             groups.append(RailGroup(group.title, links))
     return tuple(groups)
+
+
+def _leads_to(url: str, path: str) -> bool:
+    return path == url or (url != "/" and path.startswith(url))

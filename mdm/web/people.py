@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-HUB = "The hub"
+from mdm import permissions
 
-# Most telling first: someone in several groups is shown by the first that fits.
-ROLES = {
-    "treasury": "treasury",
-    "second_approver": "second approver",
-    "approver": "approver",
-    "steward": "data steward",
-    "governance": "governance lead",
-    "auditor": "auditor",
-    "operator": "operator",
-    "integrator": "integrator",
-    "requester": "requester",
-}
+HUB = "The hub"
 
 
 def name_of(who: Any) -> str:
@@ -44,6 +33,13 @@ def initials(name: str) -> str:
     return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
 
 
+# Most telling first: someone in several groups is shown by the first that fits.
+TELLING = (
+    "treasury", "second_approver", "approver", "steward", "governance", "auditor", "operator", "integrator",
+    "requester",
+)  # fmt: skip
+
+
 def role_of(user: Any) -> str:
-    groups = {group.name for group in user.groups.all()}
-    return next((label for name, label in ROLES.items() if name in groups), "")
+    held = permissions.roles_of(user)
+    return next((permissions.ROLES[role][0].lower() for role in TELLING if role in held), "")

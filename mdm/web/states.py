@@ -170,10 +170,16 @@ LOOKS: dict[str, dict[str, Look]] = {
 
 
 # What nearly every row of a list is in: said quietly, so that the others stand out.
-USUAL = {("record", "active"), ("delivery", "posted"), ("import", "done"), ("request", "applied"), ("sync", "in_sync")}
+USUAL = {
+    ("record", "active"),
+    ("delivery", "posted"),
+    ("import", "done"),
+    ("request", "applied"),
+    ("sync", "in_sync"),
+}
 
 
 def look(state: str, domain: str = "") -> Look:
-    """The look of a state. An unknown one reads as its own name in grey: a page never fails over a new state."""
+    """The look of a state. An unknown one reads as its own name in grey: no page fails over a new state."""
     known = LOOKS.get(domain, {}).get(str(state))
     return known or Look("grey", "draft", str(state).replace("_", " ").capitalize())

@@ -1,4 +1,4 @@
-"""Tables, filters and form fields as values: what a view hands to the table, filter bar and field components."""
+"""Tables, filters and form fields as values: what a view hands to the components of the same names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A table cell. Narrow tables stack their rows, `label=False` drops the column's name before the value there."""
+    """A table cell. Narrow tables stack their rows; `label=False` drops the name of the column there."""
 
     value: Any = None
     kind: Literal[
@@ -99,8 +99,8 @@ class Field:
     name: str
     label: str
     kind: Literal[
-        "text", "search", "email", "url", "number", "date", "textarea", "select", "radio", "checkbox", "combo",
-        "file", "password", "hidden", "readonly",
+        "text", "search", "email", "url", "number", "date", "textarea", "select", "radio", "checkbox",
+        "combo", "file", "password", "hidden", "readonly",
     ] = "text"  # fmt: skip
     id: str = ""
     value: Any = ""

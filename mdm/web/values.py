@@ -11,6 +11,7 @@ from typing import Any
 from mdm.crypto import is_sealed, mask
 
 EMPTY = "empty"
+MINUTE, HOUR, DAY = 60, 3600, 86400
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -61,3 +62,16 @@ def number(value: int | float | Decimal | None) -> str:
         text = f"{value:,.2f}".rstrip("0").rstrip(".")
         return "0" if text == "-0" else text
     return f"{value:,}"
+
+
+def age(seconds: float, short: bool = False) -> str:
+    """Words for how long ago; "in 3 days" for what lies ahead."""
+    ahead, size = seconds < 0, abs(seconds)
+    if size < MINUTE:
+        return "now" if short else "just now"
+    for unit, word, brief in ((DAY, "day", "d"), (HOUR, "hour", "h"), (MINUTE, "min", "min")):
+        if size >= unit:
+            count = int(size // unit)
+            words = f"{count} {brief}" if short else f"{count} {word}{'s' * (count > 1 and word != 'min')}"
+            return words if short else f"in {words}" if ahead else f"{words} ago"
+    return ""

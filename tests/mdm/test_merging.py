@@ -83,6 +83,20 @@ def test_a_merge_moves_keys_and_references_and_stores_its_pre_image():
     }
 
 
+def test_a_value_taken_over_keeps_following_its_source():
+    from mdm.models import Provenance
+
+    one, two = twins()
+    Provenance.objects.filter(uid=two["uid"]).update(
+        fields={"website": {"system": "buy", "key": "9", "rule": "only", "since": "2026-01-01"}}
+    )
+    approve(
+        merging.propose(kind=kind(), survivor=one["uid"], losers=[two["uid"]], by=actor("mara", "steward")),
+        actor("ann", "approver"),
+    )
+    assert Provenance.objects.get(uid=one["uid"]).fields["website"]["system"] == "buy"
+
+
 def test_a_merged_record_takes_no_changes_and_no_second_merge():
     one, two = twins()
     approve(

@@ -46,6 +46,11 @@ class Entry:
     key: str = ""
     cells: dict[str, object] = field(default_factory=dict)  # the row in the platform's columns
 
+    @property
+    def hub_key(self) -> str:
+        """The key under which the hub knows the record: Concur's has two parts, vendor and address code."""
+        return f"{self.key}/001" if self.system == "concur" else self.key
+
 
 def number(*parts: str) -> int:
     """A stable pseudo-random number: the same on every machine, unlike hash()."""

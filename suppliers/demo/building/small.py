@@ -32,7 +32,7 @@ def write(entries: list[Entry], folder: Path) -> None:
         written[system] = breakage.break_rows(system, deepcopy(chosen), breakage.SMALL_PLAN[system], kept)
         files.write(system, written[system], folder)
     story: dict[str, object] = {
-        "in_all_three": [{"name": f[COUPA].name, "keys": {s: f[s].key for s in SYSTEMS}} for f in shared]
+        "in_all_three": [{"name": f[COUPA].name, "keys": {s: f[s].hub_key for s in SYSTEMS}} for f in shared]
     }
     truth.write(written, story, folder, pairs=False)
     _write_encodings([row for row in written[S4HANA] if not row.cause], folder / "encodings")

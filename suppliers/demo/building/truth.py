@@ -49,7 +49,7 @@ def expect(files: dict[str, list[Row]]) -> dict[str, object]:
                 "system": system,
                 "row": place,
                 "line": place + HEADER_LINES[system],
-                "key": "" if row.cause in KEYLESS else row.entry.key,
+                "key": "" if row.cause in KEYLESS else row.entry.hub_key,
                 "cause": row.cause,
             }
             for system, rows in files.items()
@@ -80,7 +80,7 @@ def _truth(files: dict[str, list[Row]]) -> str:
     writer.writerow(("system", "key", "supplier", "family"))
     for system, rows in files.items():
         writer.writerows(
-            (system, row.entry.key, row.entry.entity, row.entry.family) for row in rows if not row.cause
+            (system, row.entry.hub_key, row.entry.entity, row.entry.family) for row in rows if not row.cause
         )
     return out.getvalue()
 
@@ -98,7 +98,7 @@ def _parents(files: dict[str, list[Row]]) -> list[dict[str, object]]:
             "parent_duns": entries[0].parent_duns,
             "child": entries[0].name,
             "child_duns": entity.split("-")[1],
-            "keys": [{"system": entry.system, "key": entry.key} for entry in entries],
+            "keys": [{"system": entry.system, "key": entry.hub_key} for entry in entries],
         }
         for entity, entries in sorted(children.items())
     ]
@@ -123,7 +123,7 @@ def choose(entries: list[Entry]) -> tuple[dict[str, object], set[str]]:
             {
                 "supplier": found[S4HANA].entity,
                 "name": found[COUPA].name,
-                "keys": {s: entry.key for s, entry in found.items()},
+                "keys": {s: entry.hub_key for s, entry in found.items()},
             }
             for found in three
         ],
@@ -139,7 +139,7 @@ def _shown(entry: Entry) -> str:
 
 def _pair(left: Entry, right: Entry, shared: list[str]) -> dict[str, object]:
     sides = {
-        side: {"system": entry.system, "key": entry.key, "name": _shown(entry)}
+        side: {"system": entry.system, "key": entry.hub_key, "name": _shown(entry)}
         for side, entry in (("left", left), ("right", right))
     }
     kind = (

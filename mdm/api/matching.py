@@ -1,0 +1,227 @@
+"""Matching over REST: search before create, why two records match, the queue of duplicates, and merges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q
+from pydantic import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mdm import crypto, permissions, registry
+from mdm.api import change_presenting, documents, match_shapes, problems
+from mdm.api.change_shapes import ChangeRequestBody
+from mdm.api.operations import Answer, Page, operation
+from mdm.api.records import RecordView
+from mdm.api.view import HubView
+from mdm.errors import CorrectInput, NotFound
+from mdm.models import DuplicatePair
+from mdm.registry import RecordType
+from mdm.selectors import records, visibility
+from mdm.services import matching, merging
+from mdm.types import Document, Problem
+
+
+def _usable(kind: RecordType, document: Document, path: str) -> Document:
+    """A partial document fit for comparing: types checked, numbers sealed; what is missing is simply unknown."""
+    known = {name: value for name, value in document.items() if name in kind.document.model_fields}
+    unknown = [name for name in document if name not in known and name not in documents.HEADER]
+    if unknown:
+        text = "There is no such field."
+        raise problems.correct([Problem(f"{path}{name[:80]}", "extra_forbidden", text) for name in unknown])
+    try:
+        return kind.document.model_validate(known).model_dump(mode="json")
+    except ValidationError as error:
+        found = [p for p in problems.problems_of(error) if p.code != "missing"]
+        if found:
+            raise problems.correct([Problem(path + p.path, p.code, p.message) for p in found]) from None
+    for child in kind.children:
+        for row in known.get(child.name) or []:
+            for name in child.sealed:
+                if isinstance(row.get(name), str):
+                    row[name] = crypto.seal(row[name])
+    return known
+
+
+def _candidate(match: matching.Match) -> dict[str, Any]:
+    return {"uid": match.uid, "code": match.code, "legal_name": match.name, **matching.as_json(match.score)}
+
+
+class Match(RecordView):
+    @operation(
+        "Find records that may be this {type}",
+        scope="read:{type}",
+        body=match_shapes.MatchInput,
+        answers={200: match_shapes.MatchAnswer},
+        id="{type}_match",
+        notes="Stores nothing. Give one `document`, or up to 1000 `documents`.",
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body
+        if (body.document is None) == (body.documents is None):
+            raise CorrectInput("Give either `document` or `documents`.", problems=[Problem("document", "missing", "Give one.")])
+        if body.document is not None:
+            return Response({"candidates": self._search([_usable(self.kind, body.document, "document/")])[0]})
+        batch = [_usable(self.kind, document, f"documents/{i}/") for i, document in enumerate(body.documents)]
+        return Response({"results": [{"candidates": found} for found in self._search(batch)]})
+
+    def _search(self, batch: Sequence[Document]) -> list[list[dict[str, Any]]]:
+        found = matching.search_many(kind=self.kind, batch=batch, limit=self.body.limit, threshold=self.body.threshold)
+        return [[_candidate(match) for match in matches] for matches in found]
+
+
+class Why(RecordView):
+    @operation(
+        "Explain how alike two records are",
+        scope="read:{type}",
+        answers={200: match_shapes.WhyBody},
+        id="{type}_why",
+        notes="The score of any pair, and what would have to differ.",
+    )
+    def get(self, request: Request, uid: str, other_uid: str) -> Response:
+        left = documents.find_uid(self.kind, uid, self.entities)
+        right = documents.find_uid(self.kind, other_uid, self.entities)
+        return Response(matching.why(kind=self.kind, left=str(left), right=str(right)))
+
+
+# --- the queue ----------------------------------------------------------------------------------------------------
+
+
+class DuplicateView(HubView):
+    def visible(self) -> Any:
+        readable = [k.key for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
+        return DuplicatePair.objects.filter(type__in=readable)
+
+    def find(self, uid: str) -> DuplicatePair:
+        pair = self.visible().filter(**documents.lookup_uid(uid)).first()
+        if pair is None:
+            raise NotFound("There is no such pair.")
+        return pair  # type: ignore[no-any-return]
+
+    def present_all(self, pairs: Sequence[DuplicatePair]) -> list[dict[str, Any]]:
+        names: dict[str, tuple[str, str]] = {}
+        for key in {pair.type for pair in pairs}:
+            uids = {uid for pair in pairs if pair.type == key for uid in (pair.left, pair.right)}
+            names |= records.names(key, uids)
+        return [_pair(pair, names) for pair in pairs]
+
+
+def _pair(pair: DuplicatePair, names: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    def side(uid: Any) -> dict[str, Any]:
+        code, name = names.get(str(uid), (None, None))
+        return {"uid": uid, "code": code, "name": name}
+
+    return {
+        "uid": pair.uid,
+        "type": pair.type,
+        "left": side(pair.left),
+        "right": side(pair.right),
+        "score": pair.score,
+        "base": round(pair.score - sum(part["weight"] for part in pair.explanation), 4),
+        "probability": pair.probability,
+        "band": pair.band,
+        "flags": pair.flags,
+        "explanation": pair.explanation,
+        "risk": pair.risk,
+        "state": pair.state,
+        "found_at": pair.found_at,
+    }
+
+
+class Duplicates(DuplicateView):
+    @operation(
+        "List pairs that may be one record",
+        scope="read",
+        query=match_shapes.DuplicateQuery,
+        answers={200: Page[match_shapes.DuplicateBody]},
+        notes="Riskiest and likeliest first.",
+    )
+    def get(self, request: Request) -> Response:
+        query, rows = self.query, self.visible()
+        if query.state:
+            rows = rows.filter(state=query.state)
+        if query.band:
+            rows = rows.filter(band=query.band)
+        if query.type:
+            kind = registry.find(query.type)
+            rows = rows.filter(type=kind.key) if kind else rows.none()
+        if query.record:
+            uid = documents.lookup_uid(query.record, "record")["uid"]
+            rows = rows.filter(Q(left=uid) | Q(right=uid))
+        return self.page(rows, present_all=self.present_all, order=("-risk", "-probability"))
+
+
+class Duplicate(DuplicateView):
+    @operation("Show a pair", scope="read", answers={200: match_shapes.DuplicateBody})
+    def get(self, request: Request, uid: str) -> Response:
+        return Response(self.present_all([self.find(uid)])[0])
+
+
+class Decide(DuplicateView):
+    @operation(
+        "Judge a pair",
+        scope="steward",
+        body=match_shapes.DecideInput,
+        answers={200: match_shapes.DuplicateBody},
+        notes="“different” holds until the evidence it rested on changes. A merge is a request of its own.",
+    )
+    def post(self, request: Request, uid: str) -> Response:
+        pair = self.find(uid)
+        matching.decide(pair=pair, judgement=self.body.judgement, reason=self.body.reason, by=self.actor)
+        return Response(self.present_all([self.find(uid)])[0])
+
+
+# --- merging ------------------------------------------------------------------------------------------------------
+
+
+class MergeView(RecordView):
+    def named(self) -> dict[str, Any]:
+        """The records of the body, each of them one the caller may see."""
+        body = self.body
+        wanted = [body.survivor, *body.losers]
+        seen = set(documents.rows(self.kind, self.entities).filter(uid__in=wanted).values_list("uid", flat=True))
+        if missing := [uid for uid in wanted if uid not in seen]:
+            text = f"There is no such {self.kind.title.lower()}."
+            raise CorrectInput(text, problems=[Problem(str(uid), "unknown_record", text) for uid in missing])
+        return {
+            "kind": self.kind,
+            "survivor": str(body.survivor),
+            "losers": [str(uid) for uid in body.losers],
+            "choices": {path: str(uid) for path, uid in body.choices.items()},
+        }
+
+
+class PreviewMerge(MergeView):
+    @operation(
+        "Preview a merge",
+        scope="propose:{type}",
+        body=match_shapes.MergeInput,
+        answers={200: match_shapes.MergePreview},
+        id="{type}_merge_preview",
+    )
+    def post(self, request: Request) -> Response:
+        preview = merging.preview(**self.named())
+        involved = [preview["survivor"], *preview["losers"], preview["result"]]
+        hidden = visibility.hidden_paths(self.kind, preview["changes"], involved, self.entities)
+        preview["changes"] = [change for change in preview["changes"] if change["path"] not in hidden]
+        for name in ("survivor", "result"):
+            preview[name] = visibility.strip(self.kind, preview[name], self.entities)
+        preview["losers"] = [visibility.strip(self.kind, loser, self.entities) for loser in preview["losers"]]
+        return Response(crypto.mask_tree(preview))
+
+
+class Merge(MergeView):
+    @operation(
+        "Propose a merge",
+        scope="propose:{type}",
+        body=match_shapes.MergeProposal,
+        answers={202: Answer(ChangeRequestBody, headers=("Location",))},
+        id="{type}_merge",
+    )
+    def post(self, request: Request) -> Response:
+        change = merging.propose(**self.named(), reason=self.body.reason, by=self.actor)
+        shown = change_presenting.present(change, by=self.actor, entities=self.entities)
+        location = request.build_absolute_uri(change_presenting.address(change))
+        return Response(shown, status=202, headers={"Location": location})

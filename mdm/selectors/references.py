@@ -1,0 +1,50 @@
+"""Who refers to a record: golden records of any type whose fields, or whose rows' fields, name its uid or code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, UUIDField
+
+from mdm import registry
+from mdm.registry import RecordType
+
+
+@dataclass(frozen=True)
+class Reference:
+    type: str
+    uid: str
+    code: str
+    name: str
+    path: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"type": self.type, "uid": self.uid, "code": self.code, "name": self.name, "path": self.path}
+
+
+def to(kind: RecordType, *, uid: UUID, code: str, limit: int = 100) -> list[Reference]:
+    """Records that name this one, merged ones left out; one query per declared reference."""
+    found: list[Reference] = []
+    for other in registry.all_types():
+        for path, key in other.references.items():
+            if key == kind.key and len(found) < limit:
+                found += _by_path(other, path, uid, code, limit - len(found))
+    return found
+
+
+def _by_path(other: RecordType, path: str, uid: UUID, code: str, limit: int) -> Iterator[Reference]:
+    name, _, column = path.partition(".")
+    model = other.child(name).model if column else other.model
+    field = model._meta.get_field(column or name)
+    value: Any = uid if isinstance(field, UUIDField) else code
+    rows = other.model._default_manager.exclude(status="merged")
+    if column:
+        holders = model._default_manager.filter(**{column: value}).values("record_id")
+        rows = rows.filter(pk__in=holders)
+    else:
+        rows = rows.filter(**{name: value})
+    for found_uid, found_code, found_name in rows.order_by("code").values_list("uid", "code", F(other.name_field))[:limit]:
+        yield Reference(other.key, str(found_uid), found_code, found_name, path)

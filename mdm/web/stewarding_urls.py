@@ -1,0 +1,7 @@
+"""Pages of stewardship: duplicates, merging, imports, search, audit."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,137 @@
+"""Owns signing in: Basic, and OAuth2 tokens kept in memory, renewed early, shared within a process."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sync.errors import Refused, Unauthorised
+from sync.http import Client
+from sync.protocol import Config
+
+EARLY = 60.0  # seconds before the end of its life at which a token is renewed
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token; `extra` is the rest of the token answer (Concur's geolocation and refresh_token, …)."""
+
+    value: str = field(repr=False)
+    renew_at: float  # on the monotonic clock
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class BasicAuth:
+    def __init__(self, config: Config) -> None:
+        raw = f"{config.client_id}:{config.secret}".encode()
+        self._header = "Basic " + base64.b64encode(raw).decode()
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": self._header}
+
+    def renew(self) -> bool:
+        return False
+
+
+class OAuth2:
+    """Any grant whose form can be written down; client credentials unless `form` says otherwise.
+
+    `client` is the connector's own client: token requests show up among its exchanges, without their bodies.
+    `life` caps what `expires_in` promises; `style` says where the client's id and secret travel.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        config: Config,
+        *,
+        url: str = "",
+        form: Mapping[str, str] | None = None,
+        scope: str = "",
+        style: Literal["header", "body"] = "header",
+        life: float = 20 * 3600.0,
+    ) -> None:
+        self._client, self._config = client, config
+        self._url = config.token_url or url
+        self._form = {"grant_type": "client_credentials", **(form or {})}
+        if scope:
+            self._form["scope"] = scope
+        self._style, self._life = style, life
+        self._key = _digest(
+            client.url(self._url), config.client_id, config.secret, repr(sorted(self._form.items()))
+        )
+
+    def token(self) -> Token:
+        """The token in hand, or a new one when it is about to end."""
+        with _lock_of(self._key):
+            known = _tokens.get(self._key)
+            if known is None or time.monotonic() >= known.renew_at:
+                known = _tokens[self._key] = self._fetch()
+            return known
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token().value}"}
+
+    def renew(self) -> bool:
+        """Drop the token the target no longer takes."""
+        with _lock_of(self._key):
+            _tokens.pop(self._key, None)
+        return True
+
+    def _fetch(self) -> Token:
+        form, headers = dict(self._form), {"Accept": "application/json"}
+        known = _refresh.get(self._key)
+        if known and form["grant_type"] == "refresh_token":
+            form["refresh_token"] = known  # some platforms change it with every use
+        if self._style == "header":
+            headers.update(BasicAuth(self._config).headers())
+        else:
+            form.update(client_id=self._config.client_id, client_secret=self._config.secret)
+        try:
+            answer = self._client.json(
+                "POST", self._url, data=form, headers=headers, auth=False, writes=False
+            )
+        except Refused as error:  # token endpoints answer 400 invalid_client or invalid_grant
+            raise Unauthorised(f"Signing in failed: {error.message}", status=error.status) from None
+        if not isinstance(answer, dict) or not answer.get("access_token"):
+            raise Unauthorised("Signing in failed: the token endpoint answered without a token.")
+        if answer.get("refresh_token"):
+            _refresh[self._key] = str(answer["refresh_token"])
+        return _token(answer, self._life)
+
+
+def forget_tokens() -> None:
+    """Drop every token of this process (after a change of credentials, and between tests)."""
+    _tokens.clear()
+    _refresh.clear()
+
+
+def _token(answer: Mapping[str, Any], cap: float) -> Token:
+    try:
+        promised = float(answer.get("expires_in") or 0)
+    except (TypeError, ValueError):
+        promised = 0.0
+    life = min(promised, cap) if promised > 0 else min(300.0, cap)
+    early = min(EARLY, life / 5)  # a token of 30 s must not be renewed before every request
+    extra = {key: value for key, value in answer.items() if key != "access_token"}
+    return Token(str(answer["access_token"]), time.monotonic() + life - early, extra)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _lock_of(key: str) -> threading.Lock:
+    with _guard:
+        return _locks.setdefault(key, threading.Lock())
+
+
+_guard = threading.Lock()
+_locks: dict[str, threading.Lock] = {}
+_tokens: dict[str, Token] = {}
+_refresh: dict[str, str] = {}

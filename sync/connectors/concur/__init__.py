@@ -1,0 +1,1 @@
+"""SAP Concur Invoice: vendors by the Vendor API v3.1."""

@@ -1,0 +1,242 @@
+"""Owns pushing suppliers to Concur Invoice: read, decide, write what differs, read back. See README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sync import flat, mapping
+from sync.connectors.concur import wire
+from sync.connectors.concur.shape import BANKS, IBANS, flatten, is_approved, key_of
+from sync.errors import FieldProblem, NotSupported, Refused, SyncError
+from sync.normalise import canonical, is_empty
+from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
+
+ADDRESS_CODE = "001"
+Vendor = dict[str, Any]  # as Concur answers it
+
+
+class ConcurConnector:
+    """Natural key: VendorCode and AddressCode, written `V003001/001`."""
+
+    name: ClassVar[str] = "concur"
+    title: ClassVar[str] = "SAP Concur"
+    capability: ClassVar[Capability] = "C"
+    types: ClassVar[tuple[str, ...]] = ("supplier",)
+    max_inflight_s: ClassVar[float] = 60.0
+
+    def __init__(self, config: Config) -> None:
+        self._api = wire.Api(config)
+        self._mapping = mapping.load(Path(__file__).with_name("mapping.yaml"), "supplier")
+
+    def check(self) -> Health:
+        try:
+            self._api.client.begin()
+            self._api.search(vendorCode="-")  # no vendor can have this code: the smallest answer there is
+        except SyncError as error:
+            return Health(False, error.message)
+        pushable = {**dict.fromkeys(self._mapping.parts, True), IBANS: False}
+        words = "Signed in; vendors and local bank accounts can be read and written."
+        return Health(True, f"{words} Accounts with an IBAN cannot be written: Concur has no field for it.", pushable)
+
+    def push(self, push: Push) -> Outcome:
+        self._expect(push.type)
+        self._api.client.begin(
+            correlation_id=push.correlation_id,
+            conceal=self._mapping.sealed_values(push.payload),
+            Idempotency_Key=push.idempotency_key,  # not honoured by the platform; it stands in its logs
+        )
+        if push.action == "block":
+            return self._block(push)
+        held = self._one(push.key) if push.key else None
+        held = held or self._search(push.reference, push.payload)
+        if held is None and push.key:
+            words = f"Concur has no vendor {push.key}; check the crosswalk, nothing was created."
+            raise Refused(words, problems=(FieldProblem("VendorCode", "key_unknown", words),))
+        if held is None:
+            try:
+                return self._create(push)
+            except Refused as refused:
+                held = self._own_twin(push, refused)
+        return self._update(push, held)
+
+    def read(self, type: str, key: str) -> RemoteRecord | None:
+        self._start(type)
+        held = self._one(key)
+        return self._record(held) if held else None
+
+    def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
+        self._start(type, self._mapping.sealed_values(payload))
+        held = self._search(reference, payload)
+        return self._record(held) if held else None
+
+    def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
+        """Everything, always: Concur has no filter for changes. A vendor that comes twice is given once."""
+        self._start(type)
+        before: set[str] = set()  # new vendors push others onto the next page
+        for page in self._api.pages():
+            keys = {key_of(vendor) for vendor in page}
+            yield from (self._record(vendor) for vendor in page if key_of(vendor) not in before)
+            before = keys
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        return self._api.client.exchanges()
+
+    # Deciding
+
+    def _one(self, key: str) -> Vendor | None:
+        found = self._api.by_key(key)
+        if len(found) > 1:
+            raise _several(found, "this vendor code", "VendorCode")
+        return found[0] if found else None
+
+    def _search(self, reference: str, payload: Mapping[str, Any]) -> Vendor | None:
+        """By our reference, by the code, by the tax id; never a vendor that belongs to another record."""
+        mine = [held for held in self._api.by_reference(reference) if self._reference(held) == reference]
+        if mine:
+            return min(mine, key=key_of)
+        if code := payload.get("VendorCode"):
+            held = self._one(f"{code}/{payload.get('AddressCode') or ADDRESS_CODE}")
+            if held and self._reference(held) in ("", reference):
+                return held
+        return self._by_tax_id(payload) if payload.get("TaxID") else None
+
+    def _by_tax_id(self, payload: Mapping[str, Any]) -> Vendor | None:
+        """The unlinked vendor of that tax id, when name or address agree as well: groups share tax ids."""
+        number = canonical(payload["TaxID"], ("identifier",))
+        free = [
+            held
+            for held in self._api.search(taxID=str(payload["TaxID"]))
+            if canonical(held.get("TaxID"), ("identifier",)) == number and not self._reference(held)
+        ]
+        alike = [held for held in free if _alike(payload, held)]
+        if len(alike) == 1:
+            return alike[0]
+        if not free:
+            return None
+        raise _several(free, "this tax id", "TaxID")
+
+    def _own_twin(self, push: Push, refused: Refused) -> Vendor:
+        """After “already exists”: the vendor that an earlier, lost request of ours made."""
+        there = any(problem.code == wire.EXISTS for problem in refused.problems)
+        held = self._search(push.reference, push.payload) if there else None
+        if held is None:
+            raise refused
+        return held
+
+    # Writing
+
+    def _create(self, push: Push) -> Outcome:
+        payload = self._mapping.writable(push.payload, creating=True)
+        vendor = {name: value for name, value in payload.items() if "[" not in name and not is_empty(value)}
+        vendor["VendorCode"], vendor["AddressCode"] = _codes(push)
+        vendor[self._api.reference_field] = push.reference
+        self._api.create(vendor)
+        self._write_banks(push, vendor, {})
+        return self._verified(push, key_of(vendor), "created")
+
+    def _update(self, push: Push, held: Vendor) -> Outcome:
+        """The vendor as read with ours on top: right whether Concur replaces vendors or fills them in."""
+        actual = flatten(held)
+        writable = self._mapping.writable(push.payload, creating=False)
+        changes = [item.field for item in self._mapping.compare(push.payload, actual)]
+        vendor = {name: "" if writable[name] is None else writable[name] for name in changes if name in writable}
+        vendor = {name: value for name, value in vendor.items() if "[" not in name}
+        if self._reference(held) != push.reference:
+            vendor[self._api.reference_field] = push.reference
+        if vendor:
+            self._api.update({**wire.vendor_record(held), **vendor})
+        moved = self._write_banks(push, held, actual)
+        if not vendor and not moved:
+            return self._outcome(key_of(held), "unchanged", True)
+        return self._verified(push, key_of(held), "updated")
+
+    def _write_banks(self, push: Push, vendor: Vendor, actual: Mapping[str, Any]) -> bool:
+        """New and changed accounts first, then those of theirs that we do not have are switched off."""
+        ours, theirs = flat.rows(push.payload, BANKS), flat.rows(actual, BANKS)
+        pairing = self._mapping.pair(BANKS, push.payload, actual)
+        changed = {
+            flat.split_name(item.field)[1] for item in self._mapping.compare(push.payload, actual, parts=(BANKS,))
+        }
+        for row in (*pairing.missing, *(row for row in pairing.matched if row in changed)):
+            known = theirs.get(pairing.matched.get(row, ""), {})
+            sent = {name: value for name, value in {**known, **ours[row]}.items() if not is_empty(value)}
+            self._api.put_bank(wire.bank_record(vendor, sent, active=True))
+        for row in pairing.extra:
+            sent = {name: value for name, value in theirs[row].items() if not is_empty(value)}
+            self._api.put_bank(wire.bank_record(vendor, sent, active=False))
+        return bool(changed)
+
+    def _block(self, push: Push) -> Outcome:
+        """Only the vendor of the key; without a key only one that carries our reference."""
+        if push.key:
+            held = self._one(push.key)
+        else:
+            mine = self._api.by_reference(push.reference)
+            held = next((item for item in mine if self._reference(item) == push.reference), None)
+        if held is None:
+            return self._outcome(push.key or "", "unchanged", True)  # what is not there is paid nothing
+        if not is_approved(held):
+            return self._outcome(key_of(held), "unchanged", True)
+        self._api.update({**wire.vendor_record(held), **self._mapping.block_fields()})
+        now = self._one(key_of(held))
+        return self._outcome(key_of(held), "blocked", now is not None and not is_approved(now))
+
+    def _verified(self, push: Push, key: str, effect: Any) -> Outcome:
+        """Read back and compare with what we sent."""
+        held = self._one(key)
+        if held is None:
+            return self._outcome(key, effect, False)
+        differs = self._mapping.compare(push.payload, flatten(held))
+        return self._outcome(key, effect, not differs and self._reference(held) == push.reference)
+
+    def _outcome(self, key: str, effect: Any, verified: bool) -> Outcome:
+        return Outcome(key=key, effect=effect, verified=verified, exchanges=self.exchanges())
+
+    # Small things
+
+    def _start(self, type: str, conceal: Any = ()) -> None:
+        self._expect(type)
+        self._api.client.begin(conceal=conceal)
+
+    def _expect(self, type: str) -> None:
+        if type not in self.types:
+            raise NotSupported(f"{self.title} takes no {type} from the hub.")
+
+    def _reference(self, held: Vendor) -> str:
+        return str(held.get(self._api.reference_field) or "")
+
+    def _record(self, held: Vendor) -> RemoteRecord:
+        return RemoteRecord(key_of(held), flatten(held), self._reference(held), "", "", not is_approved(held))
+
+
+connector = ConcurConnector
+
+
+def _codes(push: Push) -> tuple[str, str]:
+    """The codes of a vendor we create: ours, or a piece of our reference."""
+    vendor = str(push.payload.get("VendorCode") or "M" + push.reference.replace("-", "")[:12].upper())
+    address = str(push.payload.get("AddressCode") or ADDRESS_CODE)
+    # Concur warns that hyphens corrupt lists built from codes.
+    for name, code in (("VendorCode", vendor), ("AddressCode", address)):
+        if "-" in code:
+            words = f"“{code}” cannot be a {name}: hyphens may corrupt Concur's lists."
+            raise Refused(words, problems=(FieldProblem(name, "hyphen", words),))
+    return vendor, address
+
+
+def _several(found: list[Vendor], what: str, field: str) -> Refused:
+    listed = ", ".join(f"{key_of(held)} “{held.get('VendorName')}”" for held in found[:5])
+    words = f"Concur already has {what}: {listed}. Link the right vendor, or correct the supplier."
+    return Refused(words, problems=(FieldProblem(field, "maybe_there_already", words),))
+
+
+def _alike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Same name, or same street and postal code, written in any way."""
+
+    def same(*names: str) -> bool:
+        pairs = [[canonical(side.get(name), ("identifier",)) for side in (ours, theirs)] for name in names]
+        return all(left and left == right for left, right in pairs)
+
+    return same("VendorName") or same("Address1", "PostalCode")

@@ -1,0 +1,164 @@
+"""Owns the requests a connector makes of Concur's Vendor API v3.1, and reads its answers record by record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sync.connectors.concur.shape import BANKS, REFERENCE, split_key
+from sync.connectors.concur.signin import SignIn
+from sync.errors import FieldProblem, Refused
+from sync.http import Client, Problems, Response
+from sync.protocol import Config
+
+VENDORS, BANK_SERVICE = "api/v3.1/invoice/vendors", "api/v3.1/invoice/vendor/banks"
+CORRELATION = "concur-correlationid"
+PAGE = 250  # of 1000 at most; an answer stays below the size limit
+RETRY_FLOOR = 5.0  # Concur's own example of a 429 says `retry-after: 0`
+EXISTS = "exists"  # the code of “this vendor is there already”
+_GOOD = ("SUCC", "INFO", "WARN")
+
+
+class Api:
+    """One session. `reference_field` is the custom field of the vendor form that carries our reference."""
+
+    def __init__(self, config: Config) -> None:
+        self.client = Client(
+            config,
+            headers={"Accept": "application/json"},
+            explain=explain,
+            sensitive=("AccountNumber",),
+            retry_floor=RETRY_FLOOR,
+            keep_headers=(CORRELATION,),
+        )
+        self.sign_in = SignIn(self.client, config)
+        self.client.auth = self.sign_in
+        self.reference_field = str(config.options.get("reference_field", REFERENCE))
+        self.page = int(config.options.get("page_size", PAGE))
+
+    def search(self, **filters: str) -> list[dict[str, Any]]:
+        """Vendors by exact filters; one page."""
+        return self._vendors(self._get({"limit": "100", "searchType": "exact", **filters}))
+
+    def by_reference(self, reference: str) -> list[dict[str, Any]]:
+        name = self.reference_field[0].lower() + self.reference_field[1:]
+        return self.search(**{name: reference})
+
+    def by_key(self, key: str) -> list[dict[str, Any]]:
+        """One vendor; several when the key leaves the address open and there are several."""
+        vendor, address = split_key(key)
+        if not vendor:
+            return []
+        found = self.search(vendorCode=vendor, **({"addressCode": address} if address else {}))
+        # Filters of a service may be generous; keys are not.
+        return [
+            held
+            for held in found
+            if held.get("VendorCode") == vendor and (not address or held.get("AddressCode") == address)
+        ]
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Every vendor in the order of codes, which never change, so that new names move nothing."""
+        url, params = VENDORS, {"limit": str(self.page), "sortBy": "VendorCode", "sortDirection": "ascending"}
+        while url:
+            self.client.exchanges()  # only what is being said now is kept: a scan has many pages
+            response = self._get(params, url)
+            yield self._vendors(response)
+            url, params = str(self._object(response).get("NextPage") or ""), {}
+
+    def create(self, vendor: Mapping[str, Any]) -> None:
+        self._write("POST", VENDORS, "Vendor", vendor)
+
+    def update(self, vendor: Mapping[str, Any]) -> None:
+        self._write("PUT", VENDORS, "Vendor", vendor)
+
+    def put_bank(self, bank: Mapping[str, Any]) -> None:
+        self._write("PUT", BANK_SERVICE, "VendorBank", bank)
+
+    def _get(self, params: Mapping[str, str], url: str = VENDORS) -> Response:
+        self.sign_in.settle()
+        return self.client.request("GET", url, params=dict(params) or None)
+
+    def _write(self, method: str, url: str, name: str, record: Mapping[str, Any]) -> None:
+        """Send one record, and believe its own status, never the 200 around it."""
+        self.sign_in.settle()
+        response = self.client.request(method, url, json={name: [dict(record)]})
+        found = self._object(response).get(name)
+        statuses = [
+            status
+            for item in (found if isinstance(found, list) else [])
+            if isinstance(item, dict) and _same_record(item, record)
+            for status in item.get("StatusList") or []
+        ]
+        if not statuses:
+            raise self.client.unreadable(response)
+        wrong = [status for status in statuses if not is_good(status)]
+        if wrong:
+            problems = tuple(_problem(status) for status in wrong)
+            words = self.client.redactor.text(" ".join(problem.message for problem in problems))
+            body = self.client.redactor.body(response.body)
+            raise Refused(words, problems=problems, status=response.status, body=body)
+
+    def _vendors(self, response: Response) -> list[dict[str, Any]]:
+        found = self._object(response).get("Vendor")
+        if found is None:
+            found = []
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise self.client.unreadable(response)
+        return found
+
+    def _object(self, response: Response) -> dict[str, Any]:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self.client.unreadable(response)
+        return answer
+
+
+def explain(response: Response) -> Problems:
+    """Concur's words, with the correlation id that its support desk asks for."""
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
+        answer = {}
+    answer = answer if isinstance(answer, dict) else {}
+    error = answer.get("error")
+    error = error if isinstance(error, dict) else {}
+    words = str(error.get("message") or answer.get("error_description") or answer.get("Message") or "")
+    problems = tuple(
+        FieldProblem(str(item.get("source") or ""), str(error.get("id") or "invalid"), str(item.get("message") or ""))
+        for item in answer.get("validationErrors") or []
+        if isinstance(item, dict)
+    )
+    trace = response.header(CORRELATION)
+    return f"{words} (Concur correlation id {trace})" if words and trace else words, problems
+
+
+def is_good(status: Mapping[str, Any]) -> bool:
+    return str(status.get("Type") or "").upper().startswith(_GOOD)
+
+
+def bank_record(vendor: Mapping[str, Any], bank: Mapping[str, Any], *, active: bool) -> dict[str, Any]:
+    keys = {"VendorCode": vendor["VendorCode"], "AddressCode": vendor["AddressCode"]}
+    return {"AccountType": "CHCK", **bank, **keys, "IsActive": "Y" if active else "N"}
+
+
+def vendor_record(vendor: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be sent of a vendor as read: no lists, nothing that Concur makes itself."""
+    made = {BANKS, "StatusList", "VendorGroupList", "ID", "URI", "Country"}
+    return {name: value for name, value in vendor.items() if name not in made and value is not None}
+
+
+def _same_record(answered: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    return all(answered.get(name) == sent[name] for name in ("VendorCode", "AddressCode"))
+
+
+def _problem(status: Mapping[str, Any]) -> FieldProblem:
+    """Concur names no field apart from its words; one at their beginning is taken for it."""
+    words = str(status.get("Message") or "Concur refused the record without a word.")
+    first = words.split(" ", 1)[0].strip(":'\"")
+    code = EXISTS if "already exist" in words.lower() else str(status.get("Code") or "invalid")
+    return FieldProblem(first if first[:1].isupper() and not first.islower() and first.isalnum() else "", code, words)

@@ -1,0 +1,1 @@
+"""Coupa Core: suppliers by the REST API (/api/suppliers)."""

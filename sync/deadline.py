@@ -1,0 +1,85 @@
+"""Owns the hard deadline of a request: a transport whose every read and write ends when the clock runs out.
+
+The HTTP library's time-outs count per read; a target that drips one byte at a time would hold a request for
+ever, and a request that outlives its lease could be applied after somebody else took over.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore
+import httpx
+
+_clock = threading.local()
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Everything this thread reads or writes inside ends `seconds` from now."""
+    _clock.deadline = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _clock.deadline = None
+
+
+def make_transport(ca_file: str | None = None) -> httpx.HTTPTransport:
+    transport = httpx.HTTPTransport(verify=_context(ca_file), trust_env=False)
+    # The library takes no network backend of ours through its constructor; its pool is replaced instead.
+    transport._pool = httpcore.ConnectionPool(
+        ssl_context=_context(ca_file),
+        max_connections=10,
+        keepalive_expiry=5.0,
+        network_backend=_DeadlineBackend(),
+    )
+    return transport
+
+
+@functools.lru_cache(maxsize=8)
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A socket that knows the deadline of the request it serves."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        return _DeadlineStream(self._stream.start_tls(*args, **kwargs))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _DeadlineBackend(httpcore.SyncBackend):
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        kwargs["timeout"] = _left(kwargs.get("timeout"), httpcore.ConnectTimeout)
+        return _DeadlineStream(super().connect_tcp(*args, **kwargs))
+
+
+def _left(timeout: float | None, error: type[Exception]) -> float | None:
+    deadline = getattr(_clock, "deadline", None)
+    if deadline is None:
+        return timeout
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise error("the deadline of the request has passed")
+    return left if timeout is None else min(timeout, left)

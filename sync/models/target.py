@@ -1,0 +1,173 @@
+"""Targets: where golden records are sent, what each may get and how fast, and its value maps."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+
+from mdm import crypto
+
+BREAKERS = ("closed", "open", "half_open")
+
+
+class Target(models.Model):
+    """One platform we write to. `system` names its keys in the crosswalk.
+
+    Governors live here so that all workers, and a worker after a Redis flush, agree: pause, breaker, `not_before`.
+    The row is written only when one of them moves, never per delivery.
+    """
+
+    code = models.SlugField(max_length=40, unique=True)
+    title = models.CharField(max_length=100)
+    connector = models.CharField(max_length=40, help_text="Name of the package below sync/connectors.")
+    system = models.ForeignKey("mdm.System", on_delete=models.PROTECT, related_name="targets")
+    base_url = models.URLField(max_length=300)
+    token_url = models.URLField(max_length=300, blank=True)
+    client_id = models.CharField(max_length=200, blank=True)
+    sealed_secret = models.BinaryField(null=True, editable=False)
+    options = models.JSONField(default=dict, blank=True)
+    active = models.BooleanField(default=True)
+    generation = models.PositiveIntegerField(default=1, help_text="Raised after a restore from backup.")
+
+    timeout_s = models.FloatField(
+        default=25, help_text="Hard deadline of one request; a lease is 2.4 times as long."
+    )
+    max_inflight_s = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Longest time a lost request may still be applied. Empty: the platform's own.",
+    )
+    rate_per_s = models.FloatField(default=10)
+    burst = models.PositiveIntegerField(default=20)
+    concurrency = models.PositiveSmallIntegerField(default=4)
+    daily_quota = models.PositiveIntegerField(null=True, blank=True)
+    max_attempts = models.PositiveSmallIntegerField(default=12)
+    max_age_h = models.FloatField(default=75)
+    retry_scale = models.FloatField(default=1, help_text="Multiplies every wait between attempts.")
+    grace_s = models.FloatField(
+        default=60, help_text="How long after a push the target may still show the old value."
+    )
+
+    probe_every_s = models.FloatField(default=30, help_text="How often an open breaker lets one request through.")
+
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_by = models.CharField(max_length=200, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=300, blank=True, editable=False)
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
+    breaker = models.CharField(
+        max_length=9, default="closed", choices=[(b, b) for b in BREAKERS], editable=False
+    )
+    breaker_since = models.DateTimeField(null=True, editable=False)
+    breaker_reason = models.CharField(max_length=300, blank=True, editable=False)
+    breaker_probe_at = models.DateTimeField(null=True, editable=False)
+    breaker_successes = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    checked_at = models.DateTimeField(null=True, editable=False)
+    check_ok = models.BooleanField(null=True, editable=False)
+    check_message = models.TextField(blank=True, editable=False)
+    pushable = models.JSONField(
+        default=dict, editable=False
+    )  # part of the mapping -> can it be written there
+    missing = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def lease_s(self) -> float:
+        return self.timeout_s * 2.4
+
+    @property
+    def secret(self) -> str:
+        return crypto.open_bytes(bytes(self.sealed_secret)).decode() if self.sealed_secret else ""
+
+    def set_secret(self, plain: str) -> None:
+        self.sealed_secret = crypto.seal_bytes(plain.encode()) if plain else None
+
+
+class Subscription(models.Model):
+    """What of one record type a target gets.
+
+    `filter`: {path: value or list of values} over the canonical document; children as `extensions.legal_entity`.
+    Empty: every record. Events up to `from_seq` were before its time.
+    """
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="subscriptions")
+    type = models.CharField(max_length=40)
+    filter = models.JSONField(default=dict, blank=True)
+    creates = models.BooleanField(default=True, help_text="Create records the target does not have yet.")
+    from_seq = models.BigIntegerField(default=0)
+    active = models.BooleanField(default=True)
+    mapping_version = models.CharField(
+        max_length=40, blank=True, editable=False
+    )  # what was sent is up to date with
+    push_from = models.BigIntegerField(null=True, editable=False)  # last record of a whole push under way
+    push_by = models.CharField(max_length=200, blank=True, editable=False)
+    remapped_to = models.BigIntegerField(
+        null=True, editable=False
+    )  # last lane looked at after the mapping changed
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["target", "type"], name="one_subscription_per_type")]
+
+    def __str__(self) -> str:
+        return f"{self.type} to {self.target.code}"
+
+
+class ValueMapRow(models.Model):
+    """One row of a value map of one target, on top of the defaults in the connector's mapping file."""
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="value_rows")
+    table = models.CharField(max_length=60)
+    ours = models.CharField(max_length=200)
+    theirs = models.CharField(max_length=200)
+    updated_by = models.CharField(max_length=200, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["target", "table", "ours"]
+        constraints = [models.UniqueConstraint(fields=["target", "table", "ours"], name="one_value_per_ours")]
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.ours} → {self.theirs}"
+
+
+class QuotaUse(models.Model):
+    """A day's requests at one target, taken in blocks so that a flushed Redis forgets nothing."""
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="quota_use")
+    day = models.DateField()
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["target", "day"], name="one_quota_row_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.target_id} {self.day}: {self.used}"
+
+
+class TargetAlert(models.Model):
+    """One technical alert per target and cause, for operators; closed when the target works again."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="alerts")
+    code = models.CharField(max_length=40)
+    message = models.TextField()
+    detail: Any = models.JSONField(default=dict)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["target", "code"], condition=models.Q(closed_at=None), name="one_open_alert_per_cause"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.target_id}"

@@ -1,0 +1,95 @@
+"""Finds connectors and their mapping files by name, and lends open sessions to one thread at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from sync import connectors, mapping
+from sync.errors import NotSupported
+from sync.protocol import Config, Connector
+
+if TYPE_CHECKING:
+    from sync.models import Target
+
+_idle: dict[tuple[str, str], list[Connector]] = defaultdict(list)
+_lock = threading.Lock()
+_KEPT = 16  # idle sessions kept per target
+
+
+def names() -> list[str]:
+    """The connectors this installation has."""
+    return sorted(found.name for found in pkgutil.iter_modules(connectors.__path__) if found.ispkg)
+
+
+@lru_cache(maxsize=32)
+def connector_class(name: str) -> type[Connector]:
+    if name not in names():
+        raise NotSupported(f"There is no connector “{name}”; there are: {', '.join(names())}.")
+    return cast(type[Connector], importlib.import_module(f"sync.connectors.{name}.connector").connector)
+
+
+def mapping_of(connector: str, type: str) -> mapping.Mapping:
+    """The declared mapping of one record type; NotSupported when the platform does not take it."""
+    if type not in connector_class(connector).types:
+        raise NotSupported(
+            f"{connector_class(connector).title} takes no {type.replace('_', ' ')} from the hub."
+        )
+    return mapping.load(Path(next(iter(connectors.__path__))) / connector / "mapping.yaml", type)
+
+
+def max_inflight(target: Target) -> float:
+    """The longest a request we gave up on may still be applied there."""
+    own = target.max_inflight_s
+    return own if own is not None else connector_class(target.connector).max_inflight_s
+
+
+def config_of(target: Target) -> Config:
+    return Config(
+        base_url=target.base_url,
+        client_id=target.client_id,
+        secret=target.secret,
+        token_url=target.token_url,
+        timeout=target.timeout_s,
+        options=target.options,
+    )
+
+
+@contextmanager
+def session(target: Target) -> Iterator[Connector]:
+    """A connector nobody else uses meanwhile; kept open for the next, so that tokens and connections are reused."""
+    config = config_of(target)
+    key = (target.code, _fingerprint(config))
+    with _lock:
+        connector = _idle[key].pop() if _idle[key] else None
+    connector = connector or connector_class(target.connector)(config)
+    yield connector  # after an exception it is not kept: its state is unknown
+    with _lock:
+        if len(_idle[key]) < _KEPT:
+            _idle[key].append(connector)
+
+
+def forget_sessions() -> None:
+    """After a fork, or when a target's settings changed under a long-lived process."""
+    with _lock:
+        _idle.clear()
+
+
+def _fingerprint(config: Config) -> str:
+    parts = (
+        config.base_url,
+        config.client_id,
+        config.secret,
+        config.token_url,
+        config.timeout,
+        sorted(config.options.items()),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

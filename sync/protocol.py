@@ -1,0 +1,120 @@
+"""The seam between the delivery engine and a platform: what a connector is given and what it answers.
+
+A connector does input and output and nothing else: no ORM, no Celery, no retries, no sleeping. It raises the
+errors of `sync.errors`; the engine decides what happens next. Payloads are flat: target field -> value, as
+`sync.mapping` rendered them from the canonical document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+Capability = Literal["A", "B", "C", "D", "E"]  # A conditional write … E blind; decides the guarantee
+
+
+@dataclass(frozen=True)
+class Config:
+    """Connection settings of one target. `secret` values never appear in repr, logs or task arguments."""
+
+    base_url: str
+    client_id: str = ""
+    secret: str = field(default="", repr=False)
+    token_url: str = ""
+    timeout: float = 25.0  # seconds; the hard deadline of one request, below half a lease
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RemoteRecord:
+    """What the target holds: its own key, flat fields in the target's names, its concurrency tag.
+
+    `reference` is our external id as the target stores it (the golden record's uid, shortened where the
+    platform's field is), or "" when the record was not made by us.
+    """
+
+    key: str
+    fields: dict[str, Any]
+    reference: str = ""
+    etag: str = ""
+    changed_at: str = ""
+    blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Push:
+    """One thing to make true at the target.
+
+    action: "upsert" writes the payload; "block" stops posting and purchasing, never deletes.
+    key: the target's key when known (crosswalk), else None: find by reference or natural key, create last.
+    """
+
+    type: str
+    action: Literal["upsert", "block"]
+    payload: dict[str, Any]
+    reference: str
+    idempotency_key: str
+    correlation_id: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`effect` says what happened there: created, updated, blocked, or unchanged (it held this already)."""
+
+    key: str
+    effect: Literal["created", "updated", "blocked", "unchanged"]
+    verified: bool  # True when the target's answer or a read-back showed the values we sent
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer, redacted, for the evidence of an attempt."""
+
+    method: str
+    url: str
+    status: int | None
+    duration_ms: int
+    request: str = ""
+    response: str = ""
+
+
+@dataclass(frozen=True)
+class Health:
+    ok: bool
+    message: str
+    pushable: dict[str, bool] = field(default_factory=dict)  # part of the mapping -> can it be written here
+    missing: tuple[str, ...] = ()  # entity sets or endpoints the mapping needs and the target lacks
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One per platform: `sync/connectors/<name>/connector.py` exposes it as `connector`."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    capability: ClassVar[Capability]
+    types: ClassVar[tuple[str, ...]]
+    max_inflight_s: ClassVar[float]  # the longest the platform may still apply a request after we gave up
+
+    def __init__(self, config: Config) -> None: ...
+
+    def check(self) -> Health:
+        """Sign in, read the smallest thing, discover which parts of the mapping can be written here."""
+
+    def push(self, push: Push) -> Outcome:
+        """Make `push` true: read, decide, write, and verify. Never creates when it can find."""
+
+    def read(self, type: str, key: str) -> RemoteRecord | None:
+        """The record at that key, None when the target has none."""
+
+    def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
+        """By our reference, then by the platform's natural key; run before every (re)create."""
+
+    def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
+        """Everything the target holds, page by page; blocked and inactive records included."""
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What was said on the wire since the last call, redacted; also after an exception."""

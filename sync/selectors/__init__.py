@@ -1,0 +1,1 @@
+"""Everything sync shows: the ledger, targets, exceptions, drift."""

@@ -1,0 +1,1 @@
+"""Everything sync does: dispatch, lanes, deliver, exceptions, replay, values, targets, drift."""

@@ -1,0 +1,217 @@
+"""Owns the lease on a lane: claiming, the write-ahead intent, keeping alive, and noticing that it was lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from sync import governors
+from sync.errors import SyncError
+from sync.models import Target
+from sync.models.states import OPEN
+
+PROCESS = (
+    uuid.uuid4()
+)  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
+CRASHES = 3
+_CLAIM_LOCK = 7_101
+
+
+class LostLease(SyncError):
+    """Somebody else holds the lane now: stop, record nothing; the new holder reads back what we did."""
+
+    code = "lost_lease"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One lane held by this process, and the delivery at its head."""
+
+    lane_id: int
+    epoch: int
+    delivery_id: int
+    state: str
+
+
+def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
+    """Up to `limit` lanes whose turn it is, as far as the governors of the target allow; one short transaction."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLAIM_LOCK, target.pk])
+        allowed = min(limit, governors.allowance(target.pk))
+        if allowed <= 0:
+            return []
+        cursor.execute(
+            """WITH c AS (
+                 SELECT id, lease_owner IS NOT NULL AS crashed FROM sync_lane
+                  WHERE target_id = %s AND open AND hold_reason = '' AND next_at <= now()
+                    AND (lease_until IS NULL OR lease_until < now())
+                  ORDER BY priority, next_at LIMIT %s FOR UPDATE SKIP LOCKED)
+               UPDATE sync_lane l SET epoch = epoch + 1, lease_owner = %s,
+                      lease_until = now() + make_interval(secs => %s)
+                 FROM c WHERE l.id = c.id RETURNING l.id, l.epoch, c.crashed""",
+            [target.pk, allowed, process, target.lease_s],
+        )
+        held = {lane: (epoch, crashed) for lane, epoch, crashed in cursor.fetchall()}
+        return _heads(cursor, held) if held else []
+
+
+def _heads(cursor: Any, held: dict[int, tuple[int, bool]]) -> list[Claim]:
+    """The delivery each lane works on: one that is unknown first, else the newest; the others are superseded by it."""
+    cursor.execute(
+        "SELECT lane_id, id, state, crashes FROM sync_delivery WHERE lane_id = ANY(%s) AND state = ANY(%s) "
+        "ORDER BY lane_id, seq FOR UPDATE",
+        [list(held), list(OPEN)],
+    )
+    queue: dict[int, list[tuple[int, str, int]]] = {lane: [] for lane in held}
+    for lane, delivery, state, crashes in cursor.fetchall():
+        queue[lane].append((delivery, state, crashes))
+    claims = []
+    for lane, rows in queue.items():
+        epoch, crashed = held[lane]
+        if crashed:
+            rows = _count_crash(cursor, rows)
+            if any(state == "poison" for _, state, _ in rows):
+                _put_down(cursor, lane, "poison: its delivery ended the process three times")
+                continue
+        if not rows:
+            _put_down(cursor, lane, None)
+            continue
+        head, state, _ = next((row for row in rows if row[1] == "unknown"), rows[-1])
+        if state != "unknown":
+            _take(cursor, head, [delivery for delivery, _, _ in rows if delivery != head])
+            state = "in_flight"
+        claims.append(Claim(lane, epoch, head, state))
+    return claims
+
+
+def _count_crash(cursor: Any, rows: list[tuple[int, str, int]]) -> list[tuple[int, str, int]]:
+    """The last holder never came back: its delivery has one crash more, and after three it is poison."""
+    counted = []
+    for delivery, state, crashes in rows:
+        if state in ("in_flight", "unknown"):
+            crashes += 1
+            state = "poison" if crashes >= CRASHES else state
+            cursor.execute(
+                "UPDATE sync_delivery SET crashes = %s, state = %s, changed_at = now() WHERE id = %s",
+                [crashes, state, delivery],
+            )
+        counted.append((delivery, state, crashes))
+    return counted
+
+
+def _put_down(cursor: Any, lane: int, hold: str | None) -> None:
+    cursor.execute(
+        """UPDATE sync_lane l SET lease_owner = NULL, lease_until = NULL, hold_reason = coalesce(%s, hold_reason),
+                  open = EXISTS (SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.state = ANY(%s))
+            WHERE id = %s""",
+        [hold, list(OPEN), lane],
+    )
+    if hold:
+        cursor.execute(
+            "UPDATE sync_delivery SET state = 'held', changed_at = now() "
+            "WHERE lane_id = %s AND state IN ('pending', 'retrying')",
+            [lane],
+        )
+
+
+def _take(cursor: Any, head: int, older: list[int]) -> None:
+    cursor.execute(
+        "UPDATE sync_delivery SET state = 'in_flight', changed_at = now() WHERE id = %s AND state <> 'in_flight'",
+        [head],
+    )
+    if older:
+        cursor.execute(
+            "UPDATE sync_delivery SET state = 'superseded', superseded_by_id = %s, changed_at = now() "
+            "WHERE id = ANY(%s)",
+            [head, older],
+        )
+
+
+def intend(
+    held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float, written: dict[str, str]
+) -> int:
+    """Say, before the request leaves, that it may arrive; the id of the opened attempt. Commits by itself.
+
+    From this commit on the delivery is `unknown`: whoever finds it so reads the target before doing anything else.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE sync_lane SET lease_until = now() + make_interval(secs => %s),
+                      ambiguous_until = now() + make_interval(secs => %s)
+                WHERE id = %s AND epoch = %s AND lease_until > now()""",
+            [target.lease_s, inflight_s + target.timeout_s, held.lane_id, held.epoch],
+        )
+        if cursor.rowcount != 1:
+            raise LostLease("Another process took this lane over.")
+        cursor.execute(
+            """UPDATE sync_delivery SET state = 'unknown', attempts = attempts + 1, changed_at = now(),
+                      payload_hash = %s, mapping_version = %s
+                WHERE id = %s AND state IN ('in_flight', 'unknown') RETURNING attempts""",
+            [written["payload_hash"], written["mapping_version"], held.delivery_id],
+        )
+        row = cursor.fetchone()
+        if row is None:
+            raise LostLease("The delivery was ended by somebody else.")
+        cursor.execute(
+            """INSERT INTO sync_attempt (delivery_id, target_id, number, kind, epoch, process, started_at)
+               VALUES (%s, %s, %s, 'send', %s, %s, now()) RETURNING id""",
+            [held.delivery_id, target.pk, row[0], held.epoch, process],
+        )
+        return int(cursor.fetchone()[0])
+
+
+class LeaseKeeper:
+    """A thread that keeps the leases of claims under way alive, for at most `longest` seconds each."""
+
+    def __init__(self, target: Target, *, longest: float) -> None:
+        self._lease, self._longest = target.lease_s, longest
+        self._claims: dict[int, tuple[int, float]] = {}
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def add(self, held: Claim) -> None:
+        with self._lock:
+            self._claims[held.lane_id] = (held.epoch, time.monotonic())
+
+    def remove(self, held: Claim) -> None:
+        with self._lock:
+            self._claims.pop(held.lane_id, None)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self._lease / 4):
+                self._extend()
+        finally:
+            connection.close()
+
+    def _extend(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            live = [
+                (lane, epoch) for lane, (epoch, since) in self._claims.items() if now - since < self._longest
+            ]
+        if not live:
+            return
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    """UPDATE sync_lane l SET lease_until = now() + make_interval(secs => %s)
+                         FROM unnest(%s::bigint[], %s::bigint[]) AS c(id, epoch)
+                        WHERE l.id = c.id AND l.epoch = c.epoch AND l.lease_owner IS NOT NULL""",
+                    [self._lease, [lane for lane, _ in live], [epoch for _, epoch in live]],
+                )
+        except Exception:  # a database that restarts: the lease may run out, the epoch guards what follows
+            connection.close()

@@ -1,0 +1,287 @@
+"""Owns one delivery from claim to outcome: render, resolve an old doubt, find, say so, send, record.
+
+Between the commits nothing is locked and no transaction is open: a target may take its time, and a process may die
+anywhere. Whatever it leaves behind is either `in_flight` (certainly not sent) or `unknown` (read before anything else).
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import Error, connection
+
+from mdm import correlation
+from mdm.models import Crosswalk, RecordVersion
+from sync import errors, governors, platforms
+from sync.models import Delivery
+from sync.payloads import Renderer, renderer
+from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
+from sync.services import outcomes, recording
+from sync.services.claims import Claim, LostLease, intend
+from sync.services.outcomes import Situation, Verdict
+from sync.services.recording import Try
+
+Answer = TypeVar("Answer")
+_PATIENCE_S = 1.0  # how long a lane waits for a token before it is given back
+
+
+@dataclass
+class Work:
+    """One claimed delivery with everything it needs; `payload` is plain text and lives only as long as this."""
+
+    claim: Claim
+    process: uuid.UUID
+    delivery: Delivery
+    renderer: Renderer
+    payload: dict[str, Any]
+    key: str
+    started: float
+    hidden: tuple[str, ...] = ()
+    payload_hash: str = ""
+    attempt_id: int | None = None
+    sent: bool = False
+    retire_key: str = ""
+
+    @property
+    def push(self) -> Push:
+        delivery = self.delivery
+        return Push(
+            type=delivery.type,
+            action="block" if delivery.action == "block" else "upsert",
+            payload=self.payload,
+            reference=str(delivery.record),
+            idempotency_key=delivery.idempotency_key,
+            correlation_id=delivery.correlation_id,
+            key=self.key or None,
+        )
+
+
+class NoToken(Exception):
+    """The rate of the target is used up for now."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"wait {wait_s:.1f} s")
+        self.wait_s = wait_s
+
+
+def deliver(claim: Claim, process: uuid.UUID, renderers: Callable[[Delivery], Renderer] | None = None) -> str:
+    """Work on one claimed lane until it has an outcome; the state the delivery is in then, or why it has none."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A target is never called inside a transaction.")
+    delivery = Delivery.objects.select_related("target__system", "lane").get(pk=claim.delivery_id)
+    correlation.adopt(delivery.correlation_id)
+    try:
+        return _deliver(claim, process, delivery, renderers or _renderer)
+    except LostLease:
+        return "lost_lease"
+    except NoToken as error:
+        recording.give_back(claim, error.wait_s)
+        return "no_token"
+
+
+def _renderer(delivery: Delivery) -> Renderer:
+    return renderer(delivery.target, delivery.type)
+
+
+def _deliver(
+    claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Callable[[Delivery], Renderer]
+) -> str:
+    started = time.monotonic()
+    work: Work | None = None
+    try:
+        work = _prepare(claim, process, delivery, renderers(delivery), started)
+        with platforms.session(delivery.target) as connector:
+            connector.exchanges()  # what an earlier use left behind is not evidence of this one
+            verdict, said = _outcome(work, connector)
+    except (LostLease, NoToken):
+        raise
+    except Exception as error:
+        if isinstance(error, Error):
+            raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
+        verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
+    recording.record(delivery, verdict, _tried(claim, process, work, started, said))
+    if work is not None:
+        governors.spend(delivery.target, max(0, len(said) - 1))
+    return verdict.state
+
+
+def _prepare(claim: Claim, process: uuid.UUID, delivery: Delivery, render: Renderer, started: float) -> Work:
+    work = Work(claim, process, delivery, render, {}, delivery.lane.target_key, started)
+    if delivery.action == "block":
+        work.payload = render.mapping.block_fields()
+    else:
+        version = RecordVersion.objects.only("document").get(uid=delivery.record, version=delivery.version)
+        work.payload = render.render(version.document)
+    work.hidden = tuple(render.mapping.sealed_values(work.payload))
+    work.payload_hash = render.hash(work.payload)
+    return work
+
+
+def _outcome(work: Work, connector: Connector) -> tuple[Verdict, tuple[Exchange, ...]]:
+    """What happened, and everything that was said meanwhile; errors of the target are outcomes too."""
+    try:
+        verdict = _resolve_doubt(work, connector) if work.claim.state == "unknown" else None
+        verdict = verdict or _find(work, connector) or _send(work, connector)
+    except errors.SyncError as error:
+        if isinstance(error, LostLease):
+            raise
+        verdict = outcomes.of_error(error, _situation(work.delivery, work))
+    return verdict, connector.exchanges()
+
+
+def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
+    """Read back first. None means: it is not there and cannot arrive any more, so it may be sent again."""
+    if connector.capability == "E":
+        words = "The answer was lost, and this target cannot be read: somebody has to look there."
+        return Verdict("failed", "unknown_effect", words, error_code="unknown_effect", ambiguous_s=0)
+    _take_token(work)
+    try:
+        remote = _look(work, connector)
+    except (
+        errors.Refused
+    ) as refused:  # something like it is there, but it is not ours: so ours did not arrive yet
+        if _quarantine_is_on(work.claim.lane_id):
+            return outcomes.quarantined("refused")
+        return outcomes.of_refusal(refused, work.hidden)
+    if remote is not None and _holds(work, remote):
+        effect = "blocked" if work.delivery.action == "block" else "updated" if work.key else "created"
+        work.key = remote.key
+        return outcomes.of_read_back(effect, remote.key)
+    if _quarantine_is_on(work.claim.lane_id):
+        return outcomes.quarantined("absent" if remote is None else "different")
+    if remote is not None:
+        work.key = remote.key
+    return None
+
+
+def _look(work: Work, connector: Connector) -> RemoteRecord | None:
+    delivery = work.delivery
+    if work.key:
+        return connector.read(delivery.type, work.key)
+    return connector.find(delivery.type, str(delivery.record), work.payload)
+
+
+def _holds(work: Work, remote: RemoteRecord) -> bool:
+    """Decided by what the target shows, never by a version number."""
+    if work.delivery.action == "block":
+        return remote.blocked
+    return not work.renderer.mapping.compare(work.payload, remote.fields, parts=work.renderer.parts)
+
+
+def _quarantine_is_on(lane_id: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(ambiguous_until > now(), false) FROM sync_lane WHERE id = %s", [lane_id]
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _find(work: Work, connector: Connector) -> Verdict | None:
+    """A record that is new to the target may be there already: tie to it instead of making a second one.
+
+    A repair of a record that vanished over there looks again, and gives up the key nobody knows any more.
+    """
+    delivery = work.delivery
+    if work.key and delivery.reason == "drift_repair" and delivery.action == "upsert":
+        _take_token(work)
+        if connector.read(delivery.type, work.key) is None:
+            work.retire_key, work.key = work.key, ""
+    if work.key:
+        return None
+    _take_token(work)
+    remote = connector.find(delivery.type, str(delivery.record), work.payload)
+    if remote is None:
+        return None
+    other = _owner(delivery, remote.key)
+    if other is not None:
+        return recording.linked_elsewhere(delivery, remote.key, other)
+    work.key = remote.key
+    return None
+
+
+def _owner(delivery: Delivery, key: str) -> str | None:
+    """The other golden record a key of the target belongs to, if any."""
+    row = Crosswalk.objects.filter(
+        system=delivery.target.system_id, type=delivery.type, key=key, active=True
+    ).first()
+    return str(row.uid) if row and row.uid != delivery.record else None
+
+
+def _send(work: Work, connector: Connector) -> Verdict:
+    _take_token(work)
+    target = work.delivery.target
+    written = {"payload_hash": work.payload_hash, "mapping_version": work.renderer.version}
+    inflight = platforms.max_inflight(target)
+    work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
+    work.sent = True
+    _outside_transactions()
+    answer = connector.push(work.push)
+    if not answer.verified and answer.effect != "unchanged":
+        answer = _verify(work, connector, answer)
+    verdict = outcomes.of_outcome(answer)
+    return _with(verdict, retire_key=work.retire_key) if work.retire_key else verdict
+
+
+def _verify(work: Work, connector: Connector, answer: Outcome) -> Outcome:
+    """The answer showed nothing of what the target keeps: look. A failing look changes nothing: it did say yes."""
+    try:
+        remote = connector.read(work.delivery.type, answer.key)
+    except errors.SyncError:
+        return answer
+    return Outcome(answer.key, answer.effect, remote is not None and _holds(work, remote), answer.exchanges)
+
+
+def _with(verdict: Verdict, **changes: Any) -> Verdict:
+    kept = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
+    return Verdict(**{**kept, **changes})
+
+
+def _outside_transactions() -> None:
+    if connection.in_atomic_block:
+        raise RuntimeError("A target is never called inside a transaction.")
+
+
+def _take_token(work: Work) -> None:
+    """Wait a moment for the target's rate; longer waits give the lane back, so that it is not held idle."""
+    waited = 0.0
+    while (wait := governors.take(work.delivery.target)) > 0:
+        if waited + wait > _PATIENCE_S:
+            raise NoToken(wait)
+        time.sleep(wait)
+        waited += wait
+
+
+def _situation(delivery: Delivery, work: Work | None) -> Situation:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT state, attempts, crashes, extract(epoch FROM now() - created_at)::float / 3600 "
+            "FROM sync_delivery WHERE id = %s",
+            [delivery.pk],
+        )
+        state, attempts, crashes, age_h = cursor.fetchone()
+    sent, hidden = (work.sent, work.hidden) if work else (False, ())
+    return Situation(delivery.target, state, attempts, crashes, age_h, sent, hidden)
+
+
+def _tried(
+    claim: Claim, process: uuid.UUID, work: Work | None, started: float, said: tuple[Exchange, ...]
+) -> Try:
+    duration = round((time.monotonic() - started) * 1000)
+    if work is None:
+        return Try(claim, process, "send", None, duration, said)
+    return Try(
+        claim=claim,
+        process=process,
+        kind="send" if work.sent else "read_back",
+        attempt_id=work.attempt_id,
+        duration_ms=duration,
+        exchanges=said,
+        hidden=work.hidden,
+        payload_hash=work.payload_hash,
+        mapping_version=work.renderer.version,
+        path_of=work.renderer.path_of,
+    )

@@ -1,0 +1,99 @@
+"""Owns working a target's queue: as many threads as its concurrency admits, for as long as the budget lasts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import Counter
+
+from django.db import connection
+
+from sync.models import Delivery, Target
+from sync.payloads import Renderer, renderer
+from sync.services import lanes
+from sync.services.claims import PROCESS, Claim, LeaseKeeper, claim
+from sync.services.deliver import deliver
+
+log = logging.getLogger(__name__)
+_VALUES_KEPT_S = 2.0  # how long value maps are not read again
+
+
+def drain(target_id: int, *, budget_s: float = 20, process: uuid.UUID = PROCESS) -> Counter[str]:
+    """Claim and send until nothing is ready or the budget is over; how many deliveries ended in which state."""
+    target = Target.objects.select_related("system").get(pk=target_id)
+    waiting = next((count for ready, count, _ in lanes.ready_targets() if ready == target_id), 0)
+    if not waiting:
+        return Counter()
+    run = _Run(target, process, budget_s)
+    with LeaseKeeper(target, longest=target.timeout_s * 10) as keeper:
+        run.keeper = keeper
+        threads = [
+            threading.Thread(target=run.work_and_close, name=f"push-{target.code}-{number}", daemon=True)
+            for number in range(1, min(target.concurrency, waiting))
+        ]
+        for thread in threads:
+            thread.start()
+        run.work()
+        for thread in threads:
+            thread.join()
+    if run.failure is not None:
+        raise run.failure
+    return run.states
+
+
+def drain_all(*, budget_s: float = 20, process: uuid.UUID = PROCESS) -> Counter[str]:
+    """Every target with work, one after the other: what a process without Celery does, and what tests do."""
+    states: Counter[str] = Counter()
+    for target in lanes.targets_with_work():
+        states += drain(target.pk, budget_s=budget_s, process=process)
+    return states
+
+
+class _Run:
+    """What the threads of one drain share."""
+
+    keeper: LeaseKeeper
+
+    def __init__(self, target: Target, process: uuid.UUID, budget_s: float) -> None:
+        self.target, self.process = target, process
+        self.ends = time.monotonic() + budget_s
+        self.states: Counter[str] = Counter()
+        self.failure: Exception | None = None
+        self._renderers: dict[str, tuple[float, Renderer]] = {}
+        self._lock = threading.Lock()
+
+    def work_and_close(self) -> None:
+        try:
+            self.work()
+        except Exception as error:  # told by the thread that started us
+            self.failure = error
+        finally:
+            connection.close()
+
+    def work(self) -> None:
+        while time.monotonic() < self.ends and self.failure is None:
+            held = claim(self.target, self.process)
+            if not held:
+                return
+            for one in held:
+                self._deliver(one)
+
+    def _deliver(self, one: Claim) -> None:
+        self.keeper.add(one)
+        try:
+            state = deliver(one, self.process, self.renderer)
+        finally:
+            self.keeper.remove(one)
+        with self._lock:
+            self.states[state] += 1
+
+    def renderer(self, delivery: Delivery) -> Renderer:
+        with self._lock:
+            at, known = self._renderers.get(delivery.type, (0.0, None))
+        if known is None or time.monotonic() - at > _VALUES_KEPT_S:
+            known = renderer(delivery.target, delivery.type)
+            with self._lock:
+                self._renderers[delivery.type] = (time.monotonic(), known)
+        return known

@@ -1,0 +1,155 @@
+"""Owns what stewards do with refused deliveries: assign, try again, cancel, close, and map a missing value for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from mdm.errors import CorrectInput, NotAllowed, NotNow
+from mdm.permissions import may
+from mdm.services import audit
+from mdm.types import Actor
+from sync.models import Delivery, ExceptionItem, Target, ValueMapRow
+from sync.services import lanes, pushing
+from sync.services.dispatch import Basis
+from sync.services.pushing import Pushed
+
+
+def require_operate(by: Actor) -> None:
+    if not may(by, "sync:operate"):
+        raise NotAllowed("You may not operate deliveries.")
+
+
+@transaction.atomic
+def assign(item: ExceptionItem, *, user: Any, by: Actor) -> ExceptionItem:
+    require_operate(by)
+    item = _open(item)
+    item.assignee = user
+    item.save(update_fields=["assignee"])
+    _log(item, "assigned", by, to=str(user) if user else "")
+    return item
+
+
+@transaction.atomic
+def retry(item: ExceptionItem, *, by: Actor) -> Pushed:
+    """Send the version that is current now; this item is corrected by it, whatever the next answer is."""
+    require_operate(by)
+    item = _open(item)
+    pushed = _again(item.target, item.type, [item.record], by, "manual")
+    if not pushed.counts["queued"] and not pushed.counts["already_waiting"]:
+        raise NotNow("This record is no longer for that target: cancel the exception.")
+    ExceptionItem.objects.filter(pk=item.pk, state="open").update(
+        state="corrected", closed_at=Now(), closed_by=by.name, note="Sent again."
+    )
+    _log(item, "retried", by)
+    return pushed
+
+
+@transaction.atomic
+def cancel(item: ExceptionItem, *, reason: str, by: Actor) -> ExceptionItem:
+    """This version is never sent there."""
+    require_operate(by)
+    item = _open(item)
+    if not reason.strip():
+        raise CorrectInput("Say why it is not sent.")
+    Delivery.objects.filter(pk=item.delivery_id, state="rejected").update(
+        state="cancelled", error_text=f"Cancelled by {by.name}: {reason}"[:2000], changed_at=Now()
+    )
+    return _close(item, "cancelled", reason, by)
+
+
+@transaction.atomic
+def resolve(item: ExceptionItem, *, note: str, by: Actor) -> ExceptionItem:
+    """Put right outside the hub; the delivery stays rejected in the ledger."""
+    require_operate(by)
+    item = _open(item)
+    if not note.strip():
+        raise CorrectInput("Say how it was put right.")
+    return _close(item, "resolved", note, by)
+
+
+@transaction.atomic
+def map_value(
+    target: Target, *, table: str, ours: str, theirs: str, by: Actor, retry_waiting: bool = True
+) -> tuple[ValueMapRow, int]:
+    """Give a value its counterpart and send again everything that waited for it; (row, deliveries queued)."""
+    if not may(by, "steward") and not may(by, "admin"):
+        raise NotAllowed("You may not change value maps.")
+    if not ours.strip() or not theirs.strip():
+        raise CorrectInput("Give both our value and theirs.")
+    before = ValueMapRow.objects.filter(target=target, table=table, ours=ours).first()
+    row, _ = ValueMapRow.objects.update_or_create(
+        target=target,
+        table=table,
+        ours=ours.strip(),
+        defaults={"theirs": theirs.strip(), "updated_by": by.name},
+    )
+    detail = {"table": table, "ours": ours, "theirs": theirs, "before": before.theirs if before else None}
+    audit.record(
+        action="value_map.changed", by=by, object_type="target", object_uid=target.code, object_label=target.title,
+        detail=detail,
+    )  # fmt: skip
+    if not retry_waiting:
+        return row, 0
+    waiting = ExceptionItem.objects.filter(target=target, table=table, value=ours, state="open")
+    records: dict[str, list[Any]] = {}
+    for type, record in waiting.values_list("type", "record"):
+        records.setdefault(type, []).append(record)
+    queued = sum(
+        _again(target, type, uids, by, "mapping_changed").counts["queued"] for type, uids in records.items()
+    )
+    return row, queued
+
+
+def _again(target: Target, type: str, uids: list[Any], by: Actor, reason: str) -> Pushed:
+    basis = Basis(reason=reason, requested_by=by.name)
+    return pushing.push_records(target, type, list(dict.fromkeys(uids)), basis)
+
+
+def _open(item: ExceptionItem) -> ExceptionItem:
+    locked = (
+        ExceptionItem.objects.select_for_update(of=("self",))
+        .select_related("target", "assignee")
+        .get(pk=item.pk)
+    )
+    if locked.state != "open":
+        raise NotNow(f"This exception is {locked.state} already.")
+    return locked
+
+
+def _close(item: ExceptionItem, state: str, note: str, by: Actor) -> ExceptionItem:
+    item.state, item.note, item.closed_by = state, note, by.name
+    item.closed_at = Now()
+    item.save(update_fields=["state", "note", "closed_by", "closed_at"])
+    item.refresh_from_db()
+    _log(item, state, by, note=note)
+    return item
+
+
+def _log(item: ExceptionItem, action: str, by: Actor, **detail: Any) -> None:
+    audit.record(
+        action=f"exception.{action}",
+        by=by,
+        object_type=item.type,
+        object_uid=item.record,
+        object_label=f"{item.label} at {item.target.title}",
+        detail={"exception": str(item.uid), "words": item.words, **detail},
+    )
+
+
+@transaction.atomic
+def retry_poison(delivery: Delivery, *, by: Actor) -> Pushed:
+    """Let a lane go on that was held because its delivery ended the process again and again."""
+    require_operate(by)
+    if delivery.state != "poison":
+        raise NotNow("Only a poisonous delivery holds its lane.")
+    Delivery.objects.filter(pk=delivery.pk, state="poison").update(state="cancelled", changed_at=Now())
+    pushed = _again(delivery.target, delivery.type, [delivery.record], by, "manual")
+    lanes.release(delivery.lane)
+    audit.record(
+        action="delivery.poison_released", by=by, object_type=delivery.type, object_uid=delivery.record,
+        object_label=f"{delivery.label} at {delivery.target.title}", detail={"delivery": str(delivery.uid)},
+    )  # fmt: skip
+    return pushed

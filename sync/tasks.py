@@ -1,0 +1,106 @@
+"""Celery's part: a doorbell. Tasks carry ids only; what they find to do is in PostgreSQL, so a lost one costs seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from datetime import timedelta
+
+from celery import shared_task
+from celery.signals import worker_process_init
+from django.db import Error, connection
+from django.db.models.functions import Now
+
+from mdm.models import Heartbeat
+
+log = logging.getLogger(__name__)
+_BROKER_PAUSE_S = 10.0
+_BEAT_S = 5.0
+_broker_down_until = 0.0
+_process: tuple[int, uuid.UUID] = (0, uuid.uuid4())
+
+
+def process_id() -> uuid.UUID:
+    """New for every process: a forked worker must not go on under its parent's name."""
+    global _process
+    if _process[0] != os.getpid():
+        _process = (os.getpid(), uuid.uuid4())
+    return _process[1]
+
+
+def beat(kind: str) -> None:
+    """A sign of life of this process; /readyz reads it and the rate of targets is shared by it."""
+    Heartbeat.objects.update_or_create(process=process_id(), defaults={"kind": kind, "seen_at": Now()})
+
+
+@worker_process_init.connect  # type: ignore[misc]
+def _start_beating(**_: object) -> None:
+    """In every worker process: a thread, because a long import must not look like a dead worker."""
+    threading.Thread(target=_beat_for_ever, name="heartbeat", daemon=True).start()
+
+
+def _beat_for_ever() -> None:
+    while True:
+        try:
+            beat("worker")
+            Heartbeat.objects.filter(seen_at__lt=Now() - timedelta(hours=1)).delete()
+        except Error:
+            connection.close()  # the database restarts: try again at the next beat
+        time.sleep(_BEAT_S)
+
+
+def ring() -> bool:
+    """Wake a worker to dispatch; False when the broker is down, which is then not asked again for a while."""
+    return _send(tick)
+
+
+def ring_drain(target_id: int) -> bool:
+    return _send(drain, target_id)
+
+
+def ring_drift(run_uid: str) -> bool:
+    return _send(run_drift, run_uid)
+
+
+def _send(task: object, *args: object) -> bool:
+    global _broker_down_until
+    if time.monotonic() < _broker_down_until:
+        return False
+    try:
+        task.apply_async(args=args, expires=30, retry=False)  # type: ignore[attr-defined]
+    except Exception as error:  # whatever the broker's client raises: the dispatcher does the work instead
+        log.warning(
+            "The broker does not answer (%s); the dispatcher goes on without it.", type(error).__name__
+        )
+        _broker_down_until = time.monotonic() + _BROKER_PAUSE_S
+        return False
+    return True
+
+
+@shared_task(name="sync.tasks.tick", ignore_result=True)
+def tick() -> None:
+    """Seal, dispatch, and ring for every target that has work and every drift run that waits."""
+    from sync.services import rounds
+
+    rounds.dispatch_round()
+    rounds.ring_round()
+
+
+@shared_task(name="sync.tasks.drain", ignore_result=True)
+def drain(target_id: int) -> None:
+    from sync.services import drain as queue
+    from sync.services import lanes
+
+    queue.drain(target_id, budget_s=10, process=process_id())
+    if any(ready == target_id for ready, _, _ in lanes.ready_targets()):
+        ring_drain(target_id)
+
+
+@shared_task(name="sync.tasks.run_drift", ignore_result=True)
+def run_drift(run_uid: str) -> None:
+    from sync.services import drift
+
+    drift.run(uuid.UUID(run_uid))

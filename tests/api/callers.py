@@ -1,0 +1,95 @@
+"""Callers of the API in tests: persons with roles and tokens, a client per token, and records made by the write path."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from mdm import permissions, registry
+from mdm.api.auth import PREFIX, digest
+from mdm.models import ApiToken, ApprovalPolicy, EntityScope, RecordVersion
+from mdm.services import changes
+from mdm.services.proposing import ProposedItem
+from mdm.types import Actor
+from tests.api import contract
+
+IBAN = "DE89370400440532013000"
+OTHER_IBAN = "FR1420041010050500013M02606"
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "supplier": {"legal_name": "Bergbau Nord GmbH", "country": "DE"},
+    "legal_entity": {"name": "Nordhaven Test AG", "country": "DE", "currency": "EUR"},
+    "payment_term": {"name": "Net 30", "net_days": 30},
+}
+"""A smallest document of each record type; a new type adds one here and is covered by every contract test."""
+
+
+class Caller(Client):
+    """Speaks JSON with a bearer token; `answer.json()` is the body."""
+
+    def __init__(self, token: str = "", user: User | None = None) -> None:
+        super().__init__(headers={"Authorization": f"Bearer {token}"} if token else None, raise_request_exception=True)
+        self.user = user
+        self.token = token
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        address = path if path.startswith(("/", "http")) else f"/api/v1/{path}"
+        address = address.removeprefix("http://testserver")
+        answer = self.generic(method, address, headers=named, **data)
+        contract.check(method, address, answer)
+        return answer
+
+    def read(self, path: str, **headers: str) -> Any:
+        return self.send("GET", path, **headers)
+
+    def post_json(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.send("POST", path, {} if body is None else body, **headers)
+
+    def patch_json(self, path: str, body: Any, **headers: str) -> Any:
+        return self.send("PATCH", path, body, **headers)
+
+
+def person(*roles: str, name: str = "", entities: tuple[str, ...] = ()) -> User:
+    user = User.objects.create_user(name or f"{'-'.join(roles) or 'nobody'}-{secrets.token_hex(3)}", password="x" * 14)
+    for role in roles:
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
+    for entity in entities:
+        EntityScope.objects.create(user=user, legal_entity=entity)
+    return user
+
+
+def token_for(user: User, scopes: list[str] | None = None, **values: Any) -> str:
+    secret = PREFIX + secrets.token_urlsafe(24)
+    granted = sorted(permissions.scopes_of(user)) if scopes is None else scopes
+    ApiToken.objects.create(
+        name="test", owner=user, prefix=secret[:12], hash=digest(secret), scopes=granted, **values
+    )
+    return secret
+
+
+def caller(*roles: str, scopes: list[str] | None = None, entities: tuple[str, ...] = ()) -> Caller:
+    user = person(*roles, entities=entities)
+    return Caller(token_for(user, scopes), user)
+
+
+def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:
+    """A record in force, made by a request that a policy for the system's own proposals approves."""
+    ApprovalPolicy.objects.get_or_create(name="Tests' own records", defaults={"origins": ["system"], "auto_approve": True})
+    document = {**EXAMPLES[type_key], **values}
+    change = changes.propose(
+        items=[ProposedItem(type=type_key, action="create", patch=document, code=code)],
+        by=Actor.system("tests"),
+        origin="system",
+        reason="A record for a test.",
+    )
+    assert change.state == "applied", change.state
+    return RecordVersion.objects.get(change=change)
+
+
+def every_type() -> list[str]:
+    return [kind.key for kind in registry.all_types()]

@@ -1,0 +1,263 @@
+"""What becomes of a request: which failures are ambiguous, what is recorded, what is never shown."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from sync.auth import OAuth2, forget_tokens
+from sync.errors import Ambiguous, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
+from sync.http import Client, parse_retry_after
+from sync.protocol import Config
+from sync.redact import Redactor, mask_number
+
+IBAN = "DE89370400440532013000"
+
+
+@contextmanager
+def answering(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that gives these answers in turn, one connection each, whatever it is asked."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(5)
+
+    def serve() -> None:
+        for answer in answers:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                if callable(answer):
+                    answer(connection)
+                else:
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        server.close()
+        thread.join(timeout=5)
+
+
+def reply(status: int, body: str = "{}", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def client(url: str, timeout: float = 1.0) -> Client:
+    return Client(Config(url, "mdm", "very-secret", timeout=timeout))
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "error"),
+    [
+        ("POST", reply(400), Refused),
+        ("POST", reply(409), Refused),
+        ("POST", reply(422), Refused),
+        ("POST", reply(401), Unauthorised),
+        ("POST", reply(403), Unauthorised),
+        ("POST", reply(412), Stale),
+        ("POST", reply(428), Stale),
+        ("POST", reply(423), Throttled),
+        ("POST", reply(429), Throttled),
+        ("POST", reply(503, "", "Retry-After: 7"), Throttled),
+        ("POST", reply(503), Ambiguous),
+        ("POST", reply(500), Ambiguous),
+        ("POST", reply(408), Ambiguous),
+        ("POST", reply(302, "", "Location: http://elsewhere.example/"), Ambiguous),
+        ("POST", b"HTTP/1.1 banana\r\n\r\n", Ambiguous),
+        ("POST", b"", Ambiguous),
+        ("POST", lambda connection: time.sleep(1.5), Ambiguous),
+        ("GET", reply(500), NotSent),
+        ("GET", b"", NotSent),
+        ("GET", lambda connection: time.sleep(1.5), NotSent),
+        ("GET", reply(503, "", "Retry-After: 7"), Throttled),
+    ],
+)
+def test_what_an_answer_means(method: str, answer: bytes, error: type[SyncError]) -> None:
+    with answering(answer) as url, pytest.raises(error) as caught:
+        client(url).request(method, "/x")
+    assert type(caught.value) is error
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(NotSent):
+        client(f"http://127.0.0.1:{port}").request("POST", "/x")
+
+
+def test_a_failed_read_after_a_write_is_ambiguous() -> None:
+    with answering(reply(201), reply(500), reply(500)) as url:
+        session = client(url)
+        session.begin()
+        session.request("POST", "/x")
+        with pytest.raises(Ambiguous):
+            session.request("GET", "/x")
+        session.begin()
+        with pytest.raises(NotSent):
+            session.request("GET", "/x")
+
+
+def test_a_refused_write_leaves_nothing_ambiguous() -> None:
+    with answering(reply(400), reply(500)) as url:
+        session = client(url)
+        session.begin()
+        with pytest.raises(Refused):
+            session.request("POST", "/x")
+        with pytest.raises(NotSent):
+            session.request("GET", "/x")
+
+
+def test_an_unreadable_answer_to_a_write_is_ambiguous() -> None:
+    with answering(reply(200, "<html>")) as url, pytest.raises(Ambiguous):
+        client(url).json("POST", "/x")
+
+
+def test_the_deadline_holds_against_dripping() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(40):
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    started = time.monotonic()
+    with answering(drip) as url, pytest.raises(NotSent):
+        client(url, timeout=0.5).request("GET", "/x")
+    assert time.monotonic() - started < 1.5
+
+
+def test_large_answers_are_cut_off() -> None:
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        try:
+            for _ in range(64):
+                connection.sendall(b"x" * 65536)
+        except OSError:
+            pass
+
+    with answering(flood) as url, pytest.raises(NotSent, match="larger than 1024 KiB"):
+        client(url, timeout=5).request("GET", "/x")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 1.0),
+        ("7", 7.0),
+        ("-5", 1.0),
+        ("", 1.0),
+        ("soon", 1.0),
+        ("nan", 1.0),
+        ("999999", 3600.0),
+        ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 1.0),
+    ],
+)
+def test_retry_after(value: str, seconds: float) -> None:
+    assert parse_retry_after(value, now=datetime(2026, 11, 22, 12, tzinfo=UTC)) == seconds
+
+
+def test_exchanges_show_no_secret_and_no_bank_number() -> None:
+    spaced = "DE89 3704 0044 0532 0130 00"
+    answer = reply(200, f'{{"bank": {{"IBAN": "{IBAN}", "note": "for {spaced}"}}, "access_token": "abc123"}}')
+    with answering(answer) as url:
+        session = client(url)
+        session.begin(correlation_id="c-1", conceal=["0012345678"])
+        body = {"accountNumber": "0012345678", "text": "account 0012345678", "password": "hush"}
+        session.request("POST", f"/x?iban={IBAN}", json=body)
+        (said,) = session.exchanges()
+    shown = repr(said)
+    for hidden in (IBAN, spaced, "0012345678", "hush", "abc123", "very-secret"):
+        assert hidden not in shown
+    assert "DE89…3000" in shown and said.status == 200
+    assert session.exchanges() == ()
+
+
+def test_the_words_of_a_refusal_are_masked() -> None:
+    from sync.errors import FieldProblem
+
+    def explain(response: object) -> tuple[str, tuple[FieldProblem, ...]]:
+        return f"IBAN {IBAN} is wrong", (FieldProblem("iban", "x", f"{IBAN}?"),)
+
+    with answering(reply(400)) as url, pytest.raises(Refused) as caught:
+        Client(Config(url), explain=explain).request("POST", "/x")
+    assert IBAN not in caught.value.message + caught.value.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0b1c2d3e4f54a6b8c7d9e0f1a2b3c4d",
+        "a0b1c2d3-e4f5-4a6b-8c7d-9e0f1a2b3c4d",
+        "/A_BusinessPartner('0001000001')",
+        "MDM-JZX7TNMAKFYAZ4UX",
+        "Müller & Söhne Maschinenbau",
+    ],
+)
+def test_what_must_stay_readable(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"IBAN {IBAN} is wrong",
+        "to DE89 3704 0044 0532 0130 00 and on",
+        f"filter=IBAN%20eq%20%27{IBAN}%27",
+        "mistyped DE89370400440532013001",
+        f"{IBAN},GB33BUKB20201555555555",
+    ],
+)
+def test_ibans_in_running_text(text: str) -> None:
+    shown = Redactor().text(text)
+    assert "0440532" not in shown and "0400 4405" not in shown and "BUKB20" not in shown
+
+
+def test_mask_number() -> None:
+    assert mask_number("DE89 3704 0044 0532 0130 00") == "DE89…3000"
+    assert mask_number("12345678") == "…78"
+    assert mask_number("123") == "…"
+
+
+def test_tokens_are_fetched_once_and_renewed_after_a_401() -> None:
+    forget_tokens()
+    token = reply(200, '{"access_token": "t", "expires_in": 3600}')
+    with answering(token, reply(200), reply(200), reply(401), token, reply(200)) as url:
+        config = Config(url, "mdm", "s", timeout=1.0)
+        session = Client(config)
+        session.auth = OAuth2(session, config, url="/oauth2/token")
+        for _ in range(3):
+            assert session.request("GET", "/x").status == 200
+        asked = [said.url.rpartition("/")[2] for said in session.exchanges()]
+    assert asked == ["token", "x", "x", "x", "token", "x"]
+
+
+def test_a_refused_sign_in_is_unauthorised() -> None:
+    forget_tokens()
+    with answering(reply(400, '{"error": "invalid_client"}')) as url:
+        config = Config(url, "mdm", "s", timeout=1.0)
+        session = Client(config)
+        session.auth = OAuth2(session, config, url="/oauth2/token")
+        with pytest.raises(Unauthorised):
+            session.request("GET", "/x")
+
+
+def test_credentials_do_not_travel_to_another_server() -> None:
+    config = Config("http://127.0.0.1:1", "mdm", "s", timeout=1.0)
+    session = Client(config)
+    session.auth = OAuth2(session, config, url="/oauth2/token")
+    with pytest.raises(NotSent, match="another server"):
+        session.request("GET", "http://127.0.0.1:2/next-page")
