@@ -63,9 +63,7 @@ class Renderer:
             part = flat.split_name(field)[0]
             named = {leaf: flat.join_name(part, "*", leaf) for leaf in value}
             return {
-                leaf: self.storable(named[leaf], item)
-                for leaf, item in value.items()
-                if self.adoptable(named[leaf])
+                leaf: self.storable(named[leaf], item) for leaf, item in value.items() if self.adoptable(named[leaf])
             }
         if value in (None, "") or not self.mapping.is_sealed(field):
             return value
@@ -83,9 +81,7 @@ def renderer(target: Target, type: str) -> Renderer:
     """Reads the value maps once; keep it for a batch, not for longer."""
     mapping = platforms.mapping_of(target.connector, type)
     values: dict[str, dict[str, Any]] = {}
-    for table, ours, theirs in ValueMapRow.objects.filter(target=target).values_list(
-        "table", "ours", "theirs"
-    ):
+    for table, ours, theirs in ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs"):
         values.setdefault(table, {})[ours] = theirs
     own = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8] if values else "default"
     return Renderer(target, mapping, values, f"{mapping.version}.{own}")

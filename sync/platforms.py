@@ -40,9 +40,7 @@ def connector_class(name: str) -> type[Connector]:
 def mapping_of(connector: str, type: str) -> mapping.Mapping:
     """The declared mapping of one record type; NotSupported when the platform does not take it."""
     if type not in connector_class(connector).types:
-        raise NotSupported(
-            f"{connector_class(connector).title} takes no {type.replace('_', ' ')} from the hub."
-        )
+        raise NotSupported(f"{connector_class(connector).title} takes no {type.replace('_', ' ')} from the hub.")
     return mapping.load(Path(next(iter(connectors.__path__))) / connector / "mapping.yaml", type)
 
 

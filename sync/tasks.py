@@ -36,7 +36,7 @@ def beat(kind: str) -> None:
     Heartbeat.objects.update_or_create(process=process_id(), defaults={"kind": kind, "seen_at": Now()})
 
 
-@worker_process_init.connect  # type: ignore[misc]
+@worker_process_init.connect
 def _start_beating(**_: object) -> None:
     """In every worker process: a thread, because a long import must not look like a dead worker."""
     threading.Thread(target=_beat_for_ever, name="heartbeat", daemon=True).start()
@@ -50,6 +50,11 @@ def _beat_for_ever() -> None:
         except Error:
             connection.close()  # the database restarts: try again at the next beat
         time.sleep(_BEAT_S)
+
+
+def wake() -> None:
+    """Rung after every commit that made events."""
+    ring()
 
 
 def ring() -> bool:
@@ -72,9 +77,7 @@ def _send(task: object, *args: object) -> bool:
     try:
         task.apply_async(args=args, expires=30, retry=False)  # type: ignore[attr-defined]
     except Exception as error:  # whatever the broker's client raises: the dispatcher does the work instead
-        log.warning(
-            "The broker does not answer (%s); the dispatcher goes on without it.", type(error).__name__
-        )
+        log.warning("The broker does not answer (%s); the dispatcher goes on without it.", type(error).__name__)
         _broker_down_until = time.monotonic() + _BROKER_PAUSE_S
         return False
     return True

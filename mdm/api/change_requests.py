@@ -149,6 +149,7 @@ def _proposed(view: HubView, index: int, item: change_shapes.ItemInput) -> Propo
     if item.action == "create":
         if item.uid:
             raise refuse("uid", "not_for_new", "A new record gets its uid from the hub.")
+        documents.check_code(body or {}, f"items/{index}/")
         return ProposedItem(type=kind.key, action="create", patch=body)
     if not item.uid:
         raise refuse("uid", "missing", "Name the record.")

@@ -127,3 +127,10 @@ def known_at(kind: RecordType, uid: uuid.UUID, moment: datetime) -> RecordVersio
     if version is None:
         raise NotFound("The hub did not know this record at that time.")
     return version
+
+
+def check_code(body: Document, path: str = "") -> None:
+    """A code is text; everything else about it is checked where it is given."""
+    if not isinstance(body.get("code"), str | None):
+        text = "A code is text."
+        raise CorrectInput(text, problems=[Problem(f"{path}code", "string_type", text)])

@@ -124,6 +124,7 @@ class Records(RecordView):
     )
     def post(self, request: Request) -> Response:
         words = self.proposal()
+        documents.check_code(self.body)
         self.refuse_foreign(self.body)
         change = self.propose(ProposedItem(type=self.kind.key, action="create", patch=self.body), words)
         return self.answer_change(change, applied=201)

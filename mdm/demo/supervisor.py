@@ -35,6 +35,7 @@ class Supervisor:
         self.var, self.port = var.absolute(), port
         self.base_url = f"http://127.0.0.1:{port}"
         self.children: list[Child] = []
+        self._services: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._lock: IO[str] | None = None
@@ -87,7 +88,8 @@ class Supervisor:
     def _start(self) -> None:
         began = time.monotonic()
         say("PostgreSQL and Redis …")
-        environment = self._environment(embedded.start(self.var, say=say, attached=True))
+        self._services = embedded.start(self.var, say=say, attached=True)
+        environment = self._environment(self._services)
         urls = lineup.sandbox_urls(self.var)
         environment |= {f"MDM_SANDBOX_{name.upper()}_URL": url for name, url in urls.items()}
         self._launch(lineup.sandboxes(self.var, urls, environment))
@@ -153,10 +155,19 @@ class Supervisor:
         watches = [LogWatch(child.name, child.log) for child in self.children]
         watches.append(LogWatch("postgres", self.var / "log" / "postgres.log"))
         while True:
+            self._revive_services()
             self._restart_dead()
             for watch in watches:
                 watch.look()
             time.sleep(_LOOK_EVERY)
+
+    def _revive_services(self) -> None:
+        """PostgreSQL recovers and keeps its port; the processes of the hub find it again by themselves."""
+        if embedded.is_running(self.var):
+            return
+        say("PostgreSQL or Redis has ended; starting it again")
+        if embedded.start(self.var, say=say, attached=True) != self._services:
+            raise Missing("Another program has taken the port meanwhile: start the demo again.")
 
     def _restart_dead(self) -> None:
         """With a pause that doubles while a process keeps dying."""

@@ -3,7 +3,7 @@
 Imports no Django: it runs before there is a database. `python -m mdm.embedded` is its command line.
 """
 
-from mdm.embedded.local import environment, given, reset, start, status, stop
+from mdm.embedded.local import environment, given, is_running, reset, start, status, stop
 from mdm.embedded.missing import Missing
 
-__all__ = ["Missing", "environment", "given", "reset", "start", "status", "stop"]
+__all__ = ["Missing", "environment", "given", "is_running", "reset", "start", "status", "stop"]

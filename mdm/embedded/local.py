@@ -50,9 +50,7 @@ def start(
                 urls |= _database_urls(cluster.start(), secrets)
             if "REDIS_URL" not in urls:
                 server = RedisServer(var, home, secrets["redis_password"], say, attached)
-                urls["REDIS_URL"] = (
-                    f"redis://:{quote(secrets['redis_password'])}@127.0.0.1:{server.start()}/0"
-                )
+                urls["REDIS_URL"] = f"redis://:{quote(secrets['redis_password'])}@127.0.0.1:{server.start()}/0"
         _remember(var, secrets, urls)
         return environment(var)
 
@@ -68,6 +66,17 @@ def stop(var: Path, *, say: Say = print) -> bool:
         cluster, server = _local(var, say)
         stopped = [server.stop(), cluster.stop()]
         return any(stopped)
+
+
+def is_running(var: Path) -> bool:
+    """Whether every service that is ours to run is alive; a look at two pids, cheap enough to repeat."""
+    var = var.absolute()
+    ours = [name for name in ("DATABASE_URL", "REDIS_URL") if name not in given()]
+    if not ours:
+        return True
+    cluster, server = _local(var, lambda _: None)
+    running = {"DATABASE_URL": cluster.running, "REDIS_URL": server.running}
+    return all(running[name]() for name in ours)
 
 
 def status(var: Path) -> dict[str, str]:

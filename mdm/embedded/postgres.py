@@ -133,9 +133,7 @@ class Cluster:
         )  # fmt: skip
         password.unlink()
         if done.returncode:
-            raise Missing(
-                f"PostgreSQL could not make its data folder:\n{done.stdout[-500:]}{done.stderr[-1500:]}"
-            )
+            raise Missing(f"PostgreSQL could not make its data folder:\n{done.stdout[-500:]}{done.stderr[-1500:]}")
         fresh.rename(self.data)
 
     def _launch(self, programs: Path, port: int) -> bool:

@@ -64,11 +64,7 @@ class RedisServer:
     def running(self) -> tuple[int, int] | None:
         """(pid, port) of our server; it shows its port in the list of processes."""
         noted = state.read(self.pid_file)
-        if (
-            noted
-            and processes.alive(noted["pid"])
-            and f":{noted['port']}" in processes.command_line(noted["pid"])
-        ):
+        if noted and processes.alive(noted["pid"]) and f":{noted['port']}" in processes.command_line(noted["pid"]):
             return noted["pid"], noted["port"]
         return None
 

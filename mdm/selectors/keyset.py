@@ -28,9 +28,14 @@ class Slice:
     previous: str = ""
 
 
-def cut(rows: QuerySet[Any], *, order: Sequence[str], size: int, cursor: str = "") -> Slice:
-    """The page the cursor points at, ordered by `order` and then by pk. A cursor of another list starts afresh."""
-    names = (*order, "-pk" if order and order[0].startswith("-") else "pk")
+def cut(
+    rows: QuerySet[Any], *, order: Sequence[str] = (), size: int, cursor: str = "", falling: bool = False
+) -> Slice:
+    """The page the cursor points at, ordered by `order` and then by pk (`falling`: newest first).
+
+    A cursor of another list starts afresh.
+    """
+    names = (*order, "-pk" if falling or (order and order[0].startswith("-")) else "pk")
     values, back = _decode(cursor, names) if cursor else (None, False)
     found = rows if values is None else _beyond(rows, names, values, back)
     page = list(found.order_by(*(_flip(name) if back else name for name in names))[: size + 1])

@@ -202,18 +202,18 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
     for key, (row, document, mark) in taken.items():
         before = known.get(key)
         if before and before.job_id == job.pk and before.digest != mark:
-            refused.append(quarantined(job, row, key, [_twice(key)]))
+            refused.append(quarantined(job, row, key, [twice(key)]))
         elif before and before.digest == mark and before.golden_uid:
             unchanged += 1
             before.job, before.row, before.outcome = job, row.number, "unchanged"
             same.append(before)
         else:
-            staged.append(_source(job, kind, row, key, document, mark, before))
+            staged.append(source_of(job, kind, row, key, document, mark, before))
     for row, key, mark in repeats:
         if taken.get(key, (None, None, ""))[2] == mark:
             unchanged += 1
         else:
-            refused.append(quarantined(job, row, key, [_twice(key)]))
+            refused.append(quarantined(job, row, key, [twice(key)]))
     # Unchanged rows are marked as seen too: a second row with their key in this file is a duplicate, not an update.
     bulk.update(same, ["job", "row", "outcome"])
     SourceRecord.objects.bulk_create(
@@ -258,13 +258,13 @@ def quarantined(job: ImportJob, row: tables.Row, key: str, problems: list[Proble
     )
 
 
-def _twice(key: str) -> Problem:
+def twice(key: str) -> Problem:
     return Problem(
         "key", "duplicate_key", f"The key {key} stands twice in this file, with different content."
     )
 
 
-def _source(
+def source_of(
     job: ImportJob,
     kind: RecordType,
     row: tables.Row,

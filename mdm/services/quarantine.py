@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from mdm import crypto, registry
-from mdm.errors import CorrectInput, NotNow
+from mdm.errors import CorrectInput, HubError, NotNow
 from mdm.logs import redact
 from mdm.models import ImportJob, QuarantinedRow, SourceRecord
 from mdm.reading import columns
@@ -18,7 +19,7 @@ from mdm.reading.columns import ColumnMap
 from mdm.reading.json_lines import read_row
 from mdm.reading.tables import Row
 from mdm.services import audit, documents, importing, loading
-from mdm.types import Actor
+from mdm.types import Actor, Document
 
 CUT = "…[cut here]"  # how reading marks a value it kept only in part
 
@@ -51,15 +52,68 @@ def _mask(value: str) -> str:
 @transaction.atomic
 def resubmit(*, row: QuarantinedRow, values: dict[str, str], by: Actor) -> QuarantinedRow:
     """Take the corrected row in. CorrectInput tells what is still wrong; then the row stays as it was."""
-    row = QuarantinedRow.objects.select_for_update().select_related("job__system").get(pk=row.pk)
+    return _take_in([_corrected(_locked(row), values)], by)[0]
+
+
+def resubmit_many(
+    *, corrections: Mapping[QuarantinedRow, dict[str, str]], by: Actor
+) -> tuple[list[QuarantinedRow], dict[QuarantinedRow, HubError]]:
+    """Several rows of one import at once, under one request: (taken in, what is still wrong with the others)."""
+    refused: dict[QuarantinedRow, HubError] = {}
+    with transaction.atomic():
+        ready: list[Corrected] = []
+        for row, values in corrections.items():
+            try:
+                ready.append(_corrected(_locked(row), values, {one.key for one in ready}))
+            except HubError as error:
+                refused[row] = error
+        return _take_in(ready, by) if ready else [], refused
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A row that can be taken in now."""
+
+    row: QuarantinedRow
+    key: str
+    document: Document
+    values: dict[str, str]
+
+
+def _locked(row: QuarantinedRow) -> QuarantinedRow:
+    row = (
+        QuarantinedRow.objects.select_for_update(of=("self", "job"))  # two people must not queue it twice
+        .select_related("job__system")
+        .get(pk=row.pk)
+    )
     if row.state != "open":
         raise NotNow("This row was settled already.")
-    job = row.job
-    if job.state not in ("done", "failed"):
+    if row.job.state not in ("done", "failed"):
         raise NotNow("Wait until the import is done, then correct its rows.")
+    return row
+
+
+def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str] = ()) -> Corrected:
+    """The row with the new values through mapping, validation and references. `taken`: keys of rows beside it."""
+    job, kind = row.job, registry.get(row.job.type)
+    merged = _merged(row, dict(values))
+    key, document, problems = loading.take(kind, ColumnMap(job.mapping, kind), Row(row.row, merged, None))
+    if document is not None:
+        problems = documents.check_references(kind, document)
+    if problems or document is None:
+        raise CorrectInput("The row still has problems.", problems=problems)
+    before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()
+    if (before and before.job_id == job.pk) or key in taken:
+        text = f"The key {key} was taken in with another row of this file. Give this row its own key, or dismiss it."
+        raise CorrectInput(text, problems=[loading.twice(key)])
+    return Corrected(row, key, document, merged)
+
+
+def _merged(row: QuarantinedRow, values: dict[str, str]) -> dict[str, str]:
+    """The row as received with the corrections; a mask sent back means unchanged."""
     received = values_of(row)
-    secret = secret_columns(job)
-    if job.format == "ndjson" and loading.RAW in values:
+    secret = secret_columns(row.job)
+    if row.job.format == "ndjson" and loading.RAW in values:
         # A broken line is corrected as a line: what it says now replaces everything.
         again = read_row(values.pop(loading.RAW), importing.limits(), number=row.row)
         if again.problem:
@@ -71,59 +125,49 @@ def resubmit(*, row: QuarantinedRow, values: dict[str, str], by: Actor) -> Quara
     }
     merged.pop(loading.RAW, None)
     if any(value.endswith(CUT) for value in merged.values()):
-        raise CorrectInput(
-            "A value of this row was too long and is kept only in part: give it whole, or shorter."
+        raise CorrectInput("A value of this row was too long and is kept only in part: give it whole, or shorter.")
+    return merged
+
+
+def _take_in(rows: Sequence[Corrected], by: Actor) -> list[QuarantinedRow]:
+    """Stage the rows under one request and queue their import again."""
+    job = rows[0].row.job
+    for one in rows:
+        SourceRecord.objects.update_or_create(
+            system=job.system,
+            type=job.type,
+            key=one.key,
+            defaults={
+                "digest": loading.row_digest(one.values),
+                "document": one.document,
+                "job": job,
+                "row": one.row.row,
+                "outcome": "staged",
+                "received_at": timezone.now(),
+            },
         )
-    kind = registry.get(job.type)
-    key, document, problems = loading.take(kind, ColumnMap(job.mapping, kind), Row(row.row, merged, None))
-    if document is not None:
-        problems = documents.check_references(kind, document)
-    if problems or document is None:
-        raise CorrectInput("The row still has problems.", problems=problems)
-    _take_in(row, job, key, document, merged, by)
-    return row
-
-
-def _take_in(
-    row: QuarantinedRow, job: ImportJob, key: str, document: Any, values: dict[str, str], by: Actor
-) -> None:
-    kind = registry.get(job.type)
-    before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()
-    if before and before.job_id == job.pk:
-        text = f"The key {key} was taken in with another row of this file. Give this row its own key, or dismiss it."
-        raise CorrectInput(text, problems=[loading._twice(key)])
-    source, _ = SourceRecord.objects.update_or_create(
-        system=job.system,
-        type=kind.key,
-        key=key,
-        defaults={
-            "digest": loading.row_digest(values),
-            "document": document,
-            "job": job,
-            "row": row.row,
-            "outcome": "staged",
-            "received_at": timezone.now(),
-        },
-    )
-    job.change = loading.open_request(job=job, by=by, title=f"Row {row.row} of {job.file_name}, corrected")
+    what = f"Row {rows[0].row.row}" if len(rows) == 1 else f"{len(rows)} rows"
+    job.change = loading.open_request(job=job, by=by, title=f"{what} of {job.file_name}, corrected")
     ImportJob.objects.filter(pk=job.pk).update(
         change=job.change,
         state="queued",
-        quarantined=F("quarantined") - 1,
-        rows_in=F("rows_in") - 1,
+        quarantined=F("quarantined") - len(rows),
+        rows_in=F("rows_in") - len(rows),
         finished_at=None,
     )
-    row.state, row.resolved_by, row.resolved_at = "resolved", by.name, timezone.now()
-    row.save()
-    audit.record(
-        action="quarantine.resubmitted",
-        by=by,
-        object_type="import",
-        object_uid=job.uid,
-        object_label=str(job),
-        detail={"row": row.row, "key": source.key, "columns": sorted(values)},
-    )
+    for one in rows:
+        one.row.state, one.row.resolved_by, one.row.resolved_at = "resolved", by.name, timezone.now()
+        one.row.save()
+        audit.record(
+            action="quarantine.resubmitted",
+            by=by,
+            object_type="import",
+            object_uid=job.uid,
+            object_label=str(job),
+            detail={"row": one.row.row, "key": one.key, "columns": sorted(one.values)},
+        )
     importing.ring(job)
+    return [one.row for one in rows]
 
 
 @transaction.atomic

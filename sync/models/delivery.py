@@ -62,9 +62,7 @@ class Delivery(models.Model):
             models.Index(fields=["lane", "seq"], condition=Q(state__in=OPEN), name="delivery_open"),
             models.Index(fields=["record", "-id"], name="delivery_by_record"),
             models.Index(fields=["target", "state", "-id"], name="delivery_by_state"),
-            models.Index(
-                fields=["target", "-posted_at"], condition=Q(state="posted"), name="delivery_posted"
-            ),
+            models.Index(fields=["target", "-posted_at"], condition=Q(state="posted"), name="delivery_posted"),
             models.Index(
                 fields=["target", "record"],
                 condition=Q(state__in=("rejected", "failed", "poison"), corrected_by=None),
@@ -129,9 +127,7 @@ class ReplayJob(models.Model):
     filter = models.JSONField(default=dict)
     dry_run = models.BooleanField(default=True)
     counts = models.JSONField(default=dict)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     requested_by_name = models.CharField(max_length=200)
     correlation_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)

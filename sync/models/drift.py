@@ -31,9 +31,7 @@ class DriftRun(models.Model):
     restarts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     epoch = models.BigIntegerField(default=0)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     requested_by_name = models.CharField(max_length=200)
     correlation_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -64,9 +62,7 @@ class DriftObservation(models.Model):
     seen_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["target", "type", "key"], name="one_observation_per_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["target", "type", "key"], name="one_observation_per_key")]
 
     def __str__(self) -> str:
         return f"{self.target_id}/{self.key}"
@@ -124,9 +120,7 @@ class DriftFinding(models.Model):
             )
         ]
         indexes = [
-            models.Index(
-                fields=["target", "type", "target_key"], condition=Q(state__in=LIVE), name="finding_live"
-            ),
+            models.Index(fields=["target", "type", "target_key"], condition=Q(state__in=LIVE), name="finding_live"),
             models.Index(fields=["state", "-id"], name="finding_by_state"),
             models.Index(fields=["record"], name="finding_by_record"),
             models.Index(fields=["last_run", "state"], name="finding_by_run"),

@@ -48,9 +48,7 @@ class ExceptionItem(models.Model):
         indexes = [
             models.Index(fields=["target", "field"], condition=Q(state="open"), name="exception_open"),
             models.Index(fields=["record"], name="exception_by_record"),
-            models.Index(
-                fields=["target", "table", "value"], condition=Q(state="open"), name="exception_unmapped"
-            ),
+            models.Index(fields=["target", "table", "value"], condition=Q(state="open"), name="exception_unmapped"),
         ]
 
     def __str__(self) -> str:

@@ -52,9 +52,7 @@ class Lane(models.Model):
                 condition=Q(open=True, hold_reason=""),
                 name="lane_queue",
             ),
-            models.Index(
-                fields=["target", "lease_until"], condition=~Q(lease_owner=None), name="lane_leased"
-            ),
+            models.Index(fields=["target", "lease_until"], condition=~Q(lease_owner=None), name="lane_leased"),
             models.Index(fields=["uid"], name="lane_by_record"),
         ]
 

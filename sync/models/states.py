@@ -24,9 +24,7 @@ MOVES: dict[str, frozenset[str]] = {
     ),
     # Written before the request leaves: from here on the target may have applied it. Only an answer or a read-back
     # ends it, which is why it can never be superseded, held or cancelled.
-    "unknown": frozenset(
-        {"in_flight", "pending", "retrying", "posted", "rejected", "failed", "poison", "cancelled"}
-    ),
+    "unknown": frozenset({"in_flight", "pending", "retrying", "posted", "rejected", "failed", "poison", "cancelled"}),
     # Known not to be applied; its turn comes again.
     "retrying": frozenset({"in_flight", "superseded", "held", "cancelled", "failed"}),
     "held": frozenset({"pending", "superseded", "cancelled"}),

@@ -31,9 +31,7 @@ class Target(models.Model):
     active = models.BooleanField(default=True)
     generation = models.PositiveIntegerField(default=1, help_text="Raised after a restore from backup.")
 
-    timeout_s = models.FloatField(
-        default=25, help_text="Hard deadline of one request; a lease is 2.4 times as long."
-    )
+    timeout_s = models.FloatField(default=25, help_text="Hard deadline of one request; a lease is 2.4 times as long.")
     max_inflight_s = models.FloatField(
         null=True,
         blank=True,
@@ -46,9 +44,7 @@ class Target(models.Model):
     max_attempts = models.PositiveSmallIntegerField(default=12)
     max_age_h = models.FloatField(default=75)
     retry_scale = models.FloatField(default=1, help_text="Multiplies every wait between attempts.")
-    grace_s = models.FloatField(
-        default=60, help_text="How long after a push the target may still show the old value."
-    )
+    grace_s = models.FloatField(default=60, help_text="How long after a push the target may still show the old value.")
 
     probe_every_s = models.FloatField(default=30, help_text="How often an open breaker lets one request through.")
 
@@ -56,9 +52,7 @@ class Target(models.Model):
     paused_by = models.CharField(max_length=200, blank=True, editable=False)
     pause_reason = models.CharField(max_length=300, blank=True, editable=False)
     not_before = models.DateTimeField(null=True, blank=True, editable=False)
-    breaker = models.CharField(
-        max_length=9, default="closed", choices=[(b, b) for b in BREAKERS], editable=False
-    )
+    breaker = models.CharField(max_length=9, default="closed", choices=[(b, b) for b in BREAKERS], editable=False)
     breaker_since = models.DateTimeField(null=True, editable=False)
     breaker_reason = models.CharField(max_length=300, blank=True, editable=False)
     breaker_probe_at = models.DateTimeField(null=True, editable=False)
@@ -67,9 +61,7 @@ class Target(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     check_ok = models.BooleanField(null=True, editable=False)
     check_message = models.TextField(blank=True, editable=False)
-    pushable = models.JSONField(
-        default=dict, editable=False
-    )  # part of the mapping -> can it be written there
+    pushable = models.JSONField(default=dict, editable=False)  # part of the mapping -> can it be written there
     missing = models.JSONField(default=list, editable=False)
 
     class Meta:
@@ -103,14 +95,10 @@ class Subscription(models.Model):
     creates = models.BooleanField(default=True, help_text="Create records the target does not have yet.")
     from_seq = models.BigIntegerField(default=0)
     active = models.BooleanField(default=True)
-    mapping_version = models.CharField(
-        max_length=40, blank=True, editable=False
-    )  # what was sent is up to date with
+    mapping_version = models.CharField(max_length=40, blank=True, editable=False)  # what was sent is up to date with
     push_from = models.BigIntegerField(null=True, editable=False)  # last record of a whole push under way
     push_by = models.CharField(max_length=200, blank=True, editable=False)
-    remapped_to = models.BigIntegerField(
-        null=True, editable=False
-    )  # last lane looked at after the mapping changed
+    remapped_to = models.BigIntegerField(null=True, editable=False)  # last lane looked at after the mapping changed
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["target", "type"], name="one_subscription_per_type")]

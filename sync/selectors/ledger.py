@@ -18,9 +18,9 @@ def deliveries(*, exchanges: bool = False) -> QuerySet[Delivery]:
     """With target, lane and attempts; three queries whatever the number of rows."""
     results = AttemptResult.objects.all() if exchanges else AttemptResult.objects.defer("exchanges")
     attempts = Attempt.objects.prefetch_related(Prefetch("result", queryset=results)).order_by("pk")
-    return Delivery.objects.select_related(
-        "target", "lane", "superseded_by", "corrected_by"
-    ).prefetch_related(Prefetch("attempt_rows", queryset=attempts))
+    return Delivery.objects.select_related("target", "lane", "superseded_by", "corrected_by").prefetch_related(
+        Prefetch("attempt_rows", queryset=attempts)
+    )
 
 
 def find(uid: str | UUID) -> Delivery:

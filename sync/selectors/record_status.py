@@ -49,7 +49,9 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     found = DriftFinding.objects.filter(record=uid, state="open")
     drifting = set(found.values_list("target", "target_key"))
     latest = ledger.latest_of_lanes(uid)
-    lines = [_line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting) for delivery in latest]
+    lines = [
+        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting) for delivery in latest
+    ]
     known = {delivery.target_id for delivery in latest}
     subscribed = Subscription.objects.select_related("target").filter(type=kind.key, active=True, target__active=True)
     for subscription in subscribed.exclude(target__in=known).order_by("target__code"):

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from mdm import registry
-from mdm.models import Crosswalk
+from mdm.models import Crosswalk, Event
 from mdm.selectors.records import current_documents
 from sync import filters
 from sync.models import Delivery, DriftObservation, Lane
@@ -49,9 +49,7 @@ def compare_record(scope: Scope, uid: Any, there: set[str]) -> Counter[str]:
 
 def _chunks_of_keys(scope: Scope) -> Iterable[list[Crosswalk]]:
     """Primary keys not seen by this run. A key linked since it began may have been made behind the scan's back."""
-    seen = DriftObservation.objects.filter(
-        target=scope.target, type=scope.type, key=OuterRef("key"), run=scope.run
-    )
+    seen = DriftObservation.objects.filter(target=scope.target, type=scope.type, key=OuterRef("key"), run=scope.run)
     began = (scope.run.started_at or scope.run.created_at) - timedelta(seconds=1)
     rows = Crosswalk.objects.filter(
         ~Exists(seen), system=scope.target.system, type=scope.type, active=True, primary=True, since__lt=began
@@ -65,10 +63,13 @@ def _chunks_of_keys(scope: Scope) -> Iterable[list[Crosswalk]]:
 def _chunks_of_records(scope: Scope) -> Iterable[list[str]]:
     if not scope.subscription.creates:
         return
-    linked = Crosswalk.objects.filter(
-        system=scope.target.system, type=scope.type, uid=OuterRef("uid"), active=True
+    linked = Crosswalk.objects.filter(system=scope.target.system, type=scope.type, uid=OuterRef("uid"), active=True)
+    # A target that was subscribed from some event on owes nothing for records that have not changed since.
+    since = Event.objects.filter(subject=OuterRef("uid"), seq__gt=scope.subscription.from_seq)
+    asked = Lane.objects.filter(target=scope.target, type=scope.type, uid=OuterRef("uid"))
+    rows = registry.get(scope.type).model._default_manager.filter(
+        Exists(since) | Exists(asked), ~Exists(linked), status="active"
     )
-    rows = registry.get(scope.type).model._default_manager.filter(~Exists(linked), status="active")
     last = 0
     while chunk := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", "uid")[:CHUNK]):
         last = chunk[-1][0]
@@ -107,12 +108,8 @@ def _missing(scope: Scope, pairs: list[tuple[str, str]]) -> Counter[str]:
 
 def _causes(scope: Scope, uids: Iterable[str]) -> dict[str, str]:
     lanes = Lane.objects.filter(target=scope.target, type=scope.type, uid__in=list(uids))
-    known = {
-        str(uid): "never_pushed" for uid in lanes.filter(confirmed_at=None).values_list("uid", flat=True)
-    }
-    dead = Delivery.objects.filter(
-        target=scope.target, record__in=list(uids), state__in=DEAD, corrected_by=None
-    )
+    known = {str(uid): "never_pushed" for uid in lanes.filter(confirmed_at=None).values_list("uid", flat=True)}
+    dead = Delivery.objects.filter(target=scope.target, record__in=list(uids), state__in=DEAD, corrected_by=None)
     known |= {str(uid): "rejected_delivery" for uid in dead.values_list("record", flat=True)}
     known |= {str(uid): "pending" for uid in lanes.filter(open=True).values_list("uid", flat=True)}
     return known

@@ -15,9 +15,7 @@ from sync.errors import SyncError
 from sync.models import Target
 from sync.models.states import OPEN
 
-PROCESS = (
-    uuid.uuid4()
-)  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
+PROCESS = uuid.uuid4()  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
 CRASHES = 3
 _CLAIM_LOCK = 7_101
 
@@ -132,9 +130,7 @@ def _take(cursor: Any, head: int, older: list[int]) -> None:
         )
 
 
-def intend(
-    held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float, written: dict[str, str]
-) -> int:
+def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float, written: dict[str, str]) -> int:
     """Say, before the request leaves, that it may arrive; the id of the opened attempt. Commits by itself.
 
     From this commit on the delivery is `unknown`: whoever finds it so reads the target before doing anything else.
@@ -200,9 +196,7 @@ class LeaseKeeper:
     def _extend(self) -> None:
         with self._lock:
             now = time.monotonic()
-            live = [
-                (lane, epoch) for lane, (epoch, since) in self._claims.items() if now - since < self._longest
-            ]
+            live = [(lane, epoch) for lane, (epoch, since) in self._claims.items() if now - since < self._longest]
         if not live:
             return
         try:

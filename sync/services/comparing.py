@@ -74,9 +74,7 @@ def compare(scope: Scope, remotes: Sequence[RemoteRecord]) -> Counter[str]:
     _observe(scope, seen)
     for one in changed:
         counts.update(found.kind for found in one.found)
-    counts += findings.keep(
-        scope.run, scope.target, scope.type, {one.remote.key: one.found for one in changed}
-    )
+    counts += findings.keep(scope.run, scope.target, scope.type, {one.remote.key: one.found for one in changed})
     return counts
 
 
@@ -138,14 +136,16 @@ def _extra(scope: Scope, remote: RemoteRecord) -> Found:
 
 
 def _differences(scope: Scope, one: Seen, document: Document, causes: Causes) -> list[Found]:
-    base = {"record": UUID(one.uid), "label": label_of(scope.type, document), "target_key": one.remote.key}
+    base: dict[str, Any] = {
+        "record": UUID(one.uid),
+        "label": label_of(scope.type, document),
+        "target_key": one.remote.key,
+    }
     if one.role == "secondary" or document["status"] in STOPPED:
         if one.remote.blocked:
             return []
         kind, cause = (
-            ("duplicate_key", "several_keys")
-            if one.role == "secondary"
-            else ("different", causes.of(one, ""))
+            ("duplicate_key", "several_keys") if one.role == "secondary" else ("different", causes.of(one, ""))
         )
         return [Found(kind, "block", field="blocked", golden=True, target_value=False, cause=cause, **base)]
     try:

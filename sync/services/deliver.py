@@ -87,9 +87,7 @@ def _renderer(delivery: Delivery) -> Renderer:
     return renderer(delivery.target, delivery.type)
 
 
-def _deliver(
-    claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Callable[[Delivery], Renderer]
-) -> str:
+def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Callable[[Delivery], Renderer]) -> str:
     started = time.monotonic()
     work: Work | None = None
     try:
@@ -141,9 +139,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
     _take_token(work)
     try:
         remote = _look(work, connector)
-    except (
-        errors.Refused
-    ) as refused:  # something like it is there, but it is not ours: so ours did not arrive yet
+    except errors.Refused as refused:  # something like it is there, but it is not ours: so ours did not arrive yet
         if _quarantine_is_on(work.claim.lane_id):
             return outcomes.quarantined("refused")
         return outcomes.of_refusal(refused, work.hidden)
@@ -174,9 +170,7 @@ def _holds(work: Work, remote: RemoteRecord) -> bool:
 
 def _quarantine_is_on(lane_id: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(ambiguous_until > now(), false) FROM sync_lane WHERE id = %s", [lane_id]
-        )
+        cursor.execute("SELECT coalesce(ambiguous_until > now(), false) FROM sync_lane WHERE id = %s", [lane_id])
         return bool(cursor.fetchone()[0])
 
 
@@ -205,9 +199,7 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
 
 def _owner(delivery: Delivery, key: str) -> str | None:
     """The other golden record a key of the target belongs to, if any."""
-    row = Crosswalk.objects.filter(
-        system=delivery.target.system_id, type=delivery.type, key=key, active=True
-    ).first()
+    row = Crosswalk.objects.filter(system=delivery.target.system_id, type=delivery.type, key=key, active=True).first()
     return str(row.uid) if row and row.uid != delivery.record else None
 
 
@@ -267,9 +259,7 @@ def _situation(delivery: Delivery, work: Work | None) -> Situation:
     return Situation(delivery.target, state, attempts, crashes, age_h, sent, hidden)
 
 
-def _tried(
-    claim: Claim, process: uuid.UUID, work: Work | None, started: float, said: tuple[Exchange, ...]
-) -> Try:
+def _tried(claim: Claim, process: uuid.UUID, work: Work | None, started: float, said: tuple[Exchange, ...]) -> Try:
     duration = round((time.monotonic() - started) * 1000)
     if work is None:
         return Try(claim, process, "send", None, duration, said)

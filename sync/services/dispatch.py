@@ -125,9 +125,7 @@ def wants_for(subscription: Subscription, document: Document, keys: Keys, basis:
         return []
     if not known and (stopped or not subscription.creates):
         return []
-    wanted = [
-        (row.key, "upsert" if not stopped and not index else "block") for index, row in enumerate(known)
-    ]
+    wanted = [(row.key, "upsert" if not stopped and not index else "block") for index, row in enumerate(known)]
     return [
         Want(
             target_id=target.pk,
@@ -164,9 +162,7 @@ def label_of(type_key: str, document: Document) -> str:
 
 def _subscriptions(types: set[str]) -> list[Subscription]:
     """Only what the platform takes: a subscription to anything else shows as a gap, not as failed deliveries."""
-    rows = Subscription.objects.select_related("target").filter(
-        active=True, target__active=True, type__in=types
-    )
+    rows = Subscription.objects.select_related("target").filter(active=True, target__active=True, type__in=types)
     return [row for row in rows if row.type in platforms.connector_class(row.target.connector).types]
 
 

@@ -236,19 +236,19 @@ def _chunks(records: Iterable[RemoteRecord]) -> Iterator[list[RemoteRecord]]:
 
 
 def _look_at_record(progress: Progress, scope: Scope) -> None:
+    uid = progress.run.record
+    assert uid is not None
     keys = list(
-        Crosswalk.objects.filter(
-            system=scope.target.system, type=scope.type, uid=progress.run.record, active=True
-        ).values_list("key", flat=True)
+        Crosswalk.objects.filter(system=scope.target.system, type=scope.type, uid=uid, active=True).values_list(
+            "key", flat=True
+        )
     )
     with platforms.session(scope.target) as connector:
         there = [remote for key in keys if (remote := connector.read(scope.type, key)) is not None]
     with transaction.atomic():
         progress.counts += comparing.compare(scope, there)
-        progress.counts += absences.compare_record(
-            scope, progress.run.record, {remote.key for remote in there}
-        )
-        progress.counts["resolved"] += findings.settle_untouched(scope, record=progress.run.record)
+        progress.counts += absences.compare_record(scope, uid, {remote.key for remote in there})
+        progress.counts["resolved"] += findings.settle_untouched(scope, record=uid)
         progress.save()
 
 

@@ -97,9 +97,7 @@ def map_value(
     records: dict[str, list[Any]] = {}
     for type, record in waiting.values_list("type", "record"):
         records.setdefault(type, []).append(record)
-    queued = sum(
-        _again(target, type, uids, by, "mapping_changed").counts["queued"] for type, uids in records.items()
-    )
+    queued = sum(_again(target, type, uids, by, "mapping_changed").counts["queued"] for type, uids in records.items())
     return row, queued
 
 
@@ -109,11 +107,7 @@ def _again(target: Target, type: str, uids: list[Any], by: Actor, reason: str) -
 
 
 def _open(item: ExceptionItem) -> ExceptionItem:
-    locked = (
-        ExceptionItem.objects.select_for_update(of=("self",))
-        .select_related("target", "assignee")
-        .get(pk=item.pk)
-    )
+    locked = ExceptionItem.objects.select_for_update(of=("self",)).select_related("target", "assignee").get(pk=item.pk)
     if locked.state != "open":
         raise NotNow(f"This exception is {locked.state} already.")
     return locked

@@ -124,9 +124,7 @@ def _resolve(pks: list[int]) -> int:
 
 def settle_untouched(scope: Scope, *, record: Any = None) -> int:
     """At the end of a whole look: live findings this run did not see again are gone. Clean keys have none."""
-    rows = DriftFinding.objects.filter(target=scope.target, type=scope.type, state__in=LIVE).exclude(
-        last_run=scope.run
-    )
+    rows = DriftFinding.objects.filter(target=scope.target, type=scope.type, state__in=LIVE).exclude(last_run=scope.run)
     if record is not None:
         rows = rows.filter(record=record)
     return rows.update(state="resolved", resolved_at=Now())

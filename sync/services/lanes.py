@@ -151,9 +151,7 @@ def _delivery(lane: Lane, want: Want, today: date) -> Delivery:
 
 
 def _store(lanes: Sequence[Lane]) -> None:
-    columns = zip(
-        *((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key) for lane in lanes), strict=True
-    )
+    columns = zip(*((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key) for lane in lanes), strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true
@@ -201,9 +199,7 @@ def _follow_up(deliveries: Sequence[Delivery]) -> None:
     for row in corrected:
         row.corrected_by_id = newest[(row.target_id, row.record)]
     Delivery.objects.bulk_update(corrected, ["corrected_by"], batch_size=1000)
-    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(
-        state="corrected", closed_at=Now()
-    )
+    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(state="corrected", closed_at=Now())
 
 
 @transaction.atomic
@@ -212,9 +208,7 @@ def hold(lane: Lane, reason: str) -> None:
     locked = Lane.objects.select_for_update().get(pk=lane.pk)
     locked.hold_reason = reason[:100]
     locked.save(update_fields=["hold_reason"])
-    Delivery.objects.filter(lane=lane, state__in=("pending", "retrying")).update(
-        state="held", changed_at=Now()
-    )
+    Delivery.objects.filter(lane=lane, state__in=("pending", "retrying")).update(state="held", changed_at=Now())
 
 
 @transaction.atomic

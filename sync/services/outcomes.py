@@ -70,16 +70,12 @@ def of_outcome(outcome: Outcome) -> Verdict:
 
 def of_read_back(effect: str, key: str) -> Verdict:
     """The target holds what the lost request was to write."""
-    return Verdict(
-        "posted", effect, "Found by reading back.", effect=effect, key=key, verified=True, ambiguous_s=0
-    )
+    return Verdict("posted", effect, "Found by reading back.", effect=effect, key=key, verified=True, ambiguous_s=0)
 
 
 def quarantined(found: str) -> Verdict:
     """Read back and not there, but the lost request may still be applied: wait until it cannot any more."""
-    return Verdict(
-        "unknown", found, "Not there yet; a lost request may still arrive.", until_quarantine_ends=True
-    )
+    return Verdict("unknown", found, "Not there yet; a lost request may still arrive.", until_quarantine_ends=True)
 
 
 def of_refusal(error: errors.Refused, hidden: tuple[str, ...] = ()) -> Verdict:
@@ -101,7 +97,12 @@ def of_error(error: Exception, situation: Situation) -> Verdict:
     if not isinstance(error, errors.SyncError):
         return _crash(error, situation)
     words = conceal(error.message, situation.hidden)
-    base: dict[str, Any] = dict(outcome=error.code, error_code=error.code, message=words, status=error.status)
+    base: dict[str, Any] = {
+        "outcome": error.code,
+        "error_code": error.code,
+        "message": words,
+        "status": error.status,
+    }
     if isinstance(error, errors.Refused) and not situation.earlier_doubt:
         return of_refusal(error, situation.hidden)
     if isinstance(error, errors.NotSupported) and not situation.earlier_doubt:
@@ -133,15 +134,13 @@ def _postponed(situation: Situation, base: dict[str, Any], **more: Any) -> Verdi
     delta = -1 if situation.sent else 0
     if situation.earlier_doubt:
         return Verdict("unknown", wait_s=1, attempts_delta=delta, **base, **more)
-    return _too_old(
-        situation, Verdict("pending", wait_s=1, ambiguous_s=0, attempts_delta=delta, **base, **more)
-    )
+    return _too_old(situation, Verdict("pending", wait_s=1, ambiguous_s=0, attempts_delta=delta, **base, **more))
 
 
 def _crash(error: Exception, situation: Situation) -> Verdict:
     """A connector broke where no error of ours was raised: as if the process had died, but with its words."""
     message = conceal(f"{type(error).__name__}: {error}", situation.hidden, limit=500)
-    base = dict(outcome="crash", error_code="crash", message=message, crashed=True)
+    base: dict[str, Any] = {"outcome": "crash", "error_code": "crash", "message": message, "crashed": True}
     if situation.crashes + 1 >= 3:
         return Verdict("poison", **base)
     wait = backoff(situation.attempts + 1, situation.target.retry_scale)

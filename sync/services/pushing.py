@@ -128,19 +128,12 @@ def _push_chunk(
 
 def _waiting(target: Target, wants: Iterable[Want]) -> set[tuple[str, str, int]]:
     """(uid, key, version) of what is under way; a delivery in doubt counts too: its read-back comes first anyway."""
-    rows = Delivery.objects.filter(
-        target=target, record__in={want.uid for want in wants}, state__in=(*OPEN, "held")
-    )
-    return {
-        (str(uid), key, version)
-        for uid, key, version in rows.values_list("record", "lane__target_key", "version")
-    }
+    rows = Delivery.objects.filter(target=target, record__in={want.uid for want in wants}, state__in=(*OPEN, "held"))
+    return {(str(uid), key, version) for uid, key, version in rows.values_list("record", "lane__target_key", "version")}
 
 
 def _subscription(target: Target, type: str) -> Subscription:
-    platforms.mapping_of(
-        target.connector, type
-    )  # NotSupported in words, when the platform takes no such record
+    platforms.mapping_of(target.connector, type)  # NotSupported in words, when the platform takes no such record
     row = Subscription.objects.select_related("target").filter(target=target, type=type, active=True).first()
     if row is None:
         raise NotFound(f"{target.title} is not subscribed to {registry.get(type).plural.lower()}.")
@@ -153,9 +146,7 @@ def _subscription(target: Target, type: str) -> Subscription:
 def remap(*, chunks: int = 4) -> int:
     """Queue what a changed mapping file or value map would now send otherwise; how many. Goes on where it stopped."""
     queued = 0
-    for subscription in Subscription.objects.select_related("target").filter(
-        active=True, target__active=True
-    ):
+    for subscription in Subscription.objects.select_related("target").filter(active=True, target__active=True):
         try:
             render = renderer(subscription.target, subscription.type)
         except SyncError:
@@ -179,9 +170,7 @@ def _remap_chunk(subscription: Subscription, render: Renderer) -> int:
             _keep(subscription, row)
             return 0  # nothing was sent under another mapping yet
     stale = list(
-        Lane.objects.filter(
-            target=row.target_id, type=row.type, pk__gt=row.remapped_to or 0, confirmed_action="upsert"
-        )
+        Lane.objects.filter(target=row.target_id, type=row.type, pk__gt=row.remapped_to or 0, confirmed_action="upsert")
         .exclude(confirmed_mapping=render.version)
         .order_by("pk")[:CHUNK]
     )
@@ -206,7 +195,8 @@ def _keep(subscription: Subscription, row: Subscription) -> None:
 def _changed(stale: list[Lane], render: Renderer) -> list[Lane]:
     """Lanes whose record now renders otherwise. The rest is only marked, so that it is not rendered again."""
     documents = current_documents(render.mapping.type, {lane.uid for lane in stale})
-    changed, same = [], []
+    changed: list[Lane] = []
+    same: list[Lane] = []
     for lane in stale:
         document = documents.get(str(lane.uid))
         if document is None:

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -55,9 +56,7 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
 
 def _lock_lane(held: Claim) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM sync_lane WHERE id = %s AND epoch = %s FOR UPDATE", [held.lane_id, held.epoch]
-        )
+        cursor.execute("SELECT 1 FROM sync_lane WHERE id = %s AND epoch = %s FOR UPDATE", [held.lane_id, held.epoch])
         if cursor.fetchone() is None:
             raise LostLease("Another process took this lane over; what we did will be read back by it.")
 
@@ -76,15 +75,11 @@ def _link(delivery: Delivery, verdict: Verdict) -> Verdict:
     if other is not None:
         return linked_elsewhere(delivery, verdict.key, str(other.uid))
     if verdict.retire_key:
-        Crosswalk.objects.filter(system=system, type=delivery.type, key=verdict.retire_key).update(
-            active=False
-        )
+        Crosswalk.objects.filter(system=system, type=delivery.type, key=verdict.retire_key).update(active=False)
     crosswalks.link(system=system, type=delivery.type, key=verdict.key, uid=uid)
     if not Lane.objects.filter(target=delivery.target, type=delivery.type, target_key=verdict.key).exists():
         Lane.objects.filter(pk=delivery.lane_id).update(target_key=verdict.key)
-        Delivery.objects.filter(lane=delivery.lane_id, state__in=("pending", "held")).update(
-            target_key=verdict.key
-        )
+        Delivery.objects.filter(lane=delivery.lane_id, state__in=("pending", "held")).update(target_key=verdict.key)
     return verdict
 
 
@@ -160,13 +155,7 @@ def _open_exception(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
         for p in refusal.problems
     ]
     first = problems[0] if problems else {"field": "", "path": "", "code": "", "message": ""}
-    kind = (
-        "unmapped"
-        if unmapped
-        else verdict.error_code
-        if verdict.error_code == "linked_elsewhere"
-        else "refused"
-    )
+    kind = "unmapped" if unmapped else verdict.error_code if verdict.error_code == "linked_elsewhere" else "refused"
     ExceptionItem.objects.create(
         delivery=delivery,
         target=delivery.target,

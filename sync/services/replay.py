@@ -50,9 +50,9 @@ def replay(*, filter: Mapping[str, Any], dry_run: bool = True, by: Actor) -> Rep
             raise NotNow("Another replay is being queued at this moment; try again when it is done.")
     counts: Counter[str] = Counter(found=0)
     groups: dict[tuple[int, str], dict[UUID, None]] = defaultdict(dict)
-    for target, type, record in found.values_list("target", "type", "record").iterator(chunk_size=2000):
+    for target_id, type, record in found.values_list("target", "type", "record").iterator(chunk_size=2000):
         counts["found"] += 1
-        groups[(target, type)][record] = None
+        groups[(target_id, type)][record] = None
     counts["records"] = sum(len(records) for records in groups.values())
     for (target_id, type), records in groups.items():
         target = Target.objects.select_related("system").get(pk=target_id)
@@ -110,9 +110,7 @@ def _condition(name: str, value: Any) -> Q:
             "There is no such state.", problems=[Problem(name, "invalid", f"One of {', '.join(STATES)}.")]
         )
     if not all(isinstance(item, str) for item in several):
-        raise CorrectInput(
-            "Give text.", problems=[Problem(name, "invalid", "Give text, or a list of texts.")]
-        )
+        raise CorrectInput("Give text.", problems=[Problem(name, "invalid", "Give text, or a list of texts.")])
     return Q(**{f"{name}__in": several})
 
 

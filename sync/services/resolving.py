@@ -36,9 +36,7 @@ def push(found: Sequence[DriftFinding], *, by: Actor) -> list[DriftFinding]:
     rows = _locked(found)
     for row in rows:
         if row.record is None:
-            raise NotNow(
-                "Nobody's record: there is nothing of ours to push. Import it, link it, or ignore it."
-            )
+            raise NotNow("Nobody's record: there is nothing of ours to push. Import it, link it, or ignore it.")
         if row.kind == "unmapped":
             raise NotNow("A value has no counterpart at the target: add it to the value map, then push.")
     for (record, key), group in _grouped(rows).items():
@@ -72,9 +70,7 @@ def adopt(found: Sequence[DriftFinding], *, by: Actor, reason: str = "") -> list
     requests = []
     for row in rows:
         if row.record is None:
-            raise NotNow(
-                "Nobody's record: import it from its system, so that it is matched against the others first."
-            )
+            raise NotNow("Nobody's record: import it from its system, so that it is matched against the others first.")
         if row.shape in ("record", "block") or row.kind == "unmapped":
             raise NotNow("Only values can be adopted; this finding is about the whole record.")
     grouped: dict[Any, list[DriftFinding]] = defaultdict(list)
@@ -150,9 +146,7 @@ def _sealed_again(value: Any, secrets: set[str]) -> Any:
 
 
 @transaction.atomic
-def ignore(
-    found: Sequence[DriftFinding], *, reason: str, until: date | None = None, by: Actor
-) -> list[DriftFinding]:
+def ignore(found: Sequence[DriftFinding], *, reason: str, until: date | None = None, by: Actor) -> list[DriftFinding]:
     """Leave the difference as it is; with a date it comes back after it."""
     require_operate(by)
     if not reason.strip():

@@ -69,9 +69,7 @@ def check(target: Target, *, by: Actor) -> Health:
     return health
 
 
-def push(
-    target: Target, *, by: Actor, type: str = "", uids: list[str] | None = None, dry_run: bool = False
-) -> Pushed:
+def push(target: Target, *, by: Actor, type: str = "", uids: list[str] | None = None, dry_run: bool = False) -> Pushed:
     """Queue the current version of some records, or (piece by piece, from now on) of everything it is subscribed to."""
     require_operate(by)
     basis = Basis(reason="manual", requested_by=by.name)

@@ -132,6 +132,15 @@ def test_what_dies_is_started_again(demo):
     assert re.search(r"web ended \(exit code -9\), starts again in 1 s: .*web\.log", demo.said())
 
 
+def test_a_killed_database_and_redis_are_started_again(demo):
+    demo.start().until_ready()
+    postmaster, redis_server = demo.all_pids()[-2:]
+    for pid in (postmaster, redis_server):
+        os.kill(pid, signal.SIGKILL)
+    demo.until(lambda: embedded.is_running(demo.var) and not {postmaster, redis_server} & set(demo.all_pids()))
+    assert "PostgreSQL or Redis has ended; starting it again" in demo.said()
+
+
 def test_only_lines_that_matter_reach_the_console(running):
     urllib.request.urlopen(f"http://127.0.0.1:{running.port}/seen").close()
     running.until(lambda: "web | 2026-01-01 10:00:00,000 E small a line that matters /seen" in running.said())

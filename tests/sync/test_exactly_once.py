@@ -228,6 +228,8 @@ def _wait_until_settled(seconds: float) -> None:
     open_states = ("pending", "in_flight", "unknown", "retrying")
     while Delivery.objects.filter(state__in=open_states).exists():
         if time.monotonic() > ends:
-            rows = Delivery.objects.filter(state__in=open_states).values_list("state", "attempts", "crashes", "error_text")
+            rows = Delivery.objects.filter(state__in=open_states).values_list(
+                "state", "attempts", "crashes", "error_text"
+            )
             raise AssertionError(f"not settled: {list(rows)}")
         time.sleep(0.1)

@@ -26,15 +26,15 @@ for mark in (
 
 
 @register.simple_tag(takes_context=True)
-def cell(context: template.Context, given: Cell, column: Column | None = None, head: bool = False) -> SafeString:
-    """A cell of a table, drawn in Python (see `mdm.web.cells`); only buttons need a template, for their forms."""
-    if given.kind != "actions":
-        body = cells.content(given)
-    elif not given.actions:
-        body = mark_safe("")
+def cell(context: template.Context, given: Any, column: Any = None, head: bool = False) -> SafeString:
+    """A `Cell` under its `Column`, drawn in Python (see `mdm.web.cells`); only buttons need a template."""
+    one = Cell(**given) if isinstance(given, Mapping) else given
+    above = Column(**column) if isinstance(column, Mapping) else column
+    if one.kind != "actions":
+        body = cells.content(one)
     else:
-        body = _buttons(context, given)
-    return format_html("{}{}{}", cells.open_tag(given, column, head), body, mark_safe("</th>" if head else "</td>"))
+        body = _buttons(context, one) if one.actions else mark_safe("")
+    return format_html("{}{}{}", cells.open_tag(one, above, head), body, mark_safe("</th>" if head else "</td>"))
 
 
 def _buttons(context: template.Context, given: Cell) -> SafeString:

@@ -20,9 +20,7 @@ class Command(BaseCommand):
     help = "Runs for ever: event log to deliveries. Goes on without Redis and without Celery."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--once", action="store_true", help="One round, sending everything itself, then end."
-        )
+        parser.add_argument("--once", action="store_true", help="One round, sending everything itself, then end.")
         parser.add_argument("--interval", type=float, default=1.0, help="Seconds between rounds when idle.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,9 +34,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 busy = self._round(alone=False)
-            except (
-                Error
-            ) as error:  # the database restarts: what was under way is read back when it is up again
+            except Error as error:  # the database restarts: what was under way is read back when it is up again
                 log.warning("The database does not answer (%s); trying again.", type(error).__name__)
                 connection.close()
                 stop.wait(2)

@@ -38,11 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name.replace('_', ' ')}: {count}")
         found = DriftFinding.objects.filter(last_run=run).exclude(state="resolved").order_by("pk")
         for row in found[: options["show"]]:
-            values = (
-                f"ours {mask(row.golden)!s:.60} · theirs {mask(row.target_value)!s:.60}" if row.field else ""
-            )
-            self.stdout.write(
-                f"{row.kind} · {row.label or row.target_key} · {row.field} {values} · {row.cause}"
-            )
+            values = f"ours {mask(row.golden)!s:.60} · theirs {mask(row.target_value)!s:.60}" if row.field else ""
+            self.stdout.write(f"{row.kind} · {row.label or row.target_key} · {row.field} {values} · {row.cause}")
         if run.state != "done":
             raise CommandError("The run did not end well.")

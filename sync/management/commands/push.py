@@ -14,9 +14,7 @@ from sync.services import pushing, targets
 
 
 class Command(BaseCommand):
-    help = (
-        "Queues the current version of some records, of a type, or of everything a target is subscribed to."
-    )
+    help = "Queues the current version of some records, of a type, or of everything a target is subscribed to."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("target", help="Code of the target.")

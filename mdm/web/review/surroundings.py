@@ -1,0 +1,143 @@
+"""What stands around a request: records that may be the same, who uses the record, and what the targets will get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q
+
+from mdm import ports, registry
+from mdm.crypto import mask
+from mdm.models import ChangeRequest, DuplicatePair
+from mdm.selectors import records, references
+from mdm.selectors.request_items import Looked
+from mdm.services import indexing, matching
+from mdm.web.page import Badge, Fact, Part
+from mdm.web.visitor import link, record_url
+
+FEW = 5
+
+
+# --- possible duplicates --------------------------------------------------------------------------------------
+
+
+def duplicates(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str, Any]]:
+    """For new records a search as good as the one while typing; for others the pairs that are still open."""
+    found: list[dict[str, Any]] = []
+    for part in looked[:FEW]:
+        if part.kind.match is None or not change.is_open:
+            continue
+        found += _similar(part) if part.item.action == "create" else _pairs(part)
+    return found[: 2 * FEW]
+
+
+def _similar(part: Looked) -> list[dict[str, Any]]:
+    near = matching.search(kind=part.kind, document=part.after, limit=FEW, exclude=[str(part.item.uid)])
+    engine = indexing.engine(part.kind.key)
+    return [
+        {
+            "title": match.name,
+            "url": record_url(part.kind, match.uid),
+            "sub": match.code,
+            "why": ", ".join(engine.why(match.score)[:3]),
+            "score": percent(match.score.probability),
+            "judgement": None,
+            "compare_url": "",
+        }
+        for match in near
+    ]
+
+
+def _pairs(part: Looked) -> list[dict[str, Any]]:
+    uid = part.item.uid
+    rows = DuplicatePair.objects.filter(Q(left=uid) | Q(right=uid)).exclude(state="merged").order_by("-risk")[:FEW]
+    pairs = list(rows)
+    others = {pair.pk: str(pair.right if str(pair.left) == str(uid) else pair.left) for pair in pairs}
+    names = records.names(part.kind.key, others.values())
+    return [
+        {
+            "title": names[others[pair.pk]][1],
+            "url": record_url(part.kind, others[pair.pk]),
+            "sub": names[others[pair.pk]][0],
+            "why": reasons(pair),
+            "score": percent(pair.probability),
+            "judgement": Badge(state=pair.state, domain="pair") if pair.state != "open" else None,
+            "compare_url": link("web:duplicate", pair.uid),
+        }
+        for pair in pairs
+        if others[pair.pk] in names
+    ]
+
+
+def reasons(pair: DuplicatePair, most: int = 3) -> str:
+    """The strongest evidence for a pair, in its own words."""
+    best = sorted(pair.explanation, key=lambda part: -float(part["weight"]))
+    return ", ".join(part["note"] for part in best[:most] if part["weight"] > 0)
+
+
+def percent(probability: float) -> str:
+    """Never a round 100: evidence is not certainty."""
+    return f"{min(probability * 100, 99.9):.1f} %" if probability > 0.99 else f"{probability * 100:.0f} %"
+
+
+# --- use ------------------------------------------------------------------------------------------------------
+
+
+def used_by(change: ChangeRequest, looked: Sequence[Looked], others: Sequence[ChangeRequest]) -> list[Fact]:
+    """For a request about one record: who names it, what other parts say, and what else is asked of it."""
+    if len(looked) != 1 or looked[0].item.action == "create":
+        return []
+    part = looked[0]
+    facts = []
+    for child in part.kind.children:
+        rows = part.after.get(child.name) or []
+        if child.entity_field and rows:
+            facts.append(Fact(label=child.title, value=[str(row[child.entity_field]) for row in rows]))
+    facts += referrers(part.kind, part.item.uid, str(part.item.detail.get("code") or ""))
+    for used in ports.collect(ports.where_used, part.kind.key, part.item.uid):
+        facts.append(Fact(label=str(used["kind"]), value=used["title"], url=used.get("url") or "", note=used.get("note") or ""))
+    if others:
+        listed: list[Part | str] = []
+        for other in others:
+            listed += [", "] if listed else []
+            listed.append(Part(text=other.number, url=link("web:request", 10_000 + other.pk)))
+        facts.append(Fact(label="Other open requests", value=listed, kind="rich"))
+    return facts
+
+
+def referrers(kind: Any, uid: Any, code: str) -> list[Fact]:
+    found = references.to(kind, uid=uid, code=code, limit=FEW + 1)
+    if not found:
+        return []
+    listed: list[Part | str] = []
+    for ref in found[:FEW]:
+        listed += [", "] if listed else []
+        listed.append(Part(text=ref.name, url=record_url(registry.get(ref.type), ref.uid)))
+    if len(found) > FEW:
+        listed += [" and ", Part(text="more", url=record_url(kind, uid, "where-used"))]
+    return [Fact(label="Named by", value=listed, kind="rich")]
+
+
+# --- targets --------------------------------------------------------------------------------------------------
+
+
+def targets(change: ChangeRequest) -> list[dict[str, Any]]:
+    """What each target would get, as whoever delivers says: {target, title, effect, note, refused}."""
+    if change.state in ("rejected", "withdrawn", "expired", "applied"):
+        return []
+    rows = []
+    for effect in ports.collect(ports.change_effects, change):
+        receives = effect.get("effect") or ""
+        accepts = "none" if not receives else "no" if effect.get("refused") else effect.get("accepts") or "unknown"
+        rows.append(
+            {
+                "title": effect["title"],
+                "url": effect.get("url") or "",
+                "receives": mask(receives) or "Nothing",
+                "when": effect.get("when") or "",
+                "accepts": accepts,
+                "reason": effect.get("note") or "",
+            }
+        )
+    return rows

@@ -1,0 +1,118 @@
+"""The demo's platforms: three targets at their sandboxes, first deliveries, one refusal, one outage, and drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from urllib.request import Request, urlopen
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Max
+
+from mdm.models import Event, System
+from mdm.permissions import actor_of
+from mdm.services import audit, events
+from mdm.types import Actor
+from sync.models import Delivery, DriftFinding, DriftRun, Subscription, Target
+from sync.services import dispatch, drain, drift, resolving, targets
+
+Say = Callable[[str], None]
+CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no secret of anybody
+# (code, rate per second, connector options, time a lost request may still be applied there)
+PLATFORMS = (
+    ("s4hana", 40.0, {}, 20.0),
+    ("coupa", 20.0, {"fallback_contact": "suppliers@nordhaven.example"}, 20.0),
+    ("concur", 20.0, {}, 20.0),
+)
+
+
+def load_targets(say: Say) -> None:
+    """A target per sandbox, subscribed from now on: what was loaded from the platforms is not sent back to them."""
+    while events.seal():
+        pass
+    now = Event.objects.aggregate(last=Max("seq"))["last"] or 0
+    for code, rate, options, inflight in PLATFORMS:
+        url = settings.SANDBOX_URLS.get(code)
+        if not url:
+            say(f"{code}: no sandbox is running (MDM_SANDBOX_{code.upper()}_URL is not set), so no target")
+            continue
+        system = System.objects.get(code=code)
+        target, created = Target.objects.get_or_create(
+            code=code, defaults={"title": system.title, "connector": code, "system": system, "base_url": url}
+        )
+        target.base_url, target.client_id = url, CLIENT
+        if created:
+            target.rate_per_s, target.options, target.max_inflight_s = rate, options, inflight
+        target.set_secret(SECRET)
+        target.save()
+        Subscription.objects.get_or_create(target=target, type="supplier", defaults={"from_seq": now})
+        health = targets.check(target, by=person("samir"))
+        say(f"{target.title}: {health.message}")
+
+
+def person(username: str) -> Actor:
+    return actor_of(User.objects.get(username=username))
+
+
+def load_deliveries(say: Say) -> None:
+    """Send what the demo's requests changed; then let each platform drift a little and look."""
+    if not Target.objects.exists():
+        say("no targets, nothing to send")
+        return
+    if DriftRun.objects.exists():
+        say("deliveries and drift are there already")
+        return
+    _send(say)
+    _fail()
+    _send(say)
+    _drift(say)
+    while audit.seal():
+        pass
+
+
+def _send(say: Say) -> None:
+    while events.seal():
+        pass
+    dispatch.dispatch_all()
+    drain.drain_all(budget_s=40)
+    states = Delivery.objects.values_list("state", flat=True)
+    say("deliveries: " + ", ".join(f"{list(states).count(s)} {s.replace('_', ' ')}" for s in sorted(set(states))))
+
+
+def _control(code: str, verb: str, content: dict[str, object]) -> None:
+    """Tell a sandbox to misbehave; only ever a server of the demo on this machine."""
+    url = f"{settings.SANDBOX_URLS[code]}/_control/{verb}"
+    request = Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback, from our own settings
+        answer.read()
+
+
+def _fail() -> None:
+    """Coupa refuses one supplier, so that a steward finds a business exception with the platform's own words."""
+    _control("coupa", "faults", {"match": "(POST|PUT) /api/suppliers", "kind": "refuse", "count": 1})
+    posted = Delivery.objects.filter(target__code="coupa", state="posted").order_by("pk").first()
+    if posted:
+        targets.push(posted.target, by=person("samir"), type="supplier", uids=[str(posted.record)])
+
+
+def _drift(say: Say) -> None:
+    """Somebody changes values inside the platforms; a look at each finds them; one finding is ignored with a reason."""
+    changes = {
+        "s4hana": ("A_BusinessPartner.OrganizationBPName1", "CHANGED IN SAP GMBH"),
+        "coupa": ("payment-term.code", "Net 60"),
+        "concur": ("City", "Changed City"),
+    }
+    for code, (field, value) in changes.items():
+        target = Target.objects.filter(code=code).first()
+        posted = Delivery.objects.filter(target=target, state="posted").exclude(target_key="").order_by("-pk")[:3]
+        for delivery in posted:
+            _control(code, "mutate", {"key": delivery.target_key, "field": field, "value": value})
+        if target:
+            run = drift.request(target, by=person("samir"))
+            drift.run(run.uid)
+            run.refresh_from_db()
+            say(f"{target.title}: drift run {run.state}, {json.dumps(run.counts)}")
+    finding = DriftFinding.objects.filter(state="open", kind="different").first()
+    if finding:
+        resolving.ignore([finding], by=person("mara"), reason="Agreed with accounting until the year end.")

@@ -1,0 +1,172 @@
+"""Reads drift: runs, findings with masked values, where differences gather, and how they developed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from mdm.crypto import mask_tree
+from mdm.errors import NotFound
+from mdm.web import charts, grids
+from sync.models import DriftFinding, DriftRun, Target
+
+ROWS = 8  # of the heat map; the rest is one row
+_OTHER = "All other fields"
+
+
+def runs() -> QuerySet[DriftRun]:
+    return DriftRun.objects.select_related("target")
+
+
+def find_run(uid: str | UUID) -> DriftRun:
+    return _find(runs(), uid, "There is no such drift run.")
+
+
+def findings() -> QuerySet[DriftFinding]:
+    return DriftFinding.objects.select_related("target", "last_run", "delivery", "change")
+
+
+def find_finding(uid: str | UUID) -> DriftFinding:
+    return _find(findings(), uid, "There is no such finding.")
+
+
+def _find(rows: QuerySet[Any], uid: str | UUID, words: str) -> Any:
+    try:
+        row = rows.filter(uid=UUID(str(uid))).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise NotFound(words)
+    return row
+
+
+def matching(rows: QuerySet[DriftFinding], filter: Mapping[str, Any]) -> QuerySet[DriftFinding]:
+    """By run (the last that saw it), target code, state, kind, cause, type, record, field."""
+    columns = {
+        "run": "last_run__uid",
+        "target": "target__code",
+        "state": "state",
+        "kind": "kind",
+        "cause": "cause",
+        "type": "type",
+        "record": "record",
+        "field": "field",
+    }
+    for name, column in columns.items():
+        if filter.get(name) not in (None, ""):
+            rows = rows.filter(**{column: filter[name]})
+    return rows
+
+
+def run_as_json(run: DriftRun) -> dict[str, Any]:
+    return {
+        "uid": str(run.uid),
+        "target": run.target.code,
+        "type": run.type or None,
+        "record": str(run.record) if run.record else None,
+        "changed_since": run.changed_since.isoformat() if run.changed_since else None,
+        "state": run.state,
+        "progress": {"done": run.done, "total": run.total},
+        "counts": counts_of(run),
+        "timings": run.timings,
+        "error": run.error,
+        "report_hash": run.report_hash,
+        "requested_by": run.requested_by_name,
+        "correlation_id": run.correlation_id,
+        "created_at": run.created_at.isoformat(),
+        "started_at": run.started_at.isoformat() if run.started_at else None,
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+    }
+
+
+def counts_of(run: DriftRun) -> dict[str, int]:
+    """Every count is there, also those that are nought."""
+    names = ("scanned", "unchanged", "compared", *DriftFinding.KINDS, "new_findings", "resolved")
+    return {name: int(run.counts.get(name, 0)) for name in names}
+
+
+def finding_as_json(row: DriftFinding) -> dict[str, Any]:
+    return {
+        "uid": str(row.uid),
+        "run": str(row.last_run.uid),
+        "target": row.target.code,
+        "type": row.type,
+        "record": str(row.record) if row.record else None,
+        "label": row.label,
+        "target_key": row.target_key,
+        "kind": row.kind,
+        "field": row.field,
+        "path": row.path,
+        "golden": mask_tree(row.golden),
+        "target_value": mask_tree(row.target_value),
+        "cause": row.cause,
+        "state": row.state,
+        "first_seen_at": row.first_seen_at.isoformat(),
+        "last_seen_at": row.last_seen_at.isoformat(),
+        "decided_by": row.decided_by,
+        "decided_at": row.decided_at.isoformat() if row.decided_at else None,
+        "reason": row.reason,
+        "ignored_until": row.ignored_until.isoformat() if row.ignored_until else None,
+        "delivery": str(row.delivery.uid) if row.delivery else None,
+        "change_request": str(row.change.uid) if row.change else None,
+    }
+
+
+def heat_map(run: DriftRun | None = None) -> grids.HeatMap | None:
+    """Open differences by document field and target; a run's own when one is given."""
+    rows = DriftFinding.objects.filter(state="open")
+    rows = rows.filter(last_run=run) if run else rows
+    found = rows.order_by().values_list("path", "kind", "target__code", "target__title").annotate(n=Count("pk"))
+    totals: dict[str, int] = {}
+    cells: dict[tuple[str, str], int] = {}
+    for path, kind, _, title, number in found:
+        name = field_words(path, kind)
+        totals[name] = totals.get(name, 0) + number
+        cells[(name, title)] = cells.get((name, title), 0) + number
+    if not totals:
+        return None
+    first = sorted(totals, key=lambda name: (-totals[name], name))[:ROWS]
+    columns = [target.title for target in Target.objects.filter(active=True).order_by("code")]
+    shown: dict[tuple[str, str], grids.HeatCell] = {}
+    for name in first:
+        for title in columns:
+            shown[(name, title)] = grids.HeatCell(cells.get((name, title), 0))
+    rest = set(totals) - set(first)
+    names = list(first)
+    if rest:
+        names.append(_OTHER)
+        for title in columns:
+            shown[(_OTHER, title)] = grids.HeatCell(sum(cells.get((name, title), 0) for name in rest))
+    return grids.heat(names, columns, shown, title="Open differences by field and target")
+
+
+def field_words(path: str, kind: str) -> str:
+    """`addresses/<uid>/city` and `addresses[registered].city` both read “Addresses · city”."""
+    if not path:
+        return {"missing": "Record missing there", "extra": "Record extra there", "duplicate_key": "Several keys"}.get(
+            kind, "Whole record"
+        )
+    name, _, rest = path.replace("[", "/").partition("/")
+    leaf = rest.replace("]", "").replace(".", "/").rpartition("/")[2] if rest else ""
+    words = name.partition(".")[0].replace("_", " ").capitalize()
+    return f"{words} · {leaf.replace('_', ' ')}" if leaf else words
+
+
+def trend(days: int = 30) -> charts.LineChart | None:
+    """Open findings at the end of each day, from when they were first seen and when they were settled."""
+    today = timezone.now().date()
+    first = today - timedelta(days=days - 1)
+    rows = DriftFinding.objects.exclude(resolved_at__date__lt=first).values_list("first_seen_at", "resolved_at")
+    spans = [(seen.date(), gone.date() if gone else None) for seen, gone in rows.iterator(chunk_size=5000)]
+    if not spans:
+        return None
+    points = []
+    for number in range(days):
+        day = first + timedelta(days=number)
+        points.append((f"{day:%d %b}", sum(seen <= day and (gone is None or gone > day) for seen, gone in spans)))
+    return charts.line(points, title="Open differences", value_name="Differences")

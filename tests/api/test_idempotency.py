@@ -1,0 +1,94 @@
+"""Idempotency-Key: one effect per key, whatever happens to the caller."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from mdm.api import idempotency
+from mdm.models import ApiToken, ChangeRequest, IdempotencyKey
+from tests.api.callers import IBAN, caller
+
+pytestmark = pytest.mark.django_db
+BODY = {"legal_name": "Neu GmbH", "bank_accounts": [{"iban": IBAN}]}
+
+
+def test_the_first_answer_is_replayed(requester):
+    first = requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+    again = requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again["Idempotent-Replayed"] == "true" and "Idempotent-Replayed" not in first
+    assert again.json() == first.json() and again["Location"] == first["Location"]
+    assert ChangeRequest.objects.count() == 1
+    assert IBAN not in json.dumps(list(IdempotencyKey.objects.values("body", "headers")))
+
+
+def test_another_body_or_address_under_the_key_is_422(requester):
+    requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+    for answer in (
+        requester.post_json("suppliers/", {"legal_name": "Other"}, Idempotency_Key="k1"),
+        requester.post_json("payment-terms/", BODY, Idempotency_Key="k1"),
+    ):
+        assert answer.status_code == 422 and answer.json()["code"] == "idempotency_key_reused"
+
+
+def test_a_key_belongs_to_its_caller(requester):
+    requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+    assert caller("requester").post_json("suppliers/", {"legal_name": "Other"}, Idempotency_Key="k1").status_code == 202
+
+
+def test_a_call_that_failed_leaves_its_key_free(requester):
+    refused = requester.post_json("suppliers/", {"country": "DE"}, Idempotency_Key="k1")
+    assert refused.status_code == 400 and not IdempotencyKey.objects.exists()
+    assert requester.post_json("suppliers/", BODY, Idempotency_Key="k1").status_code == 202
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "\u00e9"])
+def test_a_key_that_is_none(requester, key):
+    assert requester.post_json("suppliers/", BODY, Idempotency_Key=key).status_code == 400
+
+
+def test_a_stored_secret_is_sealed(steward):
+    body = {"name": "t", "scopes": ["read:suppliers"]}
+    first = steward.post_json("tokens/", body, Idempotency_Key="k1").json()
+    again = steward.post_json("tokens/", body, Idempotency_Key="k1").json()
+    assert first["token"] == again["token"]
+    assert first["token"] not in json.dumps(list(IdempotencyKey.objects.values("body")))
+    assert ApiToken.objects.filter(name="t").count() == 1
+
+
+def test_old_keys_are_forgotten(requester):
+    requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+    assert idempotency.forget() == 0
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(days=36))
+    assert idempotency.forget() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_first_call_runs_the_second_is_told(transactional_db):
+    requester = caller("requester")
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            client = f"token:{ApiToken.objects.get().pk}"
+            assert idempotency._lock(client, "k1")
+            held.set()
+            release.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        held.wait(10)
+        answer = requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
+        assert answer.status_code == 409 and answer.json()["code"] == "still_running" and answer["Retry-After"] == "1"
+    finally:
+        release.set()
+        thread.join()
+    assert requester.post_json("suppliers/", BODY, Idempotency_Key="k1").status_code == 202

@@ -1,0 +1,71 @@
+"""`python -m tests.bench`: measures, prints, and writes docs/quality.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from tests.bench import ground
+from tests.bench.figures import PAGE, Figure, keep
+
+PARTS = ("import", "read", "deliver")
+
+
+def main() -> int:
+    chosen = _arguments()
+    here = ground.prepare()
+    try:
+        figures = _measure(here, chosen)
+    finally:
+        ground.leave()
+    now, machine = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), ground.machine()
+    for figure in figures:
+        figure.at, figure.machine, figure.command = now, machine, _command()
+    keep(figures)
+    print(f"written to {PAGE.relative_to(ground.ROOT)}")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000, help="suppliers to import (default 10,000)")
+    parser.add_argument("--seconds", type=float, default=3, help="length of one HTTP round (default 3)")
+    parser.add_argument("--deliveries", type=int, default=400, help="deliveries to time (default 400)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure only this; may be repeated")
+    chosen = parser.parse_args()
+    chosen.only = chosen.only or list(PARTS)
+    return chosen
+
+
+def _command() -> str:
+    arguments = " ".join(sys.argv[1:])
+    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
+
+
+def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
+    import django
+
+    django.setup()
+    from tests.bench import delivering, importing, reading
+
+    tokens = ground.populate()
+    figures = [_told(importing.measure(here, chosen.rows if "import" in chosen.only else 1000))]
+    if "import" not in chosen.only:
+        figures.clear()  # records were only needed to read and send something
+    if "read" in chosen.only:
+        figures += map(_told, reading.measure(here, tokens, chosen.seconds))
+    if "deliver" in chosen.only:
+        figures += map(_told, delivering.measure(here, chosen.deliveries))
+    return figures
+
+
+def _told(figure: Figure) -> Figure:
+    print(figure.line(), flush=True)
+    for note in figure.notes:
+        print(f"    {note}", flush=True)
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main())
