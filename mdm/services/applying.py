@@ -64,9 +64,7 @@ def _lock_current(items: list[ChangeItem]) -> dict[str, Document]:
     for key in sorted({item.type for item in items}):
         uids = sorted(str(item.uid) for item in items if item.type == key)
         model = registry.get(key).model
-        list(
-            model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk")
-        )
+        list(model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk"))
         documents_ |= records.current_documents(key, uids)
     return documents_
 
@@ -121,10 +119,5 @@ def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:
 
 
 def current_version(item: ChangeItem) -> int | None:
-    row = (
-        registry.get(item.type)
-        .model._default_manager.filter(uid=item.uid)
-        .values_list("version", flat=True)
-        .first()
-    )
+    row = registry.get(item.type).model._default_manager.filter(uid=item.uid).values_list("version", flat=True).first()
     return int(row) if row is not None else None

@@ -90,9 +90,7 @@ def verify() -> list[dict[str, Any]]:
     expected_seq, previous = 1, GENESIS
     for row in AuditEntry.objects.exclude(seq=None).order_by("seq").iterator(chunk_size=2000):
         if row.seq != expected_seq:
-            breaks.append(
-                {"seq": row.seq, "what": f"entries {expected_seq} to {(row.seq or 0) - 1} are missing"}
-            )
+            breaks.append({"seq": row.seq, "what": f"entries {expected_seq} to {(row.seq or 0) - 1} are missing"})
         if row.previous != previous or row.hash != chain_hash(row.previous, row):
             breaks.append({"seq": row.seq, "what": "the entry was changed after it was sealed"})
         expected_seq, previous = (row.seq or 0) + 1, row.hash

@@ -67,9 +67,7 @@ def _encoder(field: Any) -> Any:
     """How one column's value is written; only the kinds our tables have."""
     name = field.attname
     if isinstance(field, models.JSONField):
-        return lambda row: (
-            None if getattr(row, name) is None else json.dumps(getattr(row, name), ensure_ascii=False)
-        )
+        return lambda row: None if getattr(row, name) is None else json.dumps(getattr(row, name), ensure_ascii=False)
     if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
         return lambda row: getattr(row, name) or timezone.now()
     if isinstance(field, models.UUIDField):

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 from django.db import transaction
 from django.utils import timezone
 
 from mdm import correlation, registry
-from mdm.errors import AlreadyDone, CorrectInput, FourEyes, NotAllowed, NotNow, Reload
-from mdm.models import Approval, ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
-from mdm.models.change import STATES
-from mdm.permissions import may, may_take, roles_of
-from mdm.services import applying, audit, policy, proposing
+from mdm.errors import CorrectInput, FourEyes, NotAllowed
+from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
+from mdm.permissions import may
+from mdm.services import applying, policy, proposing
+from mdm.services.deciding import (
+    allowed_actions,
+    approve,
+    lapse,
+    lock,
+    log,
+    open_next,
+    reject,
+    require,
+    send_back,
+    why_not,
+)
 from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, same
 
-__all__ = ["ProposedItem"]
-
-
-def log(change: ChangeRequest, action: str, by: Actor, **detail: Any) -> None:
-    audit.record(
-        action=f"request.{action}",
-        by=by,
-        object_type="change_request",
-        object_uid=change.uid,
-        object_label=str(change),
-        detail=detail,
-    )
+__all__ = [
+    "ProposedItem",
+    "allowed_actions",
+    "apply_due",
+    "approve",
+    "comment",
+    "edit",
+    "propose",
+    "reject",
+    "resolve",
+    "revert",
+    "send_back",
+    "submit_request",
+    "why_not",
+    "withdraw",
+]
 
 
 @transaction.atomic
@@ -102,8 +116,7 @@ def submit_request(
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
-        policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags)
-        for p in parts
+        policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts
     )
     if decision.require_reason and not change.reason.strip():
         raise CorrectInput("Say why: this kind of change needs a reason.")
@@ -115,186 +128,11 @@ def submit_request(
         log(change, "auto_approved", by, policies=decision.names)
         return applying.apply(change=change, by=by)
     change.state = "in_review"
-    ApprovalStep.objects.bulk_create(
-        ApprovalStep(request=change, **step) for step in policy.steps_as_json(decision)
-    )
-    _open_next(change)
+    ApprovalStep.objects.bulk_create(ApprovalStep(request=change, **step) for step in policy.steps_as_json(decision))
+    open_next(change)
     change.save()
     log(change, "submitted", by, policies=decision.names)
     return change
-
-
-def _open_next(change: ChangeRequest) -> bool:
-    """Open the lowest order that still waits; False when every step is done."""
-    waiting = change.steps.filter(state="waiting").order_by("order").first()
-    if waiting is None:
-        return False
-    now = timezone.now()
-    for step in change.steps.filter(order=waiting.order):
-        step.state, step.due_at = "open", now + timedelta(hours=step.sla_hours)
-        step.save()
-    change.due_at = min(step.due_at for step in change.steps.filter(state="open") if step.due_at)
-    return True
-
-
-def lock(change: ChangeRequest) -> ChangeRequest:
-    return ChangeRequest.objects.select_for_update().get(pk=change.pk)
-
-
-def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Exception], str] | None:
-    """None when the person may do this now, else the error it would be and the reason in words."""
-    state = STATES[change.state]
-    if action not in state.actions:
-        return NotNow, f"This request is {state.title.lower()}: {state.next}"
-    if action == "comment" or by.kind == "system":
-        return None
-    sides = {seat.person_id: seat.side for seat in change.participants.all()}
-    side = sides.get(by.user.pk) if by.user else None
-    if action in ("approve", "reject", "return"):
-        if side == "maker":
-            return FourEyes, "You made or edited this request, so somebody else must decide."
-        if not may(by, "approve"):
-            return NotAllowed, "You do not have the right to approve."
-        step = _open_step(change, by)
-        if step is None:
-            roles = ", ".join(
-                sorted({s.role.replace("_", " ") for s in change.steps.all() if s.state == "open"})
-            )
-            return NotAllowed, f"The open step asks for: {roles}."
-        if action == "approve" and _live(change, by):
-            return AlreadyDone, "You already approved this request."
-    elif action in ("edit", "resolve") and side == "checker":
-        return FourEyes, "You already decided on this request, so somebody else must change it."
-    elif action in ("edit", "submit", "withdraw") and side != "maker" and not may(by, "steward"):
-        return NotAllowed, "Only its requester or a steward may do this."
-    elif action == "revert" and change.kind in ("merge", "load"):
-        return NotNow, "A merge or a load is not reverted as a whole."
-    return None
-
-
-def _open_step(change: ChangeRequest, by: Actor) -> ApprovalStep | None:
-    roles = roles_of(by.user)
-    mine = [s for s in change.steps.all() if s.state == "open" and may_take(s.role, roles)]
-    return min(
-        mine, key=lambda step: step.role not in roles, default=None
-    )  # one's own role before standing in
-
-
-def _live(change: ChangeRequest, by: Actor) -> bool:
-    return any(
-        a.participant.person_id == (by.user.pk if by.user else None)
-        and a.lapsed_at is None
-        and a.verdict == "approve"
-        for a in change.approvals.all()
-    )
-
-
-def require(change: ChangeRequest, action: str, by: Actor) -> None:
-    refusal = why_not(change, action, by)
-    if refusal:
-        raise refusal[0](refusal[1])
-
-
-def allowed_actions(change: ChangeRequest, by: Actor) -> list[dict[str, Any]]:
-    """Every action with whether it is allowed and, if not, why: what buttons and the API show."""
-    result = []
-    for action in (
-        "approve",
-        "reject",
-        "return",
-        "edit",
-        "submit",
-        "withdraw",
-        "resolve",
-        "revert",
-        "comment",
-    ):
-        refusal = why_not(change, action, by)
-        result.append(
-            {"action": action, "allowed": refusal is None, "why_not": refusal[1] if refusal else ""}
-        )
-    return result
-
-
-def _seen(change: ChangeRequest, content_hash: str) -> None:
-    if not content_hash:
-        raise CorrectInput("Send the content hash of what you saw, so that nothing else is approved.")
-    if content_hash != change.content_hash:
-        raise Reload("This request was changed after you opened it. Read it again, then decide.")
-
-
-def _verdict(change: ChangeRequest, by: Actor, verdict: str, comment: str) -> ApprovalStep:
-    """Seat the person as checker and record the verdict; the database refuses a maker here as well."""
-    assert by.user is not None
-    step = _open_step(change, by)
-    assert step is not None
-    seat, _ = Participant.objects.get_or_create(request=change, person=by.user, defaults={"side": "checker"})
-    if seat.side != "checker":
-        raise FourEyes("You made or edited this request, so somebody else must decide.")
-    Approval.objects.create(
-        request=change,
-        step=step,
-        participant=seat,
-        verdict=verdict,
-        comment=comment,
-        content_hash=change.content_hash,
-    )
-    return step
-
-
-@transaction.atomic
-def approve(*, change: ChangeRequest, by: Actor, content_hash: str, comment: str = "") -> ChangeRequest:
-    """Sign what was seen. The last approval needed applies the request in the same transaction."""
-    change = lock(change)
-    require(change, "approve", by)
-    _seen(change, content_hash)
-    step = _verdict(change, by, "approve", comment)
-    log(change, "approved", by, step=step.order, role=step.role, content_hash=content_hash)
-    if step.approvals.filter(verdict="approve", lapsed_at=None).count() >= step.quorum:
-        step.state = "done"
-        step.save()
-    if change.steps.filter(state="open").exists():
-        return change
-    if _open_next(change):
-        change.save()
-        return change
-    change.state, change.decided_at, change.due_at = "approved", timezone.now(), None
-    change.save()
-    return applying.apply(change=change, by=by)
-
-
-@transaction.atomic
-def reject(*, change: ChangeRequest, by: Actor, content_hash: str, comment: str) -> ChangeRequest:
-    """Say no for good; needs a reason."""
-    return _turn_down(change, by, "reject", "rejected", content_hash, comment)
-
-
-@transaction.atomic
-def send_back(*, change: ChangeRequest, by: Actor, content_hash: str, comment: str) -> ChangeRequest:
-    """Return it to its requester with what is missing."""
-    return _turn_down(change, by, "return", "returned", content_hash, comment)
-
-
-def _turn_down(
-    change: ChangeRequest, by: Actor, action: str, state: str, content_hash: str, comment: str
-) -> ChangeRequest:
-    change = lock(change)
-    require(change, action, by)
-    _seen(change, content_hash)
-    if not comment.strip():
-        raise CorrectInput("Say why, so that its requester knows what to do.")
-    _verdict(change, by, action, comment)
-    change.state, change.due_at = state, None
-    change.decided_at = timezone.now() if state == "rejected" else None
-    lapse(change)
-    change.save()
-    log(change, state, by, comment=comment)
-    return change
-
-
-def lapse(change: ChangeRequest) -> None:
-    """Approvals given so far no longer count: the content they signed is gone or turned down."""
-    change.approvals.filter(lapsed_at=None).update(lapsed_at=timezone.now())
 
 
 @transaction.atomic
@@ -379,9 +217,7 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
             items.append(ProposedItem(type=item.type, action=opposite, uid=str(item.uid)))
         else:
             back = [
-                Change(c["path"], c["after"], c["before"])
-                for c in item.changes
-                if not same(c["before"], c["after"])
+                Change(c["path"], c["after"], c["before"]) for c in item.changes if not same(c["before"], c["after"])
             ]
             items.append(ProposedItem(type=item.type, uid=str(item.uid), changes=back))
     words = f"Undo of {change.number}. {reason}".strip()

@@ -85,14 +85,10 @@ def merge_patch(kind: RecordType, current: Document, patch: Document) -> Documen
     for name, value in patch.items():
         if name in HEADER or name == "code":
             if not _is_echo(name, value, current):
-                problems.append(
-                    Problem(name, "read_only", "This field is given by the hub and cannot be sent.")
-                )
+                problems.append(Problem(name, "read_only", "This field is given by the hub and cannot be sent."))
         elif name == "status":
             if value != current.get("status"):
-                problems.append(
-                    Problem(name, "read_only", "Use block, unblock or retire to change the status.")
-                )
+                problems.append(Problem(name, "read_only", "Use block, unblock or retire to change the status."))
         elif name in children and isinstance(value, list):
             result[name] = _merge_children(children[name], current.get(name) or [], value, problems)
         else:
@@ -106,9 +102,7 @@ def _is_echo(name: str, value: Any, current: Document) -> bool:
     return name == "updated_at" or value is None or value == current.get(name)
 
 
-def _merge_children(
-    child: ChildType, current: list[Document], listed: list[Any], problems: list[Problem]
-) -> list[Any]:
+def _merge_children(child: ChildType, current: list[Document], listed: list[Any], problems: list[Problem]) -> list[Any]:
     rows = {row["uid"]: dict(row) for row in current}
     added: list[Any] = []
     for index, item in enumerate(listed):
@@ -127,9 +121,7 @@ def _merge_children(
     return [*rows.values(), *added]
 
 
-def _unmask(
-    child: ChildType, path: str, item: Document, current: Document, problems: list[Problem]
-) -> Document:
+def _unmask(child: ChildType, path: str, item: Document, current: Document, problems: list[Problem]) -> Document:
     """Sealed objects never come from outside; a mask is accepted only where it says what is there already."""
     taken = {name: value for name, value in item.items() if name != "_end"}
     for name in child.document.model_fields:
@@ -190,9 +182,7 @@ def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tupl
     return unknown
 
 
-def check_references(
-    kind: RecordType, body: Document, *, unknown: set[tuple[str, str]] | None = None
-) -> list[Problem]:
+def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str, str]] | None = None) -> list[Problem]:
     """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before."""
     missing = unknown_references(kind, [body]) if unknown is None else unknown
     return [

@@ -35,6 +35,7 @@ def receive(
     by: Actor,
     mapping: dict[str, Any] | None = None,
     start: bool = True,
+    remember: bool = True,
 ) -> ImportJob:
     """Take a file in: look at it before anything is kept, seal it, and queue it when its columns are mapped.
 
@@ -83,7 +84,7 @@ def receive(
                 detail={"bytes": size, "sha256": file_hash},
             )
             if start:
-                job = enqueue(job=job, by=by, mapping=spec)
+                job = enqueue(job=job, by=by, mapping=spec, remember=remember)
     return job
 
 
@@ -167,8 +168,9 @@ def look(job: ImportJob) -> dict[str, Any]:
 
 
 @transaction.atomic
-def enqueue(*, job: ImportJob, by: Actor, mapping: dict[str, Any]) -> ImportJob:
-    """Start a job: its mapping becomes the system's, the work is queued in the database, the bell is rung."""
+def enqueue(*, job: ImportJob, by: Actor, mapping: dict[str, Any], remember: bool = True) -> ImportJob:
+    """Start a job: its mapping becomes the system's (unless it was made for this one body), the work is queued in
+    the database, the bell is rung."""
     from mdm.services import loading
 
     job = ImportJob.objects.select_for_update().get(pk=job.pk)
@@ -176,9 +178,10 @@ def enqueue(*, job: ImportJob, by: Actor, mapping: dict[str, Any]) -> ImportJob:
         raise NotNow("This import was started already.")
     kind = registry.get(job.type)
     columns.ColumnMap(mapping, kind)  # refuses a mapping nobody could apply
-    ColumnMapping.objects.update_or_create(
-        system=job.system, type=job.type, defaults={"spec": mapping, "updated_by": by.name}
-    )
+    if remember:
+        ColumnMapping.objects.update_or_create(
+            system=job.system, type=job.type, defaults={"spec": mapping, "updated_by": by.name}
+        )
     job.mapping, job.state = mapping, "queued"
     job.change = loading.open_request(job=job, by=by, title=f"Load {job.file_name} from {job.system.title}")
     job.save()
@@ -195,9 +198,7 @@ def cancel(*, job: ImportJob, by: Actor) -> ImportJob:
     job.state, job.finished_at = "cancelled", timezone.now()
     job.save(update_fields=["state", "finished_at"])
     job.chunks.all().delete()
-    audit.record(
-        action="import.cancelled", by=by, object_type="import", object_uid=job.uid, object_label=str(job)
-    )
+    audit.record(action="import.cancelled", by=by, object_type="import", object_uid=job.uid, object_label=str(job))
     return job
 
 

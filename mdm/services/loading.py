@@ -191,10 +191,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             taken[key] = (row, document, mark)
     _refuse_unknown_references(job, kind, taken, refused)
     known = {
-        r.key: r
-        for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in=taken).defer(
-            "document"
-        )
+        r.key: r for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in=taken).defer("document")
     }
     unchanged = 0
     staged = []
@@ -253,15 +250,11 @@ def quarantined(job: ImportJob, row: tables.Row, key: str, problems: list[Proble
     received = {**row.values, RAW: row.raw} if row.raw else row.values
     raw = crypto.seal_bytes(json.dumps(received, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     shown = [problem.as_json() for problem in problems]
-    return QuarantinedRow(
-        job=job, row=row.number, key=key[:100], cause=problems[0].code[:40], problems=shown, raw=raw
-    )
+    return QuarantinedRow(job=job, row=row.number, key=key[:100], cause=problems[0].code[:40], problems=shown, raw=raw)
 
 
 def twice(key: str) -> Problem:
-    return Problem(
-        "key", "duplicate_key", f"The key {key} stands twice in this file, with different content."
-    )
+    return Problem("key", "duplicate_key", f"The key {key} stands twice in this file, with different content.")
 
 
 def source_of(
@@ -298,7 +291,7 @@ def _refuse_unknown_references(
     if not unknown:
         return
     for key, (row, document, _) in list(taken.items()):
-        problems = [p for p in documents.check_references(kind, document, unknown=unknown)]
+        problems = documents.check_references(kind, document, unknown=unknown)
         if problems:
             refused.append(quarantined(job, row, key, problems))
             del taken[key]
@@ -311,19 +304,13 @@ def _resolve_all(job: ImportJob) -> bool:
         ImportJob.objects.filter(pk=job.pk).update(state="queued", beat_at=None)
         return False
     if change.state != "approved":
-        raise CorrectInput(
-            f"The request {change.number} was {change.state}: its rows are kept and not applied."
-        )
+        raise CorrectInput(f"The request {change.number} was {change.state}: its rows are kept and not applied.")
     by = actor_of(job.created_by) if job.created_by else Actor.system("Import")
     resolver = resolving.Resolver(job=job, change=change, by=by)
     while True:
         with transaction.atomic():
             _alive(job)
-            rows = list(
-                SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[
-                    : settings.IMPORT_CHUNK
-                ]
-            )
+            rows = list(SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[: settings.IMPORT_CHUNK])
             if not rows:
                 return True
             counts = resolver.resolve(rows)

@@ -71,14 +71,10 @@ def search_many(
     found = []
     for mine, near in zip(features, indexing.candidates(kind.key, features, rarity=rarity), strict=True):
         near = [(uid, theirs) for uid, theirs in near if uid not in without]
-        rarity.learn(
-            {token for _, theirs in near for token in matcher.tokens(theirs)} | set(matcher.tokens(mine))
-        )
+        rarity.learn({token for _, theirs in near for token in matcher.tokens(theirs)} | set(matcher.tokens(mine)))
         found.append(matcher.rank(mine, near, limit=limit, threshold=threshold, rarity=rarity))
     names = records.names(kind.key, {uid for ranked in found for uid, _ in ranked})
-    return [
-        [Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in found
-    ]
+    return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in found]
 
 
 def compare(*, kind: RecordType, left: str, right: str) -> Score:
@@ -89,9 +85,7 @@ def compare(*, kind: RecordType, left: str, right: str) -> Score:
     }
     if str(left) not in rows or str(right) not in rows:
         raise NotFound("One of these records is not matched: it is merged, retired, or does not exist.")
-    return indexing.engine(kind.key).compare(
-        rows[str(left)], rows[str(right)], indexing.StoredRarity(kind.key)
-    )
+    return indexing.engine(kind.key).compare(rows[str(left)], rows[str(right)], indexing.StoredRarity(kind.key))
 
 
 def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
@@ -119,9 +113,7 @@ def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None)
     scored = []
     for (uid, mine), found in zip(rows, near, strict=True):
         others = [(other, theirs) for other, theirs in found if other != str(uid)]
-        scored += [
-            (str(uid), other, score) for other, score in matcher.rank(mine, others, limit=20, rarity=rarity)
-        ]
+        scored += [(str(uid), other, score) for other, score in matcher.rank(mine, others, limit=20, rarity=rarity)]
     return record_pairs(kind=kind, scored=scored, job=job)
 
 
@@ -140,9 +132,7 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
     for (left, right), score in fresh.items():
         pair = known.get((left, right)) or DuplicatePair(type=kind.key, left=left, right=right, job=job)
         evidence = evidence_hash(score)
-        reopened = (
-            pair.pk is not None and pair.state in ("different", "unsure") and pair.evidence_hash != evidence
-        )
+        reopened = pair.pk is not None and pair.state in ("different", "unsure") and pair.evidence_hash != evidence
         if pair.pk and pair.state not in ("open",) and not reopened:
             continue
         pair.score, pair.probability, pair.band = score.value, score.probability, score.band
@@ -160,9 +150,7 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
 def risk_of(score: Score) -> float:
     """Queue rank, 0 to 2: how likely the pair is one, more when money is near (a shared account, a tax conflict)."""
     return round(
-        score.probability
-        + (0.5 if "shared_bank_account" in score.flags else 0)
-        + (0.25 if score.flags else 0),
+        score.probability + (0.5 if "shared_bank_account" in score.flags else 0) + (0.25 if score.flags else 0),
         3,
     )
 

@@ -20,9 +20,7 @@ from mdm.types import Actor, Change, Document, diff, same, value_at
 MOST = 20  # records in one merge: beyond that nobody can review it
 
 
-def result(
-    kind: RecordType, survivor: Document, losers: Sequence[Document], choices: Mapping[str, str]
-) -> Document:
+def result(kind: RecordType, survivor: Document, losers: Sequence[Document], choices: Mapping[str, str]) -> Document:
     """The surviving document: the survivor's values, gaps filled from the losers, `choices` {field: uid} win.
 
     Lists of children are the union: rows of the losers whose identity the survivor lacks are taken over with a new uid.
@@ -80,11 +78,7 @@ def preview(
     keeps, goes = _load(kind, survivor, losers)
     merged = result(kind, keeps, goes, choices or {})
     uids = [keeps["uid"], *(d["uid"] for d in goes)]
-    rows = (
-        Crosswalk.objects.filter(uid__in=uids, active=True)
-        .select_related("system")
-        .order_by("system__rank", "key")
-    )
+    rows = Crosswalk.objects.filter(uid__in=uids, active=True).select_related("system").order_by("system__rank", "key")
     return {
         "survivor": keeps,
         "losers": goes,
@@ -158,11 +152,7 @@ def references(kind: RecordType, uids: Sequence[str]) -> list[Reference]:
     found = []
     for other in registry.all_types():
         for path, key in other.references.items():
-            if (
-                key != kind.key
-                or "." in path
-                or other.model._meta.get_field(path).get_internal_type() != "UUIDField"
-            ):
+            if key != kind.key or "." in path or other.model._meta.get_field(path).get_internal_type() != "UUIDField":
                 continue
             rows = (
                 other.model._default_manager.filter(**{f"{path}__in": uids})
@@ -195,9 +185,7 @@ def propose(
     pre_image = {
         "documents": {d["uid"]: d for d in (keeps, *goes)},
         "crosswalks": list(
-            Crosswalk.objects.filter(uid__in=uids).values(
-                "id", "system__code", "key", "primary", "active", "uid"
-            )
+            Crosswalk.objects.filter(uid__in=uids).values("id", "system__code", "key", "primary", "active", "uid")
         ),
         "sources": list(SourceRecord.objects.filter(golden_uid__in=uids).values("id", "golden_uid")),
     }
@@ -243,18 +231,14 @@ def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor)
     head = next(item for item in items if "pre_image" in item.detail)
     kind, survivor, losers = registry.get(head.type), head.detail["survivor"], head.detail["losers"]
     for row in (
-        Crosswalk.objects.filter(uid__in=losers)
-        .select_related("system")
-        .order_by("system_id", "-primary", "pk")
+        Crosswalk.objects.filter(uid__in=losers).select_related("system").order_by("system_id", "-primary", "pk")
     ):
         taken = Crosswalk.objects.filter(system=row.system, uid=survivor, active=True, primary=True).exists()
         if row.primary and taken:
             row.primary = False
             row.save(update_fields=["primary"])
         if row.active:
-            crosswalks.link(
-                system=row.system, type=row.type, key=row.key, uid=survivor, primary=row.primary, move=True
-            )
+            crosswalks.link(system=row.system, type=row.type, key=row.key, uid=survivor, primary=row.primary, move=True)
     SourceRecord.objects.filter(golden_uid__in=losers).update(golden_uid=survivor)
     members = [survivor, *losers]
     inside = DuplicatePair.objects.filter(left__in=members, right__in=members)

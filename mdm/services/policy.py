@@ -83,9 +83,7 @@ def decide(all_facts: Iterable[Facts], *, policies: list[ApprovalPolicy] | None 
     return decision
 
 
-def facts_of(
-    item: ChangeItem, *, origin: str, system: str, current: Document | None, flags: Iterable[str]
-) -> Facts:
+def facts_of(item: ChangeItem, *, origin: str, system: str, current: Document | None, flags: Iterable[str]) -> Facts:
     changes = [PathChange(**change) for change in item.changes]
     proposed = apply_changes(current or {}, changes)
     return Facts(

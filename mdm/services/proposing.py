@@ -66,11 +66,7 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
             own = error.problems or (Problem("", error.code, error.message),)
             problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
     if problems:
-        words = (
-            "One value needs correction."
-            if len(problems) == 1
-            else f"{len(problems)} values need correction."
-        )
+        words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
     return built
 
@@ -82,9 +78,7 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
     if proposed.action == "create":
         return _build_create(kind, proposed, index)
     if not proposed.uid:
-        raise CorrectInput(
-            "Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")]
-        )
+        raise CorrectInput("Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")])
     current = records.current_document(kind.key, proposed.uid)
     if proposed.base_version is not None and proposed.base_version != current["version"]:
         text = f"This record is at version {current['version']} now; you saw {proposed.base_version}. Read it again."
@@ -117,9 +111,7 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
         "schema": kind.schema,
     }
     changes = [c for c in diff({}, after) if c.path not in documents.BODY_EXTRA]
-    item = _item(
-        kind, proposed, index, uid=uid, label=kind.name_of(after), changes=changes, base_version=None
-    )
+    item = _item(kind, proposed, index, uid=uid, label=kind.name_of(after), changes=changes, base_version=None)
     item.detail = {"code": after["code"], **proposed.detail}
     return Built(item, None, after)
 
@@ -188,9 +180,7 @@ def _with_item(
 def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -> ChangeItem:
     changes = [change.as_json() for change in values.pop("changes")]
     label = values.pop("label")[:300]
-    return ChangeItem(
-        position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values
-    )
+    return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
 
 
 def next_code(kind: RecordType) -> str:
@@ -206,10 +196,7 @@ def next_codes(kind: RecordType, count: int) -> list[str]:
 
 def content_hash(items: Iterable[ChangeItem], effective_on: date | None) -> str:
     """What an approval signs: every item, path and value, and the date."""
-    content = [
-        [item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail]
-        for item in items
-    ]
+    content = [[item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail] for item in items]
     return digest({"items": content, "effective_on": effective_on.isoformat() if effective_on else None})
 
 

@@ -64,9 +64,7 @@ def write(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: date
     return done
 
 
-def _write_kind(
-    kind: RecordType, writes: list[Write], *, change: ChangeRequest, by: Actor, at: datetime
-) -> None:
+def _write_kind(kind: RecordType, writes: list[Write], *, change: ChangeRequest, by: Actor, at: datetime) -> None:
     _write_rows(kind, writes, at)
     history: list[tuple[Any, str]] = [(item.row, "~" if item.before else "+") for item in writes]
     for child in kind.children:
@@ -84,9 +82,7 @@ def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
             uid__in=[w.after["uid"] for w in writes if w.before]
         )
     }
-    plain = [
-        name for name in kind.document.model_fields if name not in {child.name for child in kind.children}
-    ]
+    plain = [name for name in kind.document.model_fields if name not in {child.name for child in kind.children}]
     for item in writes:
         document = item.after
         row = existing.get(document["uid"]) or model(uid=document["uid"], created_at=at, version=0)
@@ -171,9 +167,7 @@ def _history_of(model: Any) -> Any:
     return model.history.model
 
 
-def _remember(
-    writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: datetime
-) -> list[RecordVersion]:
+def _remember(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: datetime) -> list[RecordVersion]:
     """Version, provenance, match keys, event and audit entry of every write."""
     versions, happened, log = [], [], []
     for item in writes:
@@ -246,8 +240,7 @@ def _audit(item: Write, change: ChangeRequest, by: Actor, at: datetime) -> Audit
 
 def _remember_provenance(writes: Sequence[Write], at: datetime) -> None:
     known = {
-        str(row.uid): row
-        for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])
+        str(row.uid): row for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])
     }
     new = []
     changed = []

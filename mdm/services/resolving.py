@@ -94,9 +94,7 @@ class Resolver:
             if best and best[1].band == "link":
                 plan.rows[str(best[0])].append(row)
                 plan.outcome[row.pk] = "linked"
-                plan.pairs += [
-                    (str(best[0]), str(u), s) for u, s in ranked[1:] if s.band == "link" and u != best[0]
-                ]
+                plan.pairs += [(str(best[0]), str(u), s) for u, s in ranked[1:] if s.band == "link" and u != best[0]]
                 continue
             uid = self._place_new(row, plan)
             fresh.add(uid, mine)
@@ -144,9 +142,7 @@ class Resolver:
         if not uids:
             return
         model = self.kind.model
-        list(
-            model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk")
-        )
+        list(model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk"))
         current = records.current_documents(self.kind.key, uids)
         provenance = {str(row.uid): row.fields for row in Provenance.objects.filter(uid__in=uids)}
         pins = survivorship.pins_of(uids)
@@ -157,9 +153,7 @@ class Resolver:
         for uid in uids:
             before = current[uid]
             mine = sources[uid] | {row.pk: row for row in plan.rows[uid]}
-            body, where = self._survive(
-                list(mine.values()), before, provenance.get(uid, {}), pins.get(uid, ())
-            )
+            body, where = self._survive(list(mine.values()), before, provenance.get(uid, {}), pins.get(uid, ()))
             after = {**before, **documents.adopt_uids(self.kind, body, before)}
             changes = diff(before, after)
             if not changes:
@@ -167,9 +161,7 @@ class Resolver:
                     if plan.outcome[row.pk] == "updated":
                         plan.outcome[row.pk] = "unchanged"
             elif self._may_apply(before, after, [change.path for change in changes]):
-                writes.append(
-                    Write(kind=self.kind, action="update", before=before, after=after, provenance=where)
-                )
+                writes.append(Write(kind=self.kind, action="update", before=before, after=after, provenance=where))
             else:
                 self._ask(uid, before, after)
         self._apply(writes, now)
@@ -195,16 +187,12 @@ class Resolver:
 
         if before["status"] not in ("active", "blocked"):
             return
-        already = ChangeItem.objects.filter(
-            uid=uid, request__origin="survivorship", request__state="in_review"
-        )
+        already = ChangeItem.objects.filter(uid=uid, request__origin="survivorship", request__state="in_review")
         if already.exists():
             return
         changes.propose(
             items=[
-                ProposedItem(
-                    type=self.kind.key, uid=uid, changes=diff(before, after), base_version=before["version"]
-                )
+                ProposedItem(type=self.kind.key, uid=uid, changes=diff(before, after), base_version=before["version"])
             ],
             by=self.by,
             reason=f"{self.job.system.title} sent other values in {self.job.file_name}.",
@@ -227,9 +215,7 @@ class Resolver:
                     base_version=item.before["version"] if item.before else None,
                     result_version=version.version,
                     # A new record's values stand in its first version; only changes of existing ones are kept twice.
-                    changes=[change.as_json() for change in diff(item.before, item.after)]
-                    if item.before
-                    else [],
+                    changes=[change.as_json() for change in diff(item.before, item.after)] if item.before else [],
                     detail={"code": item.after["code"]},
                 )
                 for item, version in zip(writes, versions, strict=True)
@@ -240,9 +226,9 @@ class Resolver:
         """Crosswalk rows for new keys, and every source row told where it went."""
         keyed = [(row, uid) for uid, rows in plan.rows.items() for row in rows]
         have = set(
-            Crosswalk.objects.filter(
-                system=self.job.system, uid__in=plan.rows, active=True, primary=True
-            ).values_list("uid", flat=True)
+            Crosswalk.objects.filter(system=self.job.system, uid__in=plan.rows, active=True, primary=True).values_list(
+                "uid", flat=True
+            )
         )
         taken = {str(uid) for uid in have}
         new = []

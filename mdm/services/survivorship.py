@@ -45,12 +45,8 @@ class Rules:
 def load(kind: RecordType) -> Rules:
     rows = SurvivorshipRule.objects.filter(type=kind.key)
     return Rules(
-        orders={
-            row.path: tuple(part.strip() for part in row.order.split(",") if part.strip()) for row in rows
-        },
-        own_ranks={
-            row.path: {code: int(rank) for code, rank in row.ranks.items()} for row in rows if row.ranks
-        },
+        orders={row.path: tuple(part.strip() for part in row.order.split(",") if part.strip()) for row in rows},
+        own_ranks={row.path: {code: int(rank) for code, rank in row.ranks.items()} for row in rows if row.ranks},
         # People's own entries are believed first unless governance gives the hub another rank.
         ranks={HUB: 1, **dict(System.objects.values_list("code", "rank"))},
     )
@@ -131,9 +127,7 @@ def compute(
             offers.append(own)
         if not offers:
             kept = now if mine is None else None
-            body[name] = (
-                [] if kept is None and kind.document.model_fields[name].default_factory is list else kept
-            )
+            body[name] = [] if kept is None and kind.document.model_fields[name].default_factory is list else kept
             continue
         offer, rule = choose(rules, name, offers)
         body[name], where[name] = offer.value, _origin(offer, rule)

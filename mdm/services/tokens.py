@@ -29,9 +29,7 @@ def hash_of(plain: str) -> str:
 
 
 @transaction.atomic
-def issue(
-    *, owner: User, name: str, scopes: Sequence[str], expires_at: datetime | None = None
-) -> tuple[ApiToken, str]:
+def issue(*, owner: User, name: str, scopes: Sequence[str], expires_at: datetime | None = None) -> tuple[ApiToken, str]:
     """A new token and its plain text, which nobody can see again. A token never has a scope its owner lacks."""
     known = set(known_scopes())
     unknown = [scope for scope in scopes if scope not in known]
@@ -67,7 +65,5 @@ def revoke(*, token: ApiToken, by: Actor) -> ApiToken:
     if token.revoked_at is None:
         token.revoked_at = timezone.now()
         token.save(update_fields=["revoked_at"])
-        audit.record(
-            action="token.revoked", by=by, object_type="token", object_uid=token.uid, object_label=str(token)
-        )
+        audit.record(action="token.revoked", by=by, object_type="token", object_uid=token.uid, object_label=str(token))
     return token

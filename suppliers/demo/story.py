@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import yaml
 from django.contrib.auth.models import User
@@ -18,7 +19,7 @@ from mdm.selectors import records
 from mdm.services import changes, importing, loading, matching, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor, Document
-from suppliers.models import Identifier
+from suppliers.models import Identifier, Supplier
 
 Say = Callable[[str], None]
 HERE = Path(__file__).parent
@@ -56,6 +57,7 @@ def load_extracts(say: Say) -> None:
             loading.run(job.pk)
             job.refresh_from_db()
         say(f"{system.title}: " + ", ".join(f"{count} {what}" for what, count in job.counts.items()))
+    _parents(say)
 
 
 def person(username: str) -> Actor:
@@ -67,7 +69,6 @@ def load_requests(say: Say) -> None:
     if ChangeRequest.objects.filter(reason__startswith=DONE).exists():
         say("the requests are there already")
         return
-    _parents(say)
     chosen = _well_known(12)
     _decided(chosen)
     _waiting(chosen)
@@ -83,7 +84,7 @@ def _parents(say: Say) -> None:
     """Parent companies as the Treasury names them: entered where the hub lacks them, then named by their children."""
     rows = json.loads((HERE / "extracts" / "parents.json").read_text())
     known = _by_duns()
-    by, why = Actor.system("Demo set-up"), f"{DONE}: parents named in the Treasury's contract data."
+    by, why = Actor.system("Demo set-up"), "Parents named in the Treasury's contract data."
     missing = {row["parent_duns"]: row["parent"] for row in rows if row["parent_duns"] not in known}
     new = [
         ProposedItem(

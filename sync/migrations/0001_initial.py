@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(blank=True, max_length=300)),
                 ('target_key', models.CharField(blank=True, max_length=100)),
                 ('kind', models.CharField(choices=[('missing', 'missing'), ('extra', 'extra'), ('different', 'different'), ('duplicate_key', 'duplicate_key'), ('unmapped', 'unmapped')], max_length=13)),
-                ('shape', models.CharField(default='record', max_length=9)),
+                ('shape', models.CharField(default='record', max_length=12)),
                 ('field', models.CharField(blank=True, max_length=200)),
                 ('path', models.CharField(blank=True, max_length=200)),
                 ('golden', models.JSONField(null=True)),

@@ -91,7 +91,7 @@ class DriftFinding(models.Model):
     label = models.CharField(max_length=300, blank=True)
     target_key = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=13, choices=[(k, k) for k in KINDS])
-    shape = models.CharField(max_length=9, default="record")  # record · field · row_missing · row_extra
+    shape = models.CharField(max_length=12, default="record")  # record · field · row_missing · row_extra
     field = models.CharField(max_length=200, blank=True)
     path = models.CharField(max_length=200, blank=True)
     golden = models.JSONField(null=True)
