@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from mdm import models, registry
@@ -21,12 +22,12 @@ class GovernanceAdmin(admin.ModelAdmin):
     """Configuration: governance leads may change it, and every change is in the audit log."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return "admin" in scopes_of(request.user) or request.user.is_superuser  # type: ignore[union-attr]
+        return "admin" in scopes_of(request.user) or request.user.is_superuser
 
     def _may(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_module_permission(request)
 
-    has_view_permission = has_add_permission = has_change_permission = has_delete_permission = _may  # type: ignore[assignment]
+    has_view_permission = has_add_permission = has_change_permission = has_delete_permission = _may
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._audit(request, "changed", obj, message)
@@ -43,7 +44,7 @@ class GovernanceAdmin(admin.ModelAdmin):
     def _audit(self, request: HttpRequest, verb: str, obj: Any, message: Any) -> None:
         audit.record(
             action=f"configuration.{verb}",
-            by=Actor.person(request.user),  # type: ignore[arg-type]
+            by=Actor.person(cast(User, request.user)),
             object_type=obj._meta.model_name,
             object_uid=obj.pk,
             object_label=str(obj),
@@ -57,7 +58,7 @@ class ReadOnlyAdmin(GovernanceAdmin):
     def _never(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    has_add_permission = has_change_permission = has_delete_permission = _never  # type: ignore[assignment]
+    has_add_permission = has_change_permission = has_delete_permission = _never
 
 
 class PolicyStepInline(admin.TabularInline):
@@ -67,7 +68,7 @@ class PolicyStepInline(admin.TabularInline):
     def _may(self, request: HttpRequest, obj: Any = None) -> bool:
         return "admin" in scopes_of(request.user)
 
-    has_view_permission = has_add_permission = has_change_permission = has_delete_permission = _may  # type: ignore[assignment]
+    has_view_permission = has_add_permission = has_change_permission = has_delete_permission = _may
 
 
 @admin.register(models.ApprovalPolicy)
@@ -130,13 +131,15 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 def register_golden() -> None:
     """Every record type and its children, read-only; called when all record types are declared."""
     for kind in registry.all_types():
-        columns = ("code", kind.name_field, "status", "version", "updated_at")
         golden = type(
             f"{kind.model.__name__}Admin",
             (ReadOnlyAdmin,),
-            {"list_display": columns, "list_filter": ("status",)},
+            {
+                "list_display": ("code", kind.name_field, "status", "version", "updated_at"),
+                "list_filter": ("status",),
+                "search_fields": ("code", kind.name_field),
+            },
         )
-        golden.search_fields = ("code", kind.name_field)  # type: ignore[attr-defined]
         if not admin.site.is_registered(kind.model):
             admin.site.register(kind.model, golden)
 
