@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, create_model
 
 from mdm.api.operations import PageQuery, Query
 from mdm.registry import RecordType
-from mdm.services.folding import fold
+from mdm.folding import fold
 
 _ALWAYS = {"uid": "uid", "updated_at": "updated_at"}
 _ORDERS = ("code", "updated_at", "created_at")
@@ -32,13 +32,19 @@ class RecordQuery(PageQuery):
     """What every list of records takes besides its filters."""
 
     q: str | None = Field(None, max_length=200, description="Words, or beginnings of words, the record is found by.")
-    fields: str | None = Field(None, max_length=1000, description="Only these fields, with commas; the uid always comes.")
+    fields: str | None = Field(
+        None, max_length=1000, description="Only these fields, with commas; the uid always comes."
+    )
     as_of: date | None = Field(None, description="Valid on this day.")
-    known_at: AwareDatetime | None = Field(None, description="As the hub knew it then; only with filters on uid, code, status.")
+    known_at: AwareDatetime | None = Field(
+        None, description="As the hub knew it then; only with filters on uid, code, status."
+    )
 
 
 class OneRecordQuery(Query):
-    fields: str | None = Field(None, max_length=1000, description="Only these fields, with commas; the uid always comes.")
+    fields: str | None = Field(
+        None, max_length=1000, description="Only these fields, with commas; the uid always comes."
+    )
     as_of: date | None = Field(None, description="Valid on this day.")
     known_at: AwareDatetime | None = Field(None, description="As the hub knew it then.")
 

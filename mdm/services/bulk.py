@@ -59,7 +59,7 @@ def _number(cursor: Any, model: type[models.Model], rows: Sequence[models.Model]
 
 @lru_cache(maxsize=128)
 def _plan(model: type[models.Model]) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
-    fields = model._meta.local_concrete_fields
+    fields: list[Any] = list(model._meta.local_concrete_fields)
     return model._meta.db_table, tuple(f.column for f in fields), tuple(_encoder(f) for f in fields)
 
 
@@ -82,16 +82,15 @@ def update(rows: Sequence[M], names: Sequence[str]) -> None:
     model = type(rows[0])
     if issubclass(model, GuardedModel):
         writing.require(str(model._meta.verbose_name_plural).capitalize())
-    fields = [model._meta.pk, *(model._meta.get_field(name) for name in names)]
+    fields: list[Any] = [model._meta.pk, *(model._meta.get_field(name) for name in names)]
     content = json.dumps(
-        [{f.column: getattr(row, f.attname) for f in fields} for row in rows],  # type: ignore[union-attr]
+        [{f.column: getattr(row, f.attname) for f in fields} for row in rows],
         ensure_ascii=False,
         cls=DjangoJSONEncoder,
     )
-    key, *changed = [sql.Identifier(f.column) for f in fields]  # type: ignore[union-attr]
-    types = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(f.column), sql.SQL(_type(f)))  # type: ignore[union-attr]
-        for f in fields
+    key, *changed = [sql.Identifier(f.column) for f in fields]
+    types: Any = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(f.column), sql.SQL(_type(f))) for f in fields
     )
     statement = sql.SQL("UPDATE {} t SET {} FROM jsonb_to_recordset(%s::jsonb) AS v({}) WHERE t.{} = v.{}").format(
         sql.Identifier(model._meta.db_table),

@@ -114,7 +114,7 @@ def _finish(job: ImportJob, state: str, error: str = "") -> None:
         job.state, job.error, job.finished_at = state, error, timezone.now()
         job.save(update_fields=["state", "error", "finished_at"])
         job.chunks.all().delete()
-        change = ChangeRequest.objects.select_for_update().get(pk=job.change_id)
+        change = ChangeRequest.objects.select_for_update().get(loads=job)
         if change.state == "approved":
             change.state, change.applied_at = ("applied" if state == "done" else "withdrawn"), timezone.now()
             change.save()
@@ -299,7 +299,7 @@ def _refuse_unknown_references(
 
 def _resolve_all(job: ImportJob) -> bool:
     """Resolve what is staged; False when the load waits for approval."""
-    change = ChangeRequest.objects.get(pk=job.change_id)
+    change = ChangeRequest.objects.get(loads=job)
     if change.state == "in_review":
         ImportJob.objects.filter(pk=job.pk).update(state="queued", beat_at=None)
         return False

@@ -128,7 +128,9 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
             left__in={left for left, _ in fresh}, right__in={right for _, right in fresh}
         )
     }
-    new, changed, count = [], [], 0
+    new: list[DuplicatePair] = []
+    changed: list[DuplicatePair] = []
+    count = 0
     for (left, right), score in fresh.items():
         pair = known.get((left, right)) or DuplicatePair(type=kind.key, left=left, right=right, job=job)
         evidence = evidence_hash(score)

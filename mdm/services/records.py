@@ -14,10 +14,10 @@ from typing import Any
 from django.db import models
 
 from mdm import correlation, writing
+from mdm.folding import search_text
 from mdm.models import AuditEntry, ChangeRequest, Event, Provenance, RecordVersion
 from mdm.registry import ChildType, RecordType
 from mdm.services import audit, bulk, events, indexing
-from mdm.services.folding import search_text
 from mdm.types import Actor, Document, diff, digest, value_at
 
 VERBS = {
@@ -147,7 +147,7 @@ def _write_history(rows: Iterable[tuple[Any, str]], *, by: Actor, at: datetime, 
     """History rows as django-simple-history would write them; it is blind to bulk writes, so we do it ourselves."""
     grouped: dict[Any, list[Any]] = {}
     for row, verb in rows:
-        model = _history_of(type(row))
+        model = _history_of(row.__class__)
         values = {column.attname: getattr(row, column.attname) for column in model.tracked_fields}
         grouped.setdefault(model, []).append(
             model(
@@ -242,8 +242,8 @@ def _remember_provenance(writes: Sequence[Write], at: datetime) -> None:
     known = {
         str(row.uid): row for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])
     }
-    new = []
-    changed = []
+    new: list[Provenance] = []
+    changed: list[Provenance] = []
     for item in writes:
         uid = item.after["uid"]
         row = known.get(uid) or Provenance(type=item.kind.key, uid=uid, fields={})
