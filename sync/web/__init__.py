@@ -1,0 +1,1 @@
+"""Pages of sync: the board of targets, the ledger, exceptions, drift."""

@@ -1,0 +1,177 @@
+"""The board of targets: how each platform stands, what waits for it, and the levers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from mdm.web import visitor
+from mdm.web.page import Badge, Confirm, Empty, Fact, Page
+from mdm.web.values import age
+from sync.models import Target
+from sync.selectors import target_health
+from sync.selectors.target_health import Health
+from sync.services import drift, targets
+from sync.web import doors
+
+
+@visitor.page
+def board(request: HttpRequest) -> HttpResponse:
+    doors.require_read(request)
+    healths = target_health.all_targets()
+    waiting = sum(health.queue for health in healths)
+    context = {
+        "page": Page(title="Targets", note=f"{len(healths)} platforms, {waiting} deliveries wait"),
+        "cards": [_card(request, health) for health in healths],
+        "empty": Empty(
+            title="No target yet",
+            text="A governance lead adds platforms in the admin: address, credentials, and what each is to get.",
+            icon="target",
+        ),
+    }
+    return render(request, "sync/targets.html", context)
+
+
+def _card(request: HttpRequest, health: Health) -> dict[str, Any]:
+    target = health.target
+    answers = health.answers_24h
+    good = (answers - health.failures_24h) / answers if answers else None
+    return {
+        "code": target.code,
+        "title": target.title,
+        "url": f"{reverse('sync:deliveries')}?target={target.code}",
+        "source": doors.source(target.system),
+        "state": health.state,
+        "state_note": health.note,
+        "last_ok": health.last_ok,
+        "last_failed": health.last_failed,
+        "last_error": health.last_error,
+        "queue": health.queue,
+        "oldest": age((timezone.now() - health.oldest_at).total_seconds()) if health.oldest_at else "",
+        "success_label": "Succeeded, 24 h",
+        "success_text": f"{good:.1%}" if good is not None else "nothing sent",
+        "rate_used": health.answers_minute,
+        "rate_allowed": int(target.rate_per_s * 60),
+        "rate_text": f"{health.answers_minute} of {int(target.rate_per_s * 60)} a minute",
+        "queue_url": f"{reverse('sync:deliveries')}?target={target.code}&state=open",
+        "breaker": None
+        if target.breaker == "closed"
+        else Badge(label=f"Breaker {target.breaker.replace('_', ' ')}", tone="red", icon="no"),
+        "types": health.types,
+        "missing": [*target.missing, *(part for part, can in target.pushable.items() if not can)],
+        "capability": health.capability,
+        "facts": [
+            Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),
+            Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target)),
+            Fact(label="Checked", value=target.checked_at, kind="time", note=target.check_message),
+        ],
+        "actions": _levers(request, target, health),
+    }
+
+
+def _exceptions(target: Target) -> str:
+    return f"{reverse('sync:exceptions')}?target={target.code}"
+
+
+def _drift(target: Target) -> str:
+    return f"{reverse('sync:drift')}?target={target.code}"
+
+
+def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
+    def url(what: str) -> str:
+        return reverse(f"sync:target-{what}", args=[target.code])
+
+    paused = target.paused_at is not None or target.breaker != "closed"
+    stop = Confirm(
+        title=f"Pause {target.title}?",
+        body="Nothing more is sent until somebody resumes it. Deliveries go on queueing, in order.",
+        button="Pause",
+        reason_label="Why",
+    )
+    everything = Confirm(
+        title=f"Push everything to {target.title}?",
+        body="The current version of every record it is subscribed to is queued, at its own rate. What it holds "
+        "already is read and left alone.",
+        button="Push everything",
+    )
+    return [
+        doors.action(request, label="Check", name=f"check-{target.code}", url=url("check"), icon="ok"),
+        doors.action(request, label="Resume", name=f"resume-{target.code}", url=url("resume"), icon="send")
+        if paused
+        else doors.action(
+            request, label="Pause", name=f"pause-{target.code}", url=url("pause"), icon="lock", confirm=stop
+        ),
+        doors.action(request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift"),
+        doors.action(
+            request,
+            label="Push everything",
+            name=f"push-{target.code}",
+            url=url("push"),
+            icon="send",
+            confirm=everything,
+        ),
+    ]
+
+
+@require_POST
+@visitor.page
+def check(request: HttpRequest, code: str) -> HttpResponse:
+    target = get_object_or_404(Target, code=code)
+    return doors.act(request, lambda: targets.check(target, by=visitor.actor(request)).message, reverse("sync:targets"))
+
+
+@require_POST
+@visitor.page
+def pause(request: HttpRequest, code: str) -> HttpResponse:
+    target = get_object_or_404(Target, code=code)
+
+    def do() -> str:
+        targets.pause(target, reason=request.POST.get("reason", ""), by=visitor.actor(request))
+        return f"{target.title} is paused"
+
+    return doors.act(request, do, reverse("sync:targets"))
+
+
+@require_POST
+@visitor.page
+def resume(request: HttpRequest, code: str) -> HttpResponse:
+    target = get_object_or_404(Target, code=code)
+
+    def do() -> str:
+        targets.resume(target, by=visitor.actor(request))
+        return f"{target.title} is sent to again"
+
+    return doors.act(request, do, reverse("sync:targets"))
+
+
+@require_POST
+@visitor.page
+def push(request: HttpRequest, code: str) -> HttpResponse:
+    """Everything, or the one record named."""
+    target = get_object_or_404(Target, code=code)
+    uid, type_key = request.POST.get("record", ""), request.POST.get("type", "")
+
+    def do() -> str:
+        pushed = targets.push(target, by=visitor.actor(request), type=type_key, uids=[uid] if uid else None)
+        count = sum(pushed.counts.values())
+        return f"Queued for {target.title}" if uid else f"{count} records are queued for {target.title}"
+
+    return doors.act(request, do, reverse("sync:targets"))
+
+
+@require_POST
+@visitor.page
+def look(request: HttpRequest, code: str) -> HttpResponse:
+    """Start a drift run."""
+    target = get_object_or_404(Target, code=code)
+
+    def do() -> str:
+        drift.request(target, by=visitor.actor(request))
+        return f"Looking at what {target.title} holds"
+
+    return doors.act(request, do, reverse("sync:drift"))
