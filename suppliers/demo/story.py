@@ -28,7 +28,6 @@ EXTRACTS = (
     ("coupa", "coupa_suppliers.xlsx"),
     ("concur", "concur_vendors.ndjson"),
 )
-DONE = "Demo story"  # the reason every request of the story begins with, so that a second load finds them
 
 
 def load_extracts(say: Say) -> None:
@@ -66,7 +65,7 @@ def person(username: str) -> Actor:
 
 def load_requests(say: Say) -> None:
     """Requests made and decided by the demo's people; each in its own state."""
-    if ChangeRequest.objects.filter(reason__startswith=DONE).exists():
+    if ChangeRequest.objects.filter(origin="web").exists():
         say("the requests are there already")
         return
     chosen = _well_known(12)
@@ -159,7 +158,7 @@ def _update(
     document: Document, patch: Document, by: str, reason: str, effective_on: date | None = None
 ) -> ChangeRequest:
     item = ProposedItem(type="supplier", uid=document["uid"], patch=patch)
-    return changes.propose(items=[item], by=person(by), reason=f"{DONE}: {reason}", effective_on=effective_on)
+    return changes.propose(items=[item], by=person(by), reason=reason, effective_on=effective_on)
 
 
 def _other(now: str | None, first: str, second: str) -> str:
@@ -258,7 +257,7 @@ def _waiting(chosen: list[Document]) -> None:
     )
     _approve(change, "diego")  # meets the other change: conflicted
     blocked = ProposedItem(type="supplier", action="block", uid=eighth["uid"])
-    changes.propose(items=[blocked], by=person("nora"), reason=f"{DONE}: They have not answered since March.")
+    changes.propose(items=[blocked], by=person("nora"), reason="They have not answered since March.")
     copy = {
         "legal_name": ninth["legal_name"].title(),
         "country": ninth["country"],
@@ -266,7 +265,7 @@ def _waiting(chosen: list[Document]) -> None:
         "group": ninth["group"],
     }
     create = ProposedItem(type="supplier", action="create", patch=copy)
-    changes.propose(items=[create], by=person("nora"), reason=f"{DONE}: Needed for an order of this week.")
+    changes.propose(items=[create], by=person("nora"), reason="Needed for an order of this week.")
     _merge()
 
 
@@ -274,7 +273,7 @@ def _merge() -> None:
     """The likeliest open pair becomes a merge that waits for its approver."""
     pair = DuplicatePair.objects.filter(state="open").order_by("-probability").first()
     if pair:
-        reason = f"{DONE}: Same company, entered twice."
+        reason = "Same company, entered twice."
         kind = registry.get("supplier")
         merging.propose(
             kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara")

@@ -71,7 +71,9 @@ def run_as_json(run: DriftRun) -> dict[str, Any]:
         "record": str(run.record) if run.record else None,
         "changed_since": run.changed_since.isoformat() if run.changed_since else None,
         "state": run.state,
-        "progress": {"done": run.done, "total": run.total},
+        "progress": _progress(run),
+        "done": run.done,
+        "total": run.total,
         "counts": counts_of(run),
         "timings": run.timings,
         "error": run.error,
@@ -82,6 +84,12 @@ def run_as_json(run: DriftRun) -> dict[str, Any]:
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
     }
+
+
+def _progress(run: DriftRun) -> float | None:
+    if run.state == "done":
+        return 1.0
+    return min(1.0, round(run.done / run.total, 3)) if run.total else None
 
 
 def counts_of(run: DriftRun) -> dict[str, int]:
@@ -152,7 +160,10 @@ def field_words(path: str, kind: str) -> str:
             kind, "Whole record"
         )
     name, _, rest = path.replace("[", "/").partition("/")
-    leaf = rest.replace("]", "").replace(".", "/").rpartition("/")[2] if rest else ""
+    steps = [step for step in rest.replace("]", "").replace(".", "/").replace("[", "/").split("/") if step]
+    # Places in a list and "every row" say nothing to people: the field before them does.
+    named = [step for step in steps if not step.isdigit() and step != "*"]
+    leaf = named[-1] if named and len(steps) > 1 else ""
     words = name.partition(".")[0].replace("_", " ").capitalize()
     return f"{words} · {leaf.replace('_', ' ')}" if leaf else words
 

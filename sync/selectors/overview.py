@@ -49,7 +49,8 @@ def counts(user: Any) -> Mapping[str, int]:
     troubled = Q(breaker="open") | Q(check_ok=False)
     return {
         "exceptions": ExceptionItem.objects.filter(state="open").count(),
-        "drift": DriftFinding.objects.filter(state="open").count(),
+        # What differed before anything was ever sent waits for a first push, not for a person.
+        "drift": DriftFinding.objects.filter(state="open").exclude(cause="never_pushed").count(),
         "targets": Target.objects.filter(troubled, active=True, paused_at=None).count(),
     }
 

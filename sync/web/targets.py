@@ -20,6 +20,16 @@ from sync.services import drift, targets
 from sync.web import doors
 
 
+# What the platform's means allow us to promise; the letters are those of docs/sync.md.
+CAPABILITY = {
+    "A": "Never twice, never older over newer (conditional writes)",
+    "B": "Never twice (idempotency keys), in order",
+    "C": "Never twice (read before every retry), in order",
+    "D": "Never twice (found before created), in order",
+    "E": "At most once; a person decides after doubt",
+}
+
+
 @visitor.page
 def board(request: HttpRequest) -> HttpResponse:
     doors.require_read(request)
@@ -64,11 +74,11 @@ def _card(request: HttpRequest, health: Health) -> dict[str, Any]:
         else Badge(label=f"Breaker {target.breaker.replace('_', ' ')}", tone="red", icon="no"),
         "types": health.types,
         "missing": [*target.missing, *(part for part, can in target.pushable.items() if not can)],
-        "capability": health.capability,
+        "capability": CAPABILITY.get(health.capability, health.capability),
         "facts": [
             Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),
             Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target)),
-            Fact(label="Checked", value=target.checked_at, kind="time", note=target.check_message),
+            Fact(label="Checked", value=target.checked_at, kind="time"),
         ],
         "actions": _levers(request, target, health),
     }
