@@ -49,7 +49,7 @@ def seal_bytes(plain: bytes) -> bytes:
     return kid.encode() + b"\0" + nonce + cipher.encrypt(nonce, plain, _AAD)
 
 
-def open_bytes(sealed: bytes) -> bytes:
+def open_bytes(sealed: bytes | memoryview) -> bytes:
     kid, _, rest = bytes(sealed).partition(b"\0")
     return _cipher(kid.decode()).decrypt(rest[:12], rest[12:], _AAD)
 

@@ -68,9 +68,7 @@ def _processes() -> list[str]:
         if at is None:
             reasons.append(f"No {kind} has reported yet.")
         elif timezone.now() - at > FRESH:
-            reasons.append(
-                f"The last sign of life of a {kind} is {int((timezone.now() - at).total_seconds())} s old."
-            )
+            reasons.append(f"The last sign of life of a {kind} is {int((timezone.now() - at).total_seconds())} s old.")
     return reasons
 
 

@@ -49,7 +49,7 @@ def roles_of(user: Any) -> frozenset[str]:
     cached = getattr(user, "_mdm_roles", None)
     if cached is None:
         cached = user._mdm_roles = frozenset(user.groups.values_list("name", flat=True)) & frozenset(ROLES)
-    return cached  # type: ignore[no-any-return]
+    return cached
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from mdm.types import Document, Problem
 
 if TYPE_CHECKING:
-    from django.db.models import Model
     from pydantic import BaseModel
 
     from mdm.matching.config import MatchConfig
@@ -32,7 +31,7 @@ class ChildType:
 
     name: str
     title: str
-    model: type[Model]
+    model: Any  # the table: type[GoldenRecord] or type[GoldenChild]
     document: type[BaseModel]
     identity: tuple[str, ...]
     columns: tuple[str, ...]
@@ -64,7 +63,7 @@ class RecordType:
     path: str
     title: str
     plural: str
-    model: type[Model]
+    model: Any  # the table: type[GoldenRecord] or type[GoldenChild]
     document: type[BaseModel]
     code_prefix: str
     name_field: str
@@ -75,9 +74,7 @@ class RecordType:
     search: tuple[str, ...]
     children: tuple[ChildType, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)  # document path -> record type key
-    inherits: Mapping[str, str] = field(
-        default_factory=dict
-    )  # child path filled from a field of the record: a source
+    inherits: Mapping[str, str] = field(default_factory=dict)  # child path filled from a field of the record: a source
     # that gives one country means it for its addresses too
     rules: tuple[Rule, ...] = ()
     risks: tuple[RiskRule, ...] = ()

@@ -20,7 +20,7 @@ from sync.services import dispatch, drain, drift, resolving, targets
 Say = Callable[[str], None]
 CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no secret of anybody
 # (code, rate per second, connector options, time a lost request may still be applied there)
-PLATFORMS = (
+PLATFORMS: tuple[tuple[str, float, dict[str, object], float], ...] = (
     ("s4hana", 40.0, {}, 20.0),
     ("coupa", 20.0, {"fallback_contact": "suppliers@nordhaven.example"}, 20.0),
     ("concur", 20.0, {}, 20.0),

@@ -43,10 +43,14 @@ def point_environment() -> None:
             os.environ.pop(name, None)
     VAR.mkdir(parents=True, exist_ok=True)
     _join_users()
-    os.environ.update(embedded.start(VAR, durable=False, owner_creates_databases=True))
+    os.environ.update(embedded.start(VAR, say=_say, durable=False, owner_creates_databases=True))
     for name in ("DATABASE_URL", "DATABASE_APP_URL"):
         os.environ[name] = _with_path(os.environ[name], clone_name())
     os.environ["REDIS_URL"] = _with_path(os.environ["REDIS_URL"], str(_free_redis_number()))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # pytest's own closing line stays the last on stdout
 
 
 def leave_services() -> None:

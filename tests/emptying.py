@@ -15,9 +15,7 @@ from tests import database
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s) ORDER BY 1"
-_SEQUENCES = (
-    "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
-)
+_SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ WORKER = [
     sys.executable, "-m", "celery", "--app", "mdm", "worker", "--concurrency", "2", "--loglevel", "INFO",
     "--without-gossip", "--without-mingle", "--without-heartbeat",
 ]  # fmt: skip
+BEAT = [sys.executable, "-m", "celery", "--app", "mdm", "beat", "--loglevel", "INFO", "--pidfile="]
 DISPATCHER = [sys.executable, "manage.py", "dispatcher"]
 
 
@@ -70,20 +71,25 @@ def new_child(name: str, command: list[str], **environment: str) -> Child:
 
 @dataclass
 class Hub:
-    """The running hub: web, worker and dispatcher; tests may end and start each of them."""
+    """The running hub, as `make demo` runs it; tests may end and start each of its processes."""
 
     base_url: str
     web: Child
     worker: Child
+    beat: Child
     dispatcher: Child
 
+    @property
+    def children(self) -> list[Child]:
+        return [self.web, self.worker, self.beat, self.dispatcher]
+
     def start(self) -> None:
-        for child in (self.web, self.worker, self.dispatcher):
+        for child in self.children:
             child.start()
         wait_for(lambda: says_ready(self.base_url), self.web)
 
     def stop(self) -> None:
-        for child in (self.dispatcher, self.worker, self.web):
+        for child in reversed(self.children):
             child.end(grace=10)
 
     def restart(self, child: Child) -> None:
@@ -168,13 +174,15 @@ def celery_worker_process(transactional_db: None) -> Iterator[Child]:
     child = new_child("worker", [*WORKER, "--hostname", f"test-{os.getpid()}-{time.monotonic_ns()}@%h"])
     child.log.unlink(missing_ok=True)
     child.start()
-    wait_for(lambda: _worker_is_up(child), child)
-    yield child
-    child.end(grace=5)
+    try:
+        wait_for(lambda: _worker_is_up(child), child)
+        yield child
+    finally:
+        child.end(grace=5)
 
 
 @pytest.fixture(scope="session")
-def hub_processes(django_db_setup: None) -> Iterator[Hub]:
+def hub_processes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """Started once per pytest process, at the first test that asks for `live_hub`."""
     port = free_port()
     web = [
@@ -185,18 +193,21 @@ def hub_processes(django_db_setup: None) -> Iterator[Hub]:
         f"http://127.0.0.1:{port}",
         new_child("web", web, PORT=str(port)),
         new_child("worker", [*WORKER, "--hostname", f"hub-{os.getpid()}@%h"]),
+        new_child("beat", [*BEAT, "--schedule", str(tmp_path_factory.mktemp("beat") / "schedule")]),
         new_child("dispatcher", DISPATCHER),
     )
-    hub.start()
-    yield hub
-    hub.stop()
+    try:
+        hub.start()
+        yield hub
+    finally:
+        hub.stop()
 
 
 @pytest.fixture
 def live_hub(transactional_db: None, hub_processes: Hub) -> Iterator[Hub]:
     """The hub over HTTP on an empty database; processes a test has killed are started again for the next."""
     yield hub_processes
-    for child in (hub_processes.web, hub_processes.worker, hub_processes.dispatcher):
+    for child in hub_processes.children:
         if child.exit_code() is not None:
             child.start()
     wait_for(lambda: says_ready(hub_processes.base_url), hub_processes.web)

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import crypto
-from mdm.api.operations import Page, PageQuery, Shown, operation
+from mdm.api.operations import Moment, Page, PageQuery, Shown, operation
 from mdm.api.view import HubView
 from mdm.models import AuditEntry
 from mdm.services import audit
@@ -39,8 +39,8 @@ class AuditQuery(PageQuery):
     object_type: str | None = Field(None, max_length=40)
     object_uid: str | None = Field(None, max_length=64)
     correlation_id: str | None = Field(None, max_length=64)
-    at__gte: AwareDatetime | None = None
-    at__lte: AwareDatetime | None = None
+    at__gte: Moment | None = None
+    at__lte: Moment | None = None
     ordering: Literal["at", "-at"] = "-at"
 
 

@@ -46,7 +46,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if kind.lower() != "bearer" or not secret.strip():
             raise exceptions.AuthenticationFailed("Send the token as “Authorization: Bearer <token>”.")
         token = _find(secret.strip())
-        owner: User = token.owner  # type: ignore[assignment]
+        owner: User = token.owner
         _note_use(token)
         return owner, token
 
@@ -68,7 +68,7 @@ def _find(secret: str) -> ApiToken:
         raise exceptions.AuthenticationFailed("This token is not known, or was revoked.")
     if token.expires_at and token.expires_at <= now:
         raise exceptions.AuthenticationFailed("This token has expired: make a new one.")
-    token.owner._mdm_roles = frozenset(token.owner_roles) & frozenset(permissions.ROLES)  # type: ignore[attr-defined]
+    token.owner._mdm_roles = frozenset(token.owner_roles) & frozenset(permissions.ROLES)
     return token
 
 
@@ -93,6 +93,12 @@ def token_of(request: Request) -> ApiToken | None:
     return request.auth if isinstance(request.auth, ApiToken) else None
 
 
+def user_of(request: Request) -> User:
+    """The person behind an admitted request."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def scopes_of(request: Request) -> frozenset[str]:
     """What this caller may do: the person's scopes, for a token only those it was given."""
     return actor_of(request).scopes
@@ -104,10 +110,10 @@ def actor_of(request: Request) -> Actor:
     if known is None:
         token = token_of(request)
         if token is None:
-            known = permissions.actor_of(request.user)
+            known = permissions.actor_of(user_of(request))
         else:
-            known = permissions.actor_of(request.user, scopes=frozenset(token.scopes), token=token.name)
-        request._mdm_actor = known
+            known = permissions.actor_of(user_of(request), scopes=frozenset(token.scopes), token=token.name)
+        request._mdm_actor = known  # type: ignore[attr-defined]
     return known
 
 

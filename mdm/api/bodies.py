@@ -86,7 +86,9 @@ def _check(value: Any) -> None:
         if isinstance(here, str):
             check_text(here, path)
         elif isinstance(here, int) and here.bit_length() > 64:
-            raise Malformed("A number is too large.", problems=[Problem(path, "too_large", "This number is too large.")])
+            raise Malformed(
+                "A number is too large.", problems=[Problem(path, "too_large", "This number is too large.")]
+            )
         elif isinstance(here, dict | list):
             if depth > DEPTH:
                 raise Malformed(f"This JSON is nested more than {DEPTH} levels deep.")

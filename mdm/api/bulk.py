@@ -56,7 +56,9 @@ class Bulk(ImportView):
             raise CorrectInput(text, problems=[Problem("system", "missing", text)])
         ending = "csv" if mapping is None else "ndjson"
         name = self.query.file_name or f"bulk.{ending}"
-        return self.accept(system=system, type_=self.kind.key, name=name, stream=self.stream, mapping=mapping)
+        return self.accept(
+            system=system, type_=self.kind.key, name=name, stream=self.stream, mapping=mapping, remember=mapping is None
+        )
 
     def _one_system(self, found: set[str]) -> str | None:
         named = found | ({self.query.system} if self.query.system else set())

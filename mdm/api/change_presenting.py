@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from django.db.models import Count, Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 
 from mdm import crypto, permissions, registry
 from mdm.models import ChangeItem, ChangeRequest
-from mdm.registry import RecordType
-from mdm.selectors import records, visibility
+from mdm.selectors import request_items
 from mdm.selectors.visibility import Entities
 from mdm.services import changes
-from mdm.types import Actor, Change, Document, apply_changes
+from mdm.types import Actor
 
 ITEMS_SHOWN = 50  # items in one answer; a load can have a million
-_RELATED = ("participants", "steps__approvals__participant__person", "approvals__participant", "comments__author")
 
 
 def visible(scopes: frozenset[str]) -> QuerySet[ChangeRequest]:
@@ -31,31 +28,29 @@ def visible(scopes: frozenset[str]) -> QuerySet[ChangeRequest]:
     return rows
 
 
-def full(rows: QuerySet[ChangeRequest]) -> QuerySet[ChangeRequest]:
-    """With everything `present` needs, in a fixed number of queries."""
-    return rows.annotate(items_count=Count("items", distinct=True)).select_related("requester", "reverts", "import_job").prefetch_related(
-        *_RELATED, _first_items()
-    )
-
-
-def _first_items() -> Prefetch:
-    return Prefetch("items", queryset=ChangeItem.objects.filter(position__lt=ITEMS_SHOWN), to_attr="first_items")
-
-
 def present(change: ChangeRequest, *, by: Actor, entities: Entities) -> dict[str, Any]:
-    if not hasattr(change, "first_items"):
-        prefetch_related_objects([change], *_RELATED, _first_items())
-    return present_all([change], by=by, entities=entities)[0]
+    """One request with its first items, those of a load too."""
+    items = change.items.order_by("position", "pk") if change.kind != "load" else change.items.order_by("pk")
+    return _present(change, by, entities, list(items[:ITEMS_SHOWN]), change.items.count())
 
 
 def present_all(found: Sequence[ChangeRequest], *, by: Actor, entities: Entities) -> list[dict[str, Any]]:
-    hidden = _hidden([item for change in found for item in change.first_items], entities)  # type: ignore[attr-defined]
-    return [_present(change, by, hidden) for change in found]
+    """A page of requests in a fixed number of queries; the items of a load are not read for a list."""
+    counted = ChangeItem.objects.filter(request__in=found).order_by().values_list("request").annotate(Count("pk"))
+    counts: dict[int, int] = dict(counted)
+    few = [change for change in found if change.kind != "load" and counts.get(change.pk, 0) <= ITEMS_SHOWN]
+    items: dict[int, list[ChangeItem]] = {change.pk: [] for change in found}
+    for item in ChangeItem.objects.filter(request__in=few).order_by("position", "pk"):
+        items[item.request_id].append(item)
+    for change in found:
+        if change.kind != "load" and counts.get(change.pk, 0) > ITEMS_SHOWN:
+            items[change.pk] = list(change.items.order_by("position", "pk")[:ITEMS_SHOWN])
+    return [_present(change, by, entities, items[change.pk], counts.get(change.pk, 0)) for change in found]
 
 
-def _present(change: ChangeRequest, by: Actor, hidden: dict[int, frozenset[str]]) -> dict[str, Any]:
-    items = change.first_items  # type: ignore[attr-defined]
-    count = getattr(change, "items_count", None)
+def _present(
+    change: ChangeRequest, by: Actor, entities: Entities, items: Sequence[ChangeItem], count: int
+) -> dict[str, Any]:
     return {
         "uid": change.uid,
         "number": change.number,
@@ -79,8 +74,8 @@ def _present(change: ChangeRequest, by: Actor, hidden: dict[int, frozenset[str]]
         "applied_at": change.applied_at,
         "due_at": change.due_at,
         "steps": [_step(step) for step in change.steps.all()],
-        "items": [present_item(item, hidden.get(item.pk, frozenset())) for item in items],
-        "items_count": count if count is not None else change.items.count(),
+        "items": present_items(change, items, entities),
+        "items_count": count,
         "comments": [{"by": _name(c.author), "at": c.at, "text": c.text} for c in change.comments.all()],
         "allowed_actions": changes.allowed_actions(change, by),
     }
@@ -111,9 +106,22 @@ def _step(step: Any) -> dict[str, Any]:
     }
 
 
-def present_item(item: ChangeItem, hidden: frozenset[str]) -> dict[str, Any]:
-    shown = [change for change in item.changes if change["path"] not in hidden]
-    conflicts = [conflict for conflict in item.conflicts if conflict["path"] not in hidden]
+def present_items(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities) -> list[dict[str, Any]]:
+    """Documents are only read where something may be hidden, or where a load kept its values in versions."""
+    if entities is None and change.kind != "load":
+        return [_item(item, item.changes, item.conflicts) for item in items]
+    looked = request_items.look(change, items, entities)
+    return [_item(part.item, [c.as_json() for c in part.changes], _seen(part), part.hidden) for part in looked]
+
+
+def _seen(part: request_items.Looked) -> list[dict[str, Any]]:
+    shown = {change.path for change in part.changes}
+    return [conflict for conflict in part.item.conflicts if conflict["path"] in shown or not part.hidden]
+
+
+def _item(
+    item: ChangeItem, diff: list[dict[str, Any]], conflicts: list[dict[str, Any]], hidden: int = 0
+) -> dict[str, Any]:
     return {
         "type": item.type,
         "uid": item.uid,
@@ -122,40 +130,10 @@ def present_item(item: ChangeItem, hidden: frozenset[str]) -> dict[str, Any]:
         "action": item.action,
         "base_version": item.base_version,
         "result_version": item.result_version,
-        "diff": crypto.mask_tree(shown),
+        "diff": crypto.mask_tree(diff),
         "conflicts": crypto.mask_tree(conflicts),
-        "hidden": len(item.changes) - len(shown),
+        "hidden": hidden,
     }
-
-
-def present_items(items: Iterable[ChangeItem], entities: Entities) -> list[dict[str, Any]]:
-    listed = list(items)
-    hidden = _hidden(listed, entities)
-    return [present_item(item, hidden.get(item.pk, frozenset())) for item in listed]
-
-
-def _hidden(items: Sequence[ChangeItem], entities: Entities) -> dict[int, frozenset[str]]:
-    """{item pk: paths the caller may not see}; asks for documents only when the caller is bound to legal entities."""
-    if entities is None:
-        return {}
-    documents: dict[tuple[str, str], Document] = {}
-    for key in {item.type for item in items}:
-        uids: list[str | UUID] = [item.uid for item in items if item.type == key]
-        documents |= {(key, uid): document for uid, document in records.current_documents(key, uids).items()}
-    return {item.pk: _hidden_paths(item, documents.get((item.type, str(item.uid))), entities) for item in items}
-
-
-def _hidden_paths(item: ChangeItem, current: Document | None, entities: Entities) -> frozenset[str]:
-    kind: RecordType = registry.get(item.type)
-    after = apply_changes(current or {}, [Change(**change) for change in item.changes])
-    return visibility.hidden_paths(kind, item.changes, (current, after), entities)
-
-
-def sees_all(change: ChangeRequest, entities: Entities) -> bool:
-    """Whether the caller may see every path the request changes: nobody approves what they cannot see."""
-    if entities is None:
-        return True
-    return not any(_hidden(list(change.items.all()), entities).values())
 
 
 def address(change: ChangeRequest) -> str:

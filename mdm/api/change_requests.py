@@ -11,13 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import registry
-from mdm.api import change_presenting, change_shapes, documents, etag
+from mdm.api import auth, change_presenting, change_shapes, documents, etag
 from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.models.change import STATES
-from mdm.selectors import visibility, worklist
+from mdm.selectors import request_items, visibility, worklist
 from mdm.services import changes
 from mdm.services.proposing import ProposedItem
 from mdm.types import Problem
@@ -38,7 +38,7 @@ class ChangeView(HubView):
             found = rows.filter(pk=int(match[1]) - 10000)
         else:
             found = rows.filter(**documents.lookup_uid(reference))
-        change = change_presenting.full(found).first()
+        change = request_items.full(found).first()
         if change is None:
             raise NotFound("There is no such change request.")
         return change
@@ -57,7 +57,7 @@ class ChangeView(HubView):
 
     def page_of(self, rows: QuerySet[ChangeRequest], order: tuple[str, ...] = ("-created_at",)) -> Response:
         return self.page(
-            change_presenting.full(rows),
+            request_items.full(rows),
             present_all=lambda found: change_presenting.present_all(found, by=self.actor, entities=self.entities),
             order=order,
         )
@@ -87,7 +87,7 @@ class ChangeRequests(ChangeView):
         if query.state__in:
             rows = rows.filter(state__in=_states(query.state__in))
         if query.requester:
-            rows = rows.filter(requester=self.request.user)
+            rows = rows.filter(requester=auth.user_of(self.request))
         if query.number:
             match = _NUMBER.fullmatch(query.number)
             rows = rows.filter(pk=int(match[1]) - 10000) if match else rows.none()
@@ -124,7 +124,8 @@ def _states(text: str) -> list[str]:
     unknown = [state for state in states if state not in (*STATES, "submitted")]
     if unknown:
         raise CorrectInput(
-            "There is no such state.", problems=[Problem("state__in", "unknown_state", f"No state “{s[:40]}”.") for s in unknown]
+            "There is no such state.",
+            problems=[Problem("state__in", "unknown_state", f"No state “{s[:40]}”.") for s in unknown],
         )
     return states
 
@@ -211,8 +212,8 @@ class ChangeRequestItems(ChangeView):
         change = self.find(uid)
         return self.page(
             ChangeItem.objects.filter(request=change),
-            present_all=lambda items: change_presenting.present_items(items, self.entities),
-            order=("position",),
+            present_all=lambda items: change_presenting.present_items(change, items, self.entities),
+            order=() if change.kind == "load" else ("position",),
         )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from mdm.api.operations import Body, PageQuery, Shown
+from mdm.api.operations import Body, Moment, PageQuery, Shown
 
 State = Literal[
     "draft",
@@ -115,7 +115,9 @@ class ChangeRequestBody(Shown):
     applied_at: datetime | None
     due_at: datetime | None
     steps: list[StepBody]
-    items: list[ChangeItemBody] = Field(description="The first items; all of them under `items/`.")
+    items: list[ChangeItemBody] = Field(
+        description="The first items; all of them under `items/`. A list shows none of a load."
+    )
     items_count: int
     comments: list[CommentBody]
     allowed_actions: list[AllowedAction]
@@ -201,8 +203,8 @@ class ChangeRequestQuery(PageQuery):
     number: str | None = Field(None, max_length=20)
     correlation_id: str | None = Field(None, max_length=64)
     requester: Literal["me"] | None = None
-    created_at__gte: datetime | None = None
-    created_at__lte: datetime | None = None
+    created_at__gte: Moment | None = None
+    created_at__lte: Moment | None = None
     ordering: Literal["created_at", "-created_at", "due_at", "-due_at"] = "-created_at"
 
 

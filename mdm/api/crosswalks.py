@@ -137,7 +137,9 @@ def _golden(rows: Iterable[Crosswalk]) -> dict[UUID, tuple[str, str]]:
     result: dict[UUID, tuple[str, str]] = {}
     for key, uids in by_type.items():
         kind = registry.get(key)
-        for uid, code, onward in kind.model._default_manager.filter(uid__in=uids).values_list("uid", "code", "merged_into"):
+        for uid, code, onward in kind.model._default_manager.filter(uid__in=uids).values_list(
+            "uid", "code", "merged_into"
+        ):
             if onward is None:
                 result[uid] = (str(uid), code)
                 continue

@@ -9,11 +9,12 @@ from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm.api import change_presenting, change_shapes
+from mdm.api import change_shapes
 from mdm.api.change_requests import ChangeView
 from mdm.api.operations import Answer, operation
 from mdm.errors import HubError, NotAllowed
 from mdm.models import ChangeRequest
+from mdm.selectors import request_items
 from mdm.selectors.visibility import Entities
 from mdm.services import changes
 from mdm.types import Actor
@@ -48,7 +49,7 @@ _WORDS = {"approve": "Approve", "reject": "Reject", "return": "Return to its req
 
 
 def require_sight(change: ChangeRequest, entities: Entities) -> None:
-    if not change_presenting.sees_all(change, entities):
+    if not request_items.sees_all(change, entities):
         raise HiddenPaths("This request changes data of legal entities you may not see, so somebody else must decide.")
 
 
@@ -57,7 +58,9 @@ def verdict_view(verdict: str) -> type[ChangeView]:
 
     class Verdict(ChangeView):
         @operation(
-            f"{_WORDS[verdict]} a change request" if verdict != "return" else "Return a change request to its requester",
+            f"{_WORDS[verdict]} a change request"
+            if verdict != "return"
+            else "Return a change request to its requester",
             scope="approve",
             body=change_shapes.DecisionInput,
             answers=_DONE,
@@ -91,9 +94,7 @@ class Submit(ChangeView):
 
 
 class Withdraw(ChangeView):
-    @operation(
-        "Withdraw a request", scope="propose", body=change_shapes.WordsInput, body_required=False, answers=_DONE
-    )
+    @operation("Withdraw a request", scope="propose", body=change_shapes.WordsInput, body_required=False, answers=_DONE)
     def post(self, request: Request, uid: str) -> Response:
         change = self.find(uid)
         changes.withdraw(change=change, by=self.actor, comment=self.body.comment)

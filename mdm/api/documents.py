@@ -47,7 +47,9 @@ def lookup_uid(text: str, path: str = "") -> dict[str, Any]:
         return {"uid": uuid.UUID(text)}
     except ValueError:
         if path:
-            raise CorrectInput("This must be a uid.", problems=[Problem(path, "uuid_parsing", "This must be a uid.")]) from None
+            raise CorrectInput(
+                "This must be a uid.", problems=[Problem(path, "uuid_parsing", "This must be a uid.")]
+            ) from None
         raise NotFound("There is no such thing.") from None
 
 
@@ -108,7 +110,9 @@ def fields_of(kind: RecordType, text: str | None) -> frozenset[str] | None:
         return None
     known = {*HEADER, "merged_into", *kind.document.model_fields}
     wanted = [name.strip() for name in text.split(",") if name.strip()]
-    problems = [Problem("fields", "unknown_field", f"There is no field “{name[:60]}”.") for name in wanted if name not in known]
+    problems = [
+        Problem("fields", "unknown_field", f"There is no field “{name[:60]}”.") for name in wanted if name not in known
+    ]
     if problems:
         raise CorrectInput(problems[0].message, problems=problems)
     return frozenset(wanted)
@@ -121,9 +125,7 @@ def survivor(kind: RecordType, row: Any) -> str | None:
 
 def known_at(kind: RecordType, uid: uuid.UUID, moment: datetime) -> RecordVersion:
     """The version the hub held at that time."""
-    version = (
-        RecordVersion.objects.filter(type=kind.key, uid=uid, created_at__lte=moment).order_by("-version").first()
-    )
+    version = RecordVersion.objects.filter(type=kind.key, uid=uid, created_at__lte=moment).order_by("-version").first()
     if version is None:
         raise NotFound("The hub did not know this record at that time.")
     return version

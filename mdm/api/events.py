@@ -63,9 +63,16 @@ class EventsBody(Shown):
 
 
 class EventsQuery(Query):
-    after: str | None = Field(None, max_length=200, description="`cursor` of an earlier answer; absent: from the first event.")
+    after: str | None = Field(
+        None,
+        max_length=200,
+        json_schema_extra={"pattern": r"^[A-Za-z0-9_-]*$"},
+        description="`cursor` of an earlier answer; absent: from the first event.",
+    )
     types: str | None = Field(
-        None, max_length=1000, description="Event types or record types with commas: `mdm.supplier.merged.v1,payment_term`."
+        None,
+        max_length=1000,
+        description="Event types or record types with commas: `mdm.supplier.merged.v1,payment_term`.",
     )
     limit: int = Field(100, ge=1, le=1000)
     wait: int = Field(0, ge=0, le=30, description="Seconds to wait when there is nothing yet.")
@@ -172,7 +179,11 @@ class Events(HubView):
         newest = Event.objects.aggregate(seq=Max("seq"))["seq"] or 0
         if newest <= after:
             return [], after
-        rows = list(self._visible(Event.objects.filter(wanted, seq__gt=after, seq__lte=newest)).order_by("seq")[: self.query.limit])
+        rows = list(
+            self._visible(Event.objects.filter(wanted, seq__gt=after, seq__lte=newest)).order_by("seq")[
+                : self.query.limit
+            ]
+        )
         full = len(rows) == self.query.limit
         return rows, (rows[-1].seq or after) if full else newest
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from pydantic import AwareDatetime, BaseModel, Field, create_model
+from pydantic import BaseModel, Field, create_model
 from rest_framework.request import Request
 
 from mdm.api import documents, filters
-from mdm.api.operations import Answer, Query, operation
+from mdm.api.operations import Answer, Moment, Query, operation
 from mdm.api.records import RecordView, versions_at
 from mdm.models import RecordVersion
 from mdm.reading import exports
@@ -26,7 +26,7 @@ _TYPES = {"csv": exports.CSV_TYPE, "xlsx": exports.XLSX_TYPE, "ndjson": exports.
 
 class ExportQuery(Query):
     format: Literal["csv", "xlsx", "ndjson"] = "csv"
-    known_at: AwareDatetime | None = Field(None, description="As the hub knew it then; only with filters on uid and status.")
+    known_at: Moment | None = Field(None, description="As the hub knew it then; only with filters on uid and status.")
 
 
 @lru_cache(maxsize=64)
@@ -44,7 +44,11 @@ class Export(RecordView):
         "Export {type} records",
         scope="read:{type}",
         query=query_shape,
-        answers={200: Answer(None, "The file.", ("Content-Disposition",), tuple(t.partition(";")[0] for t in _TYPES.values()))},
+        answers={
+            200: Answer(
+                None, "The file.", ("Content-Disposition",), tuple(t.partition(";")[0] for t in _TYPES.values())
+            )
+        },
         id="{type}_export",
         notes="Streamed; texts that a spreadsheet would take for a formula are made harmless.",
     )
@@ -80,6 +84,10 @@ class Export(RecordView):
     def _chunks(self, shown: Iterator[Document], fields: Any) -> Iterator[bytes]:
         if self.query.format == "ndjson":
             return exports.ndjson_chunks(shown)
-        headings = [n for n in (*documents.HEADER, *self.kind.document.model_fields) if not fields or n in fields or n == "uid"]
-        write: Callable[..., Iterator[bytes]] = exports.csv_chunks if self.query.format == "csv" else exports.xlsx_chunks
+        headings = [
+            n for n in (*documents.HEADER, *self.kind.document.model_fields) if not fields or n in fields or n == "uid"
+        ]
+        write: Callable[..., Iterator[bytes]] = (
+            exports.csv_chunks if self.query.format == "csv" else exports.xlsx_chunks
+        )
         return write(headings, ([document.get(name) for name in headings] for document in shown))

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 from django.db.models import QuerySet
-from pydantic import AwareDatetime, BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 
-from mdm.api.operations import PageQuery, Query
-from mdm.registry import RecordType
+from mdm.api.operations import Moment, PageQuery, Query
 from mdm.folding import fold
+from mdm.registry import RecordType
 
 _ALWAYS = {"uid": "uid", "updated_at": "updated_at"}
 _ORDERS = ("code", "updated_at", "created_at")
@@ -36,7 +36,7 @@ class RecordQuery(PageQuery):
         None, max_length=1000, description="Only these fields, with commas; the uid always comes."
     )
     as_of: date | None = Field(None, description="Valid on this day.")
-    known_at: AwareDatetime | None = Field(
+    known_at: Moment | None = Field(
         None, description="As the hub knew it then; only with filters on uid, code, status."
     )
 
@@ -46,7 +46,7 @@ class OneRecordQuery(Query):
         None, max_length=1000, description="Only these fields, with commas; the uid always comes."
     )
     as_of: date | None = Field(None, description="Valid on this day.")
-    known_at: AwareDatetime | None = Field(None, description="As the hub knew it then.")
+    known_at: Moment | None = Field(None, description="As the hub knew it then.")
 
 
 def _type_of(column: Any) -> Any:
@@ -61,10 +61,10 @@ def _type_of(column: Any) -> Any:
     if isinstance(column, models.DecimalField):
         return Annotated[float, Field(ge=-1e12, le=1e12)]
     if isinstance(column, models.DateTimeField):
-        return AwareDatetime
+        return Moment
     if isinstance(column, models.DateField):
         return date
-    return Annotated[str, Field(max_length=200)]
+    return Annotated[str, Field(max_length=column.max_length or 200)]
 
 
 def _lookups(column: Any) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from datetime import datetime
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -71,7 +71,9 @@ class ImportFields(Body):
 
     system: str = Field(max_length=40, description="Code of the system the rows come from.")
     type: str = Field(max_length=60, description="Record type.")
-    mapping: str | None = Field(None, max_length=100_000, description="Column mapping as JSON; without it the system's own.")
+    mapping: str | None = Field(
+        None, max_length=100_000, description="Column mapping as JSON; without it the system's own."
+    )
 
 
 class ProblemDetail(Shown):
@@ -144,14 +146,23 @@ class ImportView(HubView):
             raise NotFound("There is no such import.")
         return job
 
-    def accept(self, *, system: str, type_: str, name: str, stream: BinaryIO, mapping: Any = None) -> Response:
+    def accept(
+        self, *, system: str, type_: str, name: str, stream: BinaryIO, mapping: Any = None, remember: bool = True
+    ) -> Response:
         """Queue the file; the answer says where to look."""
         source = System.objects.filter(code=system).first()
         if source is None:
             text = f"There is no system “{system}”."
             raise CorrectInput(text, problems=[Problem("system", "unknown_system", text)])
         job = importing.receive(
-            system=source, type=type_, file_name=name, stream=stream, by=self.actor, mapping=mapping, start=True
+            system=source,
+            type=type_,
+            file_name=name,
+            stream=stream,
+            by=self.actor,
+            mapping=mapping,
+            start=True,
+            remember=remember,
         )
         location = self.request.build_absolute_uri(reverse("api:import", args=[job.uid]))
         return Response(present(job), status=202, headers={"Location": location})
@@ -190,7 +201,11 @@ class Imports(ImportView):
                 text = "This must be a JSON object."
                 raise CorrectInput(text, problems=[Problem("mapping", "malformed", text)])
         return self.accept(
-            system=fields.system, type_=fields.type, name=file.name or "upload", stream=file, mapping=mapping  # type: ignore[arg-type]
+            system=fields.system,
+            type_=fields.type,
+            name=file.name or "upload",
+            stream=cast(BinaryIO, file),
+            mapping=mapping,
         )
 
     def read_upload(self, request: Request, spec: Operation) -> None:
@@ -208,7 +223,8 @@ class Imports(ImportView):
         if unknown or len(files.getlist("file")) != 1:
             text = "Send one file, as the part “file”."
             raise CorrectInput(text, problems=[Problem("file", "missing", text)])
-        file: UploadedFile = files["file"]
+        file = files["file"]
+        assert isinstance(file, UploadedFile)
         digest = hashlib.sha256(json.dumps(sorted(given.items())).encode())
         for piece in file.chunks(_KIB):
             digest.update(piece)
@@ -288,7 +304,7 @@ class DismissRow(RefusedRowView):
 
 def spool(request: Request, limit: int) -> tuple[BinaryIO, bytes]:
     """A streamed body in a temporary file without a name, and its digest."""
-    copy = tempfile.TemporaryFile()
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  closed with the request, which is when nobody holds it
     digest = hashlib.sha256()
     size = 0
     while piece := request._request.read(_KIB):
@@ -298,6 +314,4 @@ def spool(request: Request, limit: int) -> tuple[BinaryIO, bytes]:
         digest.update(piece)
         copy.write(piece)
     copy.seek(0)
-    return copy, digest.digest()  # type: ignore[return-value]
-
-
+    return copy, digest.digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,7 +61,9 @@ class Match(RecordView):
     def post(self, request: Request) -> Response:
         body = self.body
         if (body.document is None) == (body.documents is None):
-            raise CorrectInput("Give either `document` or `documents`.", problems=[Problem("document", "missing", "Give one.")])
+            raise CorrectInput(
+                "Give either `document` or `documents`.", problems=[Problem("document", "missing", "Give one.")]
+            )
         if body.document is not None:
             return Response({"candidates": self._search([_usable(self.kind, body.document, "document/")])[0]})
         batch = [_usable(self.kind, document, f"documents/{i}/") for i, document in enumerate(body.documents)]
@@ -90,7 +92,7 @@ class Why(RecordView):
 
 
 class DuplicateView(HubView):
-    def visible(self) -> Any:
+    def visible(self) -> QuerySet[DuplicatePair]:
         readable = [k.key for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
         return DuplicatePair.objects.filter(type__in=readable)
 
@@ -98,7 +100,7 @@ class DuplicateView(HubView):
         pair = self.visible().filter(**documents.lookup_uid(uid)).first()
         if pair is None:
             raise NotFound("There is no such pair.")
-        return pair  # type: ignore[no-any-return]
+        return pair
 
     def present_all(self, pairs: Sequence[DuplicatePair]) -> list[dict[str, Any]]:
         names: dict[str, tuple[str, str]] = {}

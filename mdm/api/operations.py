@@ -1,18 +1,20 @@
 """What a call declares about itself: scope, query, body, answers. Checking, OpenAPI and contract tests derive from it.
 
-    class Targets(HubView):
-        @operation("List targets", scope="sync:read", query=PageQuery, answers={200: Page[TargetBody]})
-        def get(self, request): return self.page(Target.objects.all(), present=target_as_json, ordering=("id",))
+class Targets(HubView):
+    @operation("List targets", scope="sync:read", query=PageQuery, answers={200: Page[TargetBody]})
+    def get(self, request): return self.page(Target.objects.all(), present=target_as_json, ordering=("id",))
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -21,6 +23,18 @@ MULTIPART = "multipart/form-data"
 Shape = type[BaseModel]
 ShapeOf = Shape | Callable[[Any], Shape]
 """A pydantic model, or a function of the view's record type that gives one."""
+
+
+def _to_utc(value: datetime) -> datetime:
+    """PostgreSQL knows fewer offsets than RFC 3339; UTC is the same moment."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("out_of_range", "This time is out of range.") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A point in time that comes in: with its zone, kept as UTC."""
 
 
 class Query(BaseModel):
@@ -123,7 +137,12 @@ class PageQuery(Query):
     """Every list takes these."""
 
     page_size: int = Field(100, ge=1, le=1000, description="How many results at most.")
-    cursor: str | None = Field(None, max_length=2000, description="From `next` or `previous` of another page.")
+    cursor: str | None = Field(
+        None,
+        max_length=1500,
+        json_schema_extra={"pattern": r"^[A-Za-z0-9_-]*$"},
+        description="From `next` or `previous` of another page.",
+    )
     count: bool = Field(False, description="Also count all results (may take long).")
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from pydantic import ValidationError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -90,7 +91,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, HubError):
         if error.status >= 500:
             log.error("A call broke a wall of the hub: %s", error.message, exc_info=error)
-        extra = {name: value for name, value in error.extra.items() if isinstance(value, str | int | float | bool | list)}
+        extra = {
+            name: value for name, value in error.extra.items() if isinstance(value, str | int | float | bool | list)
+        }
         headers = {"Retry-After": str(extra["retry_after"])} if "retry_after" in extra else None
         return answer(
             error.status, error.code, error.message, path=path, problems=error.problems, headers=headers, **extra
@@ -126,7 +129,7 @@ def _of_django(error: Exception, path: str) -> Response:
         return answer(403, "not_allowed", str(error) or "You may not do this.", path=path)
     if isinstance(error, RequestDataTooBig):
         return answer(413, "too_large", "The body is larger than this call takes.", path=path)
-    if isinstance(error, SuspiciousOperation):
+    if isinstance(error, SuspiciousOperation | BadRequest | MultiPartParserError | UnreadablePostError):
         return answer(400, "malformed", "This request is malformed.", path=path)
     if isinstance(error, IntegrityError):
         log.warning("A call met a database rule: %s", error)

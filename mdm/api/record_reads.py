@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +14,7 @@ from mdm import crypto, ports
 from mdm.api import crosswalks, documents, record_shapes
 from mdm.api.change_shapes import PathDiff
 from mdm.api.crosswalks import CrosswalkBody
-from mdm.api.operations import Answer, Page, PageQuery, Query, Shown, operation
+from mdm.api.operations import Answer, Moment, Page, PageQuery, Query, Shown, operation
 from mdm.api.records import RecordView
 from mdm.models import Crosswalk, RecordVersion
 from mdm.selectors import origins, references, visibility
@@ -38,7 +38,7 @@ class VersionBody(Shown):
 
 class HistoryQuery(PageQuery):
     page_size: int = Field(50, ge=1, le=200, description="How many results at most.")
-    known_at: AwareDatetime | None = Field(None, description="Only what the hub knew then.")
+    known_at: Moment | None = Field(None, description="Only what the hub knew then.")
 
 
 class History(RecordView):
@@ -55,7 +55,7 @@ class History(RecordView):
         rows = RecordVersion.objects.filter(type=self.kind.key, uid=found).select_related("change")
         if self.query.known_at:
             rows = rows.filter(created_at__lte=self.query.known_at)
-        return self.page(rows, present_all=self._present_all, order=("-version",), key="version")
+        return self.page(rows, present_all=self._present_all, key="version", falling=True)
 
     def _present_all(self, rows: list[RecordVersion]) -> list[dict[str, Any]]:
         if not rows:
@@ -214,5 +214,8 @@ class DocumentSchema(RecordView):
     )
     def get(self, request: Request) -> Response:
         schema = self.kind.document.model_json_schema(mode="validation")
-        identifier = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:mdm:schema:{self.kind.schema}"}
+        identifier = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"urn:mdm:schema:{self.kind.schema}",
+        }
         return Response({**identifier, **schema, "title": self.kind.schema})

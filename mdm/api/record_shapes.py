@@ -44,13 +44,16 @@ def shown(kind: RecordType) -> type[BaseModel]:
     header: dict[str, Any] = {name: (f.annotation, f) for name, f in _Header.model_fields.items()}
     body: dict[str, Any] = {name: (f.annotation, f) for name, f in kind.document.model_fields.items()}
     config = ConfigDict(extra="forbid", json_schema_extra=_only_uid_required)
-    model: type[BaseModel] = create_model(name_of(kind), __config__=config, __doc__=kind.document.__doc__, **header, **body)
+    model: type[BaseModel] = create_model(
+        name_of(kind), __config__=config, __doc__=kind.document.__doc__, **header, **body
+    )
     return model
 
 
 @lru_cache(maxsize=64)
 def page(kind: RecordType) -> type[BaseModel]:
-    return Page[shown(kind)]  # type: ignore[misc]
+    made: type[BaseModel] = Page.__class_getitem__(shown(kind))  # type: ignore[assignment]
+    return made
 
 
 @lru_cache(maxsize=64)

@@ -117,7 +117,9 @@ class Records(RecordView):
         scope="propose:{type}",
         body=RawBody(record_shapes.create_schema),
         answers={
-            201: Answer(record_shapes.in_force, "In force at once: policy approves this by itself.", ("Location", "ETag")),
+            201: Answer(
+                record_shapes.in_force, "In force at once: policy approves this by itself.", ("Location", "ETag")
+            ),
             202: _REQUEST,
         },
         id="{type}_create",
@@ -203,7 +205,9 @@ class Record(RecordView):
             listed = self.body.get(child.name)
             for item in listed if isinstance(listed, list) else []:
                 if isinstance(item, dict) and item.get("uid") in there - shown:
-                    found.append(Problem(f"{child.name}/{item['uid']}", "unknown_child", "This record has no such row."))
+                    found.append(
+                        Problem(f"{child.name}/{item['uid']}", "unknown_child", "This record has no such row.")
+                    )
         if found:
             raise problems.correct(found)
 
@@ -232,4 +236,3 @@ def action_view(action: str) -> type[RecordView]:
 
     RecordAction.__name__ = f"Record{action.capitalize()}"
     return RecordAction
-

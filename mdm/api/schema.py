@@ -37,14 +37,23 @@ _SAYS = {
     503: "The hub or its database does not answer now; nothing was changed.",
 }
 _HEADERS: dict[str, dict[str, Any]] = {
-    "X-Correlation-ID": {"description": "Follows this call to events, deliveries and targets.", "schema": {"type": "string"}},
+    "X-Correlation-ID": {
+        "description": "Follows this call to events, deliveries and targets.",
+        "schema": {"type": "string"},
+    },
     "RateLimit": {"description": "Calls left and seconds until the window ends.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "Calls per window.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": {"type": "string"}},
     "Location": {"description": "Address of what was made.", "schema": {"type": "string", "format": "uri-reference"}},
-    "Link": {"description": "`rel=\"successor-version\"` leads from a merged record to its survivor.", "schema": {"type": "string"}},
-    "Idempotent-Replayed": {"description": "`true` when this is the stored first answer.", "schema": {"type": "string"}},
+    "Link": {
+        "description": '`rel="successor-version"` leads from a merged record to its survivor.',
+        "schema": {"type": "string"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` when this is the stored first answer.",
+        "schema": {"type": "string"},
+    },
     "WWW-Authenticate": {"description": "The Bearer challenge.", "schema": {"type": "string"}},
     "Allow": {"description": "Methods this address knows.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
@@ -93,6 +102,7 @@ class HubSchema(AutoSchema):
     """Reads the operation of the method at hand; a method without one is a mistake and says so."""
 
     spec: Operation
+    view: Any
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
         self.registry, self.path, self.path_regex = registry, path, path_regex
@@ -149,7 +159,9 @@ class HubSchema(AutoSchema):
         if shape := operations.shape_for(self.spec.query, self.view):
             found += self._query_parameters(shape)
         if self.method == "POST":
-            found.append(_header("Idempotency-Key", "Repeat the call safely: the first answer is replayed.", max_length=255))
+            found.append(
+                _header("Idempotency-Key", "Repeat the call safely: the first answer is replayed.", max_length=255)
+            )
         if self.spec.if_match:
             found.append(_header("If-Match", "The ETag you read; 428 without it, 412 when it is not current."))
         if self.spec.tagged and self.method == "GET":
@@ -242,7 +254,10 @@ class HubSchema(AutoSchema):
             headers.append("ETag")
         if self.method == "POST":
             headers.append("Idempotent-Replayed")
-        shown: dict[str, Any] = {"description": answer.says or _SAYS.get(status, "Done."), "headers": self._headers(headers)}
+        shown: dict[str, Any] = {
+            "description": answer.says or _SAYS.get(status, "Done."),
+            "headers": self._headers(headers),
+        }
         shape = operations.shape_for(answer.shape, self.view)
         if shape is not None:
             shown["content"] = {answer.media[0]: {"schema": self._ref(shape, "serialization")}}
@@ -348,4 +363,3 @@ def _tidy(value: Any, suffix: str) -> Any:
             continue
         tidy[key] = _tidy(item, suffix)
     return tidy
-

@@ -82,9 +82,7 @@ class ClientThrottle(BaseThrottle):
         key = f"mdm:rate:{client}:{window}"
         try:
             if cls._client is None:
-                cls._client = redis.Redis.from_url(
-                    settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25
-                )
+                cls._client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25)
             with cls._client.pipeline(transaction=True) as pipe:
                 pipe.incrby(key, batch)
                 pipe.expire(key, 2 * WINDOW)

@@ -6,15 +6,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions
 from mdm.api import auth, documents
-from mdm.api.operations import Answer, Body, Page, PageQuery, Shown, operation
+from mdm.api.operations import Answer, Body, Moment, Page, PageQuery, Shown, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import ApiToken
@@ -40,7 +41,7 @@ class NewToken(TokenBody):
 class TokenInput(Body):
     name: str = Field(min_length=1, max_length=100)
     scopes: list[str] = Field(min_length=1, max_length=50)
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 def present(token: ApiToken) -> dict[str, Any]:
@@ -57,14 +58,14 @@ def present(token: ApiToken) -> dict[str, Any]:
 
 
 class TokenView(HubView):
-    def mine(self) -> Any:
-        return ApiToken.objects.filter(owner=self.request.user)
+    def mine(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(owner=auth.user_of(self.request))
 
     def find(self, uid: str) -> ApiToken:
         token = self.mine().filter(**documents.lookup_uid(uid)).first()
         if token is None:
             raise NotFound("There is no such token.")
-        return token  # type: ignore[no-any-return]
+        return token
 
 
 class Tokens(TokenView):
@@ -88,8 +89,9 @@ class Tokens(TokenView):
         if body.expires_at and body.expires_at <= timezone.now():
             text = "This time is over."
             raise CorrectInput(text, problems=[Problem("expires_at", "past", text)])
-        owner: Any = request.user
-        token, plain = tokens.issue(owner=owner, name=body.name, scopes=body.scopes, expires_at=body.expires_at)
+        token, plain = tokens.issue(
+            owner=auth.user_of(request), name=body.name, scopes=body.scopes, expires_at=body.expires_at
+        )
         location = request.build_absolute_uri(reverse("api:token", args=[token.uid]))
         return Response({**present(token), "token": plain}, status=201, headers={"Location": location})
 

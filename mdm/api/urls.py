@@ -45,9 +45,13 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
     if kind.match:
         collection |= {"match": matching.Match, "merge/preview": matching.PreviewMerge, "merge": matching.Merge}
         urls.append(path(f"{one}/why/<str:other_uid>/", matching.Why.as_view(kind=kind), name=f"{root}-why"))
-    urls += [path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()]
+    urls += [
+        path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()
+    ]
     urls.append(path(f"{one}/", records.Record.as_view(kind=kind), name=f"{root}-record"))
-    return urls + [path(f"{one}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in single.items()]
+    return urls + [
+        path(f"{one}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in single.items()
+    ]
 
 
 urlpatterns = [
@@ -59,7 +63,11 @@ urlpatterns = [
     path("change-requests/<str:uid>/", change_requests.ChangeRequestView.as_view(), name="change-request"),
     path("change-requests/<str:uid>/items/", change_requests.ChangeRequestItems.as_view(), name="change-request-items"),
     *(
-        path(f"change-requests/<str:uid>/{verdict}/", decisions.verdict_view(verdict).as_view(), name=f"change-request-{verdict}")
+        path(
+            f"change-requests/<str:uid>/{verdict}/",
+            decisions.verdict_view(verdict).as_view(),
+            name=f"change-request-{verdict}",
+        )
         for verdict in decisions.VERDICTS
     ),
     path("change-requests/<str:uid>/submit/", decisions.Submit.as_view(), name="change-request-submit"),
@@ -78,9 +86,13 @@ urlpatterns = [
     path("imports/<str:uid>/cancel/", imports.CancelImport.as_view(), name="import-cancel"),
     path("imports/<str:uid>/problems/", imports.RefusedRows.as_view(), name="import-problems"),
     path(
-        "imports/<str:uid>/problems/<str:row_uid>/resubmit/", imports.ResubmitRow.as_view(), name="import-problem-resubmit"
+        "imports/<str:uid>/problems/<str:row_uid>/resubmit/",
+        imports.ResubmitRow.as_view(),
+        name="import-problem-resubmit",
     ),
-    path("imports/<str:uid>/problems/<str:row_uid>/dismiss/", imports.DismissRow.as_view(), name="import-problem-dismiss"),
+    path(
+        "imports/<str:uid>/problems/<str:row_uid>/dismiss/", imports.DismissRow.as_view(), name="import-problem-dismiss"
+    ),
     path("events/", events.Events.as_view(), name="events"),
     path("tokens/", tokens.Tokens.as_view(), name="tokens"),
     path("tokens/<str:uid>/", tokens.Token.as_view(), name="token"),

@@ -71,7 +71,7 @@ class HubView(APIView):
         try:
             self.perform_authentication(request)
         except Exception:
-            request.user, request.auth = None, None
+            request.user, request.auth = None, None  # type: ignore[assignment]
             self.check_throttles(request)
             raise
         self.check_throttles(request)
@@ -147,14 +147,12 @@ class HubView(APIView):
         present_all: Callable[[list[Any]], Iterable[Any]] | None = None,
         order: Sequence[str] = (),
         key: str = "pk",
+        falling: bool = False,
     ) -> Response:
-        """A page of a list, by the PageQuery the operation declares. `present_all` for what needs the page at once."""
-        query = self.query
-        cut = paging.cut(
-            self.request, rows, order=order, size=query.page_size, cursor=query.cursor, count=query.count, key=key
-        )
-        shown = list(present_all(cut.rows)) if present_all else [present(row) if present else row for row in cut.rows]
-        return Response(cut.as_json(shown))
+        """A page of a list, by the PageQuery the operation declares; `present_all` for what needs the page at once."""
+        found, around = paging.cut(self.request, rows, self.query, order=order, key=key, falling=falling)
+        shown = list(present_all(found)) if present_all else [present(row) if present else row for row in found]
+        return Response({"results": shown, **around})
 
     def tagged(self, data: Any, version: object, **more: Any) -> Response:
         """An answer with its ETag; 304 without a body when the reader holds this version already."""

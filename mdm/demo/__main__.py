@@ -16,9 +16,7 @@ from mdm.embedded.missing import Missing
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mdm.demo", description=__doc__)
-    parser.add_argument(
-        "--reset", action="store_true", help="start afresh: everything entered so far is gone"
-    )
+    parser.add_argument("--reset", action="store_true", help="start afresh: everything entered so far is gone")
     chosen = parser.parse_args()
     var = Path(os.environ.get("MDM_VAR_DIR", ROOT / "var"))
     try:

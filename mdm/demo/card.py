@@ -27,8 +27,7 @@ def write_demo_json(var: Path, base_url: str, sandbox_urls: dict[str, str]) -> d
         "users": loaded.get("users", []),
         "tokens": loaded.get("tokens", {}),
         "sandboxes": {
-            name: {"url": sandbox_urls[name], "control": f"{sandbox_urls[name]}/_control"}
-            for name in SANDBOXES
+            name: {"url": sandbox_urls[name], "control": f"{sandbox_urls[name]}/_control"} for name in SANDBOXES
         },
     }
     state.write(var / "demo.json", content)
@@ -40,10 +39,7 @@ def render(content: dict[str, Any], var: Path) -> str:
     widest = [max(5, *(len(user[field]) for user in users), 0) for field in ("role", "username")]
     lines = ["", f"  The hub is running at {base_url}", ""]
     lines += [f"    {'role':<{widest[0]}}  {'login':<{widest[1]}}  password"] if users else []
-    lines += [
-        f"    {user['role']:<{widest[0]}}  {user['username']:<{widest[1]}}  {user['password']}"
-        for user in users
-    ]
+    lines += [f"    {user['role']:<{widest[0]}}  {user['username']:<{widest[1]}}  {user['password']}" for user in users]
     lines += ["", "  Look first at"]
     lines += [f"    {base_url}{path:<22} {what}" for path, what in _FIRST]
     lines += [

@@ -56,7 +56,7 @@ POLICIES: tuple[tuple[str, dict[str, object], tuple[tuple[int, str, int, int], .
     ("Look-alike names", {"risk_flags": ["mixed_script"]}, ((1, "steward", 1, 24), (2, "approver", 1, 24))),
 )
 
-RULES = (
+RULES: tuple[tuple[str, str, str, dict[str, int]], ...] = (
     ("supplier", "", "source_rank,recency,completeness", {}),
     ("supplier", "trade_names", "completeness,source_rank", {}),
     ("supplier", "addresses", "completeness,source_rank,recency", {}),

@@ -47,7 +47,7 @@ def hub(var: Path, port: int, environment: dict[str, str]) -> list[Child]:
     commands = {
         "web": [
             python, "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}",
-            "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5",
+            "--worker-class", "gthread", "--preload", "--workers", "2", "--threads", "4", "--graceful-timeout", "5",
             "--access-logfile", "-",
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--hostname", f"demo-{port}@%h", *level],

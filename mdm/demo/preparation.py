@@ -30,7 +30,7 @@ def prepare(var: Path) -> None:
         ("database schema", lambda: call_command("migrate", database="owner", verbosity=0)),
         ("rights of the application's login", lambda: call_command("provision_role")),
         ("static files", lambda: _collect_static(var)),
-        ("sandboxes", lambda: [_wait_for(name, var) for name in SANDBOXES]),
+        ("sandboxes", lambda: _wait_for_sandboxes(var)),
         ("demo data", lambda: call_command("load_demo")),
     ]
     for title, step in steps:
@@ -55,8 +55,13 @@ def _collect_static(var: Path) -> None:
     state.write(stamp, {"digest": digest.hexdigest()})
 
 
-def _wait_for(name: str, var: Path) -> None:
+def _wait_for_sandboxes(var: Path) -> None:
     """Loading the demo pushes to them."""
+    for name in SANDBOXES:
+        _wait_for(name, var)
+
+
+def _wait_for(name: str, var: Path) -> None:
     url = os.environ[f"MDM_SANDBOX_{name.upper()}_URL"] + "/_control/records?type=supplier"
     deadline = time.monotonic() + _SANDBOX_WITHIN
     while True:

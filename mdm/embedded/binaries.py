@@ -96,20 +96,23 @@ def _runnable(folder: Path, home: Home) -> Path:
 
 
 def _copied(source: Path, home: Home) -> Path:
+    """A copy of one installation that the account can read, with the libraries its wheel keeps beside the package."""
     stat = source.stat()
     target = home.path / "programs" / f"{source.name}-{stat.st_size}-{int(stat.st_mtime)}"
+    site = next((folder for folder in source.parents if folder.name.endswith("-packages")), source.parent)
+    place = source.relative_to(site)
     if not target.exists():
-        target.parent.mkdir(mode=0o755, exist_ok=True)
-        target.parent.chmod(0o755)
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        if source.is_dir():
-            shutil.copytree(source, partial, symlinks=True)
-        else:
-            shutil.copy2(source, partial)
+        for part in (place, Path(f"{place.parts[0]}.libs")):  # found by their place relative to one another
+            if (site / part).is_dir():
+                shutil.copytree(site / part, partial / part, symlinks=True)
+            elif (site / part).exists():
+                (partial / part).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(site / part, partial / part)
         # A venv made under a strict umask is closed to the account, copied or not.
-        for found in (partial, *partial.rglob("*")):
+        for found in (partial.parent, partial, *partial.rglob("*")):
             if not found.is_symlink():
                 home.account.give(found)
         partial.rename(target)
-    return target
+    return target / place

@@ -86,12 +86,8 @@ class ChangeRequest(models.Model):
     reason = models.TextField(blank=True)
     kind = models.CharField(max_length=20, db_index=True)  # create · change · bank · merge · block · load …
     origin = models.CharField(max_length=20, choices=[(o, o) for o in ORIGINS])
-    state = models.CharField(
-        max_length=12, choices=[(k, s.title) for k, s in STATES.items()], default="draft"
-    )
-    priority = models.CharField(
-        max_length=10, default="normal", choices=[("normal", "Normal"), ("urgent", "Urgent")]
-    )
+    state = models.CharField(max_length=12, choices=[(k, s.title) for k, s in STATES.items()], default="draft")
+    priority = models.CharField(max_length=10, default="normal", choices=[("normal", "Normal"), ("urgent", "Urgent")])
     effective_on = models.DateField(null=True, blank=True)
     content_hash = models.CharField(max_length=64, blank=True)
     edits = models.PositiveIntegerField(default=0)
@@ -102,9 +98,7 @@ class ChangeRequest(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="change_requests"
     )
     requester_name = models.CharField(max_length=200)
-    reverts = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reverted_by"
-    )
+    reverts = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="reverted_by")
     import_job = models.ForeignKey(
         "mdm.ImportJob", null=True, blank=True, on_delete=models.PROTECT, related_name="change_requests"
     )

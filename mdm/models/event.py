@@ -14,14 +14,10 @@ class Event(models.Model):
     seq = models.BigIntegerField(null=True, unique=True)
     type = models.CharField(max_length=40)
     subject = models.UUIDField()
-    verb = models.CharField(
-        max_length=12
-    )  # created · updated · blocked · unblocked · retired · merged · unmerged
+    verb = models.CharField(max_length=12)  # created · updated · blocked · unblocked · retired · merged · unmerged
     version = models.PositiveIntegerField()
     data = models.JSONField(default=dict)
-    change = models.ForeignKey(
-        "mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="events"
-    )
+    change = models.ForeignKey("mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="events")
     correlation_id = models.CharField(max_length=64)
     at = models.DateTimeField()
 

@@ -78,9 +78,7 @@ class MatchDecision(models.Model):
     )
     reason = models.TextField(blank=True)
     evidence_hash = models.CharField(max_length=64)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     decided_by_name = models.CharField(max_length=200)
     at = models.DateTimeField(auto_now_add=True)
 

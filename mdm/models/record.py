@@ -24,7 +24,7 @@ class GuardedQuerySet(models.QuerySet[Any]):
     """Every bulk way to write golden rows, closed unless `writing.applying` is open."""
 
     def _require(self) -> None:
-        writing.require(self.model._meta.verbose_name_plural.capitalize())  # type: ignore[union-attr]
+        writing.require(self.model._meta.verbose_name_plural.capitalize())
 
     def update(self, **kwargs: Any) -> int:
         self._require()

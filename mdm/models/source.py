@@ -68,9 +68,7 @@ class ImportJob(models.Model):
     quarantined = models.PositiveIntegerField(default=0)
     change = models.ForeignKey("mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="loads")
     correlation_id = models.CharField(max_length=64)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
@@ -121,9 +119,7 @@ class SourceRecord(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["system", "type", "key"], name="one_source_record_per_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["system", "type", "key"], name="one_source_record_per_key")]
         indexes = [
             models.Index(fields=["golden_uid"], name="source_by_golden"),
             models.Index(fields=["job", "row"], name="source_by_job"),
@@ -164,9 +160,7 @@ class SurvivorshipRule(models.Model):
     tests applied one after the other until one value is left."""
 
     type = models.CharField(max_length=40)
-    path = models.CharField(
-        max_length=100, blank=True, help_text="Field or list name. Empty: every other field."
-    )
+    path = models.CharField(max_length=100, blank=True, help_text="Field or list name. Empty: every other field.")
     order = models.CharField(
         max_length=60,
         default="source_rank,recency",

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from django.core.serializers.json import DjangoJSONEncoder
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q, QuerySet
 
 from mdm import crypto
+
+
+class BadCursor(ValueError):
+    """This cursor is none of this list and ordering: start again without it."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,23 @@ class Slice:
 
 
 def cut(
-    rows: QuerySet[Any], *, order: Sequence[str] = (), size: int, cursor: str = "", falling: bool = False
+    rows: QuerySet[Any],
+    *,
+    order: Sequence[str] = (),
+    size: int,
+    cursor: str = "",
+    falling: bool = False,
+    key: str = "pk",
+    strict: bool = False,
 ) -> Slice:
-    """The page the cursor points at, ordered by `order` and then by pk (`falling`: newest first).
+    """The page the cursor points at, ordered by `order` and then by `key`, which is unique (`falling`: newest first).
 
-    A cursor of another list starts afresh.
+    A cursor of another list starts afresh, or raises BadCursor where the caller is `strict`.
     """
-    names = (*order, "-pk" if falling or (order and order[0].startswith("-")) else "pk")
+    names = (*order, f"-{key}" if falling or (order and order[0].startswith("-")) else key)
     values, back = _decode(cursor, names) if cursor else (None, False)
+    if cursor and values is None and strict:
+        raise BadCursor
     found = rows if values is None else _beyond(rows, names, values, back)
     page = list(found.order_by(*(_flip(name) if back else name for name in names))[: size + 1])
     more = len(page) > size
@@ -58,7 +71,9 @@ def _flip(name: str) -> str:
 def _encode(names: Sequence[str], row: Any, *, back: bool) -> str:
     plain = [name.lstrip("-") for name in names]
     values = [row[name] if isinstance(row, dict) else getattr(row, name) for name in plain]
-    raw = json.dumps([names, values, back], cls=DjangoJSONEncoder, separators=(",", ":"))
+    # Times with all their digits: Django's encoder keeps milliseconds only, and rows would come twice.
+    values = [value.isoformat() if hasattr(value, "isoformat") else value for value in values]
+    raw = json.dumps([names, values, back], default=str, separators=(",", ":"))
     return base64.urlsafe_b64encode(crypto.seal_bytes(raw.encode())).decode().rstrip("=")
 
 
@@ -96,4 +111,10 @@ def _bound(rows: QuerySet[Any], name: str, value: Any, back: bool) -> Q:
 
 
 def _null(rows: QuerySet[Any], column: str) -> bool:
-    return column != "pk" and bool(getattr(rows.model._meta.get_field(column), "null", True))
+    """Whether the column may be empty; keys never are, and an annotation may."""
+    if column == "pk":
+        return False
+    try:
+        return bool(getattr(rows.model._meta.get_field(column), "null", True))
+    except FieldDoesNotExist:
+        return True

@@ -70,7 +70,9 @@ def _losing_values(name: str, value: Any, sources: list[SourceRecord], origin: D
     ]
 
 
-def _losing_rows(child: ChildType, row: Document, sources: list[SourceRecord], origin: Document) -> list[dict[str, Any]]:
+def _losing_rows(
+    child: ChildType, row: Document, sources: list[SourceRecord], origin: Document
+) -> list[dict[str, Any]]:
     """Rows of other sources with the same identity that say something else."""
     mine = _identity(child, row)
     plain = {name: value for name, value in row.items() if name != "uid"}

@@ -46,5 +46,7 @@ def _by_path(other: RecordType, path: str, uid: UUID, code: str, limit: int) -> 
         rows = rows.filter(pk__in=holders)
     else:
         rows = rows.filter(**{name: value})
-    for found_uid, found_code, found_name in rows.order_by("code").values_list("uid", "code", F(other.name_field))[:limit]:
+    for found_uid, found_code, found_name in rows.order_by("code").values_list("uid", "code", F(other.name_field))[
+        :limit
+    ]:
         yield Reference(other.key, str(found_uid), found_code, found_name, path)

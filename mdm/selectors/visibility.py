@@ -46,9 +46,7 @@ def strip(kind: RecordType, document: Document, entities: Entities) -> Document:
     if not hidden:
         return document
     return {
-        name: [row for row in value if f"{name}/{row['uid']}" not in hidden]
-        if kind_has(kind, name)
-        else value
+        name: [row for row in value if f"{name}/{row['uid']}" not in hidden] if kind_has(kind, name) else value
         for name, value in document.items()
     }
 
@@ -68,9 +66,7 @@ def _hidden_rows(kind: RecordType, document: Document, entities: frozenset[str])
             else:
                 hidden.add(f"{child.name}/{row['uid']}")
     if scoped and not mine:
-        hidden |= {
-            f"{c.name}/{row['uid']}" for c in kind.children if c.sealed for row in document.get(c.name) or []
-        }
+        hidden |= {f"{c.name}/{row['uid']}" for c in kind.children if c.sealed for row in document.get(c.name) or []}
     return frozenset(hidden)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from django.utils import timezone
 
 from mdm import registry
-from mdm.models import DuplicatePair, ImportJob, QuarantinedRow, SourceRecord
+from mdm.models import ImportJob, SourceRecord
 from mdm.permissions import may
 from mdm.selectors import imports, records
 from mdm.types import Actor
 from mdm.web import charts, import_words
 from mdm.web.import_words import OUTCOMES
 from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page, Part, Tile
+from mdm.web.pointers import request_url
 from mdm.web.tables import Cell, Column, Row, Table
 from mdm.web.values import number
 from mdm.web.visitor import link, record_url
@@ -45,7 +46,9 @@ def _row(job: ImportJob, waiting: int) -> Row:
         title=job.file_name,
         cells=[
             Cell(kind="title", value=job.file_name, url=url, sub=f"{kind.plural} from {job.system.title}"),
-            Cell(kind="state", value=state, domain=domain, note=words, loud=domain == "request" or state == "quarantine"),
+            Cell(
+                kind="state", value=state, domain=domain, note=words, loud=domain == "request" or state == "quarantine"
+            ),
             Cell(kind="number", value=job.rows_in),
             *(Cell(kind="number", value=count, muted=not count) for count in counts),
             Cell(kind="person", value=job.created_by_name),
@@ -68,7 +71,7 @@ def page(job: ImportJob, by: Actor, waiting: int) -> Page:
             Meta(text=import_words.size(job.file_bytes)),
             *([Meta(text=f"{job.encoding}, {job.format}")] if job.encoding else [Meta(text=job.format)]),
             Meta(kind="person", text=job.created_by_name, at=job.created_at),
-            *([Meta(kind="link", text=job.change.number, url=_request_url(job))] if job.change else []),
+            *([Meta(kind="link", text=job.change.number, url=request_url(job.change))] if job.change else []),
             Meta(kind="id", text=job.correlation_id),
         ],
         menu=menu,
@@ -76,13 +79,9 @@ def page(job: ImportJob, by: Actor, waiting: int) -> Page:
     )
 
 
-def _request_url(job: ImportJob) -> str:
-    return link("web:request", 10000 + job.change.pk) if job.change else ""
-
-
 def _primary(job: ImportJob, by: Actor) -> Action | None:
-    if import_words.is_waiting_for_approval(job):
-        return Action(label="Open the request", url=_request_url(job), icon="half")
+    if import_words.is_waiting_for_approval(job) and job.change:
+        return Action(label="Open the request", url=request_url(job.change), icon="half")
     if job.state == "done" and (pairs := imports.pairs_of(job)).exists() and may(by, "steward"):
         url = f"{link('web:duplicates')}?import={job.uid}"
         count = min(pairs.count(), 10_000)
@@ -100,13 +99,20 @@ def cancel(job: ImportJob) -> Action:
         danger=True,
     )
     return Action(
-        label="Stop the import", url=link("web:import-cancel", job.uid), method="post", icon="no", confirm=ask, style="danger"
+        label="Stop the import",
+        url=link("web:import-cancel", job.uid),
+        method="post",
+        icon="no",
+        confirm=ask,
+        style="danger",
     )
 
 
-def run(job: ImportJob, by: Actor) -> dict[str, Any]:
-    """How far it is and what became of the rows; the same for the page and for its polled part."""
-    kind = registry.get(job.type)
+def run(job: ImportJob) -> dict[str, Any]:
+    """How far it is and what became of the rows; the same for the page and for its polled part.
+
+    Nothing here opens a dialog: the next poll would close it.
+    """
     waiting = import_words.is_waiting_for_approval(job)
     live = job.state in LIVE and not waiting
     reading = live and job.rows_total is None
@@ -122,7 +128,6 @@ def run(job: ImportJob, by: Actor) -> dict[str, Any]:
         "tiles": tiles(job),
         "proportions": proportions(job.counts),
         "balance": f"{number(job.rows_in)} rows in, {number(outcomes)} outcomes",
-        "cancel": cancel(job) if live and may(by, f"propose:{kind.path}") else None,
     }
 
 
@@ -130,17 +135,18 @@ def tiles(job: ImportJob) -> list[Tile]:
     base = link("web:import", job.uid)
     return [
         Tile(
-            label=words,
-            value=getattr(job, name),
-            tone=tone,  # type: ignore[arg-type]
-            url=f"{base}?outcome={name}#rows" if name != "quarantined" else f"{base}#quarantine",
+            label=one.word,
+            value=getattr(job, one.name),
+            note=one.words,
+            tone=one.tone,
+            url=f"{base}?outcome={one.name}#rows" if one.name != "quarantined" else f"{base}#quarantine",
         )
-        for name, words, tone in OUTCOMES
+        for one in OUTCOMES
     ]
 
 
 def proportions(counts: Mapping[str, int]) -> charts.Proportions | None:
-    return charts.proportions([charts.Proportion(words, counts.get(name, 0), tone) for name, words, tone in OUTCOMES])
+    return charts.proportions([charts.Proportion(one.word, counts.get(one.name, 0), one.tone) for one in OUTCOMES])
 
 
 def _note(job: ImportJob, reading: bool) -> str:
@@ -166,10 +172,9 @@ def _left(seconds: float) -> str:
 def _steps(job: ImportJob, waiting: bool) -> list[dict[str, str]]:
     read = job.rows_total is not None
     done = job.state == "done"
-    asked = job.change is not None and bool(job.change.policies) and (waiting or job.change.decided_at and job.change.due_at)
     steps = [("File", True), ("Columns", True), ("Read", read)]
-    if waiting or asked:
-        steps.append(("Approve", not waiting))
+    if waiting or (job.change is not None and job.change.steps.exists()):
+        steps.append(("Approve", read and not waiting))
     steps += [("Run", done), ("Done", done)]
     shown, now = [], False
     for label, over in steps:
@@ -179,19 +184,23 @@ def _steps(job: ImportJob, waiting: bool) -> list[dict[str, str]]:
     return shown
 
 
-def callouts(job: ImportJob, request_url: str = "") -> list[Callout]:
+def callouts(job: ImportJob) -> list[Callout]:
     if import_words.is_waiting_for_approval(job) and job.change:
+        number_ = Part(text=job.change.number, url=request_url(job.change))
         return [
             Callout(
                 title="The rows are read and wait for approval",
-                body=["Nothing is applied before somebody else approves ", Part(text=job.change.number, url=_request_url(job)), "."],
+                body=["Nothing is applied before somebody else approves ", number_, "."],
                 tone="amber",
                 icon="half",
-                action=Action(label="Open the request", url=_request_url(job)),
             )
         ]
     if job.state == "cancelled":
-        return [Callout(title="This import was stopped", body="What it had taken in stays; load the file again for the rest.")]
+        return [
+            Callout(
+                title="This import was stopped", body="What it had taken in stays; load the file again for the rest."
+            )
+        ]
     return []
 
 
@@ -201,8 +210,15 @@ def callouts(job: ImportJob, request_url: str = "") -> list[Callout]:
 def rows_table(job: ImportJob, rows: Sequence[SourceRecord], outcome: str) -> Table:
     kind = registry.get(job.type)
     names = records.names(kind.key, {row.golden_uid for row in rows if row.golden_uid})
-    pairs = imports.pairs_with(job, [row.golden_uid for row in rows if row.golden_uid]) if outcome == "candidate" else {}
-    columns = [Column(label="Row", numeric=True), Column(label="Key there"), Column(label="As it was sent"), Column(label="Record")]
+    pairs = (
+        imports.pairs_with(job, [row.golden_uid for row in rows if row.golden_uid]) if outcome == "candidate" else {}
+    )
+    columns = [
+        Column(label="Row", numeric=True),
+        Column(label="Key there"),
+        Column(label="As it was sent"),
+        Column(label="Record"),
+    ]
     if pairs:
         columns.append(Column(label="Pair"))
     return Table(
@@ -213,7 +229,11 @@ def rows_table(job: ImportJob, rows: Sequence[SourceRecord], outcome: str) -> Ta
 
 
 def _outcome_row(
-    kind: registry.RecordType, row: SourceRecord, names: Mapping[str, tuple[str, str]], pairs: Mapping[str, str], paired: bool
+    kind: registry.RecordType,
+    row: SourceRecord,
+    names: Mapping[str, tuple[str, str]],
+    pairs: Mapping[str, str],
+    paired: bool,
 ) -> Row:
     uid = str(row.golden_uid or "")
     code, name = names.get(uid, ("", ""))
@@ -221,7 +241,9 @@ def _outcome_row(
         Cell(kind="number", value=row.row),
         Cell(kind="id", value=row.key),
         Cell(value=kind.name_of(row.document)),
-        Cell(value=code, url=record_url(kind, uid) if uid else "", note=name) if uid else Cell(value="", note="not applied yet"),
+        Cell(value=code, url=record_url(kind, uid) if uid else "", note=name)
+        if uid
+        else Cell(value="", note="not applied yet"),
     ]
     if paired:
         pair = pairs.get(uid)
@@ -229,17 +251,9 @@ def _outcome_row(
     return Row(title=f"row {row.row}", cells=cells)
 
 
-def unlisted(job: ImportJob, outcome: str, pairs: type[DuplicatePair] = DuplicatePair) -> str:
+def unlisted(job: ImportJob, outcome: str) -> str:
     """Why fewer rows may be listed than counted."""
-    listed = imports.rows_with(job, outcome).count()
-    missing = getattr(job, outcome) - listed
+    missing = getattr(job, outcome) - imports.rows_with(job, outcome).count()
     if missing <= 0:
         return ""
     return f"{number(missing)} more stood twice in the file with the same content, or were sent again by a later file"
-
-
-def settled_note(job: ImportJob) -> str:
-    rows = imports.settled(job)
-    counts = {state: rows.filter(state=state).count() for state, _ in QuarantinedRow._meta.get_field("state").choices[1:]}  # type: ignore[union-attr,index]
-    words = {"resolved": "corrected and taken in", "dismissed": "left out"}
-    return " · ".join(f"{number(count)} {words[state]}" for state, count in counts.items() if count)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from mdm.models import ImportJob
-from mdm.reading.paths import BadPath, parse
-from mdm.registry import RecordType
-from mdm.web.page import Source
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-# What becomes of a row, in the order of the tiles: (outcome, words, tone).
-OUTCOMES: tuple[tuple[str, str, str], ...] = (
-    ("new", "New", "green"),
-    ("linked", "Linked to a known record", "blue"),
-    ("updated", "Changed a known record", "blue"),
-    ("unchanged", "Same as before", "grey"),
-    ("candidate", "New, perhaps a duplicate", "amber"),
-    ("quarantined", "In quarantine", "red"),
+from mdm.models import ImportJob
+from mdm.reading.columns import known_paths
+from mdm.reading.paths import BadPath, parse
+from mdm.reading.spec import key_columns
+from mdm.registry import RecordType
+from mdm.web.page import Source, Tone
+
+
+class Outcome(NamedTuple):
+    """What becomes of a row: a word for tiles and bars, the words that explain it, its tone."""
+
+    name: str
+    word: str
+    words: str
+    tone: Tone
+
+
+OUTCOMES: tuple[Outcome, ...] = (
+    Outcome("new", "New", "a record of its own", "green"),
+    Outcome("linked", "Linked", "to a known record", "purple"),
+    Outcome("updated", "Changed", "a known record", "blue"),
+    Outcome("unchanged", "Same", "as before", "grey"),
+    Outcome("candidate", "Candidates", "new, perhaps duplicates", "amber"),
+    Outcome("quarantined", "Quarantine", "wait for correction", "red"),
 )
-NAMES = {outcome: words for outcome, words, _ in OUTCOMES}
+NAMES = {one.name: f"{one.word}, {one.words}" for one in OUTCOMES}
 
 CAUSES = {
     "missing": "Value missing",
@@ -83,6 +97,13 @@ def field_name(kind: RecordType, text: str) -> str:
     elif int(path.selector):
         title += f" {int(path.selector) + 1}"
     return f"{title}, {own[:1].lower() + own[1:] if own.istitle() else own}{place}"
+
+
+def columns_of(kind: RecordType, spec: Mapping[str, Any]) -> list[str]:
+    """Columns that feed something, the key first, then as the document is ordered: a stored mapping has no order."""
+    places = {path: place for place, path in enumerate(known_paths(kind))}
+    fed = spec.get("columns", {})
+    return [*key_columns(spec), *sorted(fed, key=lambda name: (places.get(fed[name], len(places)), name))]
 
 
 def size(count: int) -> str:

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search
+
+urlpatterns: list[URLPattern] = [
+    path("search/", search.find, name="search"),
+    path("audit/", audit.log, name="audit"),
+    path("duplicates/", duplicates.queue, name="duplicates"),
+    path("duplicates/<uuid:uid>/", duplicates.pair, name="duplicate"),
+    path("duplicates/<uuid:uid>/decide/", duplicates.decide, name="duplicate-decide"),
+    path("duplicates/<uuid:uid>/undo/", duplicates.undo, name="duplicate-undo"),
+    path("duplicates/<uuid:uid>/merge/", merge.merge, name="merge"),
+    path("imports/", imports.index, name="imports"),
+    path("imports/new/", imports.new, name="import-new"),
+    path("imports/<uuid:uid>/", imports.detail, name="import"),
+    path("imports/<uuid:uid>/progress/", imports.progress, name="import-progress"),
+    path("imports/<uuid:uid>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<uuid:uid>/outcome.csv", imports.outcome, name="import-outcome"),
+    path("imports/<uuid:uid>/map/", import_mapping.columns, name="import-map"),
+    path("imports/<uuid:uid>/problems/", import_corrections.problems, name="import-problems"),
+    path("imports/<uuid:uid>/problems/<uuid:row_uid>/", import_corrections.row, name="import-row"),
+]

@@ -112,7 +112,7 @@ def onward(request: HttpRequest, default: str) -> str:
     return wanted if safe else default
 
 
-def changed_query(request: HttpRequest, **changes: str | None) -> str:
+def changed_query(request: HttpRequest, /, **changes: str | None) -> str:
     """The query string with some parameters changed, None takes one away; paging always starts again."""
     params = request.GET.copy()
     params.pop("cursor", None)

@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=100)),
                 ('actual_digest', models.CharField(max_length=64)),
                 ('expected_digest', models.CharField(blank=True, max_length=64)),
-                ('clean', models.BooleanField()),
+                ('agrees', models.BooleanField()),
                 ('seen_at', models.DateTimeField()),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sync.driftrun')),
                 ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='observations', to='sync.target')),

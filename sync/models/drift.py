@@ -58,7 +58,7 @@ class DriftObservation(models.Model):
     run = models.ForeignKey(DriftRun, on_delete=models.PROTECT, related_name="+")
     actual_digest = models.CharField(max_length=64)
     expected_digest = models.CharField(max_length=64, blank=True)  # uid, version, mapping and role of the key
-    clean = models.BooleanField()
+    agrees = models.BooleanField()
     seen_at = models.DateTimeField()
 
     class Meta:

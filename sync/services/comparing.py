@@ -108,7 +108,7 @@ def _pair(scope: Scope, remotes: list[RemoteRecord]) -> list[Seen]:
 def _as_before(one: Seen, before: DriftObservation | None) -> bool:
     return (
         before is not None
-        and before.clean
+        and before.agrees
         and before.actual_digest == one.actual_digest
         and before.expected_digest == one.expected_digest
     )
@@ -223,12 +223,12 @@ def _observe(scope: Scope, seen: Iterable[Seen]) -> None:
                 run=scope.run,
                 actual_digest=one.actual_digest,
                 expected_digest=one.expected_digest,
-                clean=not one.found,
+                agrees=not one.found,
                 seen_at=Now(),
             )
             for one in seen
         ],
         update_conflicts=True,
         unique_fields=["target", "type", "key"],
-        update_fields=["run", "actual_digest", "expected_digest", "clean", "seen_at"],
+        update_fields=["run", "actual_digest", "expected_digest", "agrees", "seen_at"],
     )

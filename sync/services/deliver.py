@@ -45,6 +45,7 @@ class Work:
     attempt_id: int | None = None
     sent: bool = False
     retire_key: str = ""
+    said: tuple[Exchange, ...] = ()  # what a push handed over with its answer
 
     @property
     def push(self) -> Push:
@@ -128,7 +129,7 @@ def _outcome(work: Work, connector: Connector) -> tuple[Verdict, tuple[Exchange,
         if isinstance(error, LostLease):
             raise
         verdict = outcomes.of_error(error, _situation(work.delivery, work))
-    return verdict, connector.exchanges()
+    return verdict, (*work.said, *connector.exchanges())
 
 
 def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
@@ -211,7 +212,9 @@ def _send(work: Work, connector: Connector) -> Verdict:
     work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
     work.sent = True
     _outside_transactions()
+    work.said = connector.exchanges()
     answer = connector.push(work.push)
+    work.said += answer.exchanges
     if not answer.verified and answer.effect != "unchanged":
         answer = _verify(work, connector, answer)
     verdict = outcomes.of_outcome(answer)

@@ -111,7 +111,7 @@ def of_error(error: Exception, situation: Situation) -> Verdict:
         return _postponed(situation, base, throttle_s=error.retry_after)
     if isinstance(error, errors.Unauthorised):
         return _postponed(situation, base, trips_breaker=True, technical=True)
-    if isinstance(error, errors.Stale):
+    if isinstance(error, errors.Stale) and not situation.earlier_doubt:
         return _limited(situation, Verdict("retrying", wait_s=_jitter(2), ambiguous_s=0, **base))
     if isinstance(error, errors.Ambiguous) and situation.sent:
         wait = min(READ_BACK_S, platforms.max_inflight(situation.target) / 2)
@@ -133,7 +133,7 @@ def _postponed(situation: Situation, base: dict[str, Any], **more: Any) -> Verdi
     """The target did not do it and the target, not the record, is the reason: no attempt is burnt."""
     delta = -1 if situation.sent else 0
     if situation.earlier_doubt:
-        return Verdict("unknown", wait_s=1, attempts_delta=delta, **base, **more)
+        return _too_old(situation, Verdict("unknown", wait_s=1, attempts_delta=delta, **base, **more))
     return _too_old(situation, Verdict("pending", wait_s=1, ambiguous_s=0, attempts_delta=delta, **base, **more))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from mdm import registry
-from mdm.errors import NotFound
+from mdm.errors import NotFound, NotNow
 from mdm.selectors.records import current_documents
 from sync import platforms
 from sync.errors import SyncError
@@ -133,7 +133,10 @@ def _waiting(target: Target, wants: Iterable[Want]) -> set[tuple[str, str, int]]
 
 
 def _subscription(target: Target, type: str) -> Subscription:
-    platforms.mapping_of(target.connector, type)  # NotSupported in words, when the platform takes no such record
+    try:
+        platforms.mapping_of(target.connector, type)
+    except SyncError as error:
+        raise NotNow(error.message) from None
     row = Subscription.objects.select_related("target").filter(target=target, type=type, active=True).first()
     if row is None:
         raise NotFound(f"{target.title} is not subscribed to {registry.get(type).plural.lower()}.")

@@ -55,7 +55,7 @@ class Caller(Client):
 
 
 def person(*roles: str, name: str = "", entities: tuple[str, ...] = ()) -> User:
-    user = User.objects.create_user(name or f"{'-'.join(roles) or 'nobody'}-{secrets.token_hex(3)}", password="x" * 14)
+    user = User.objects.create_user(name or f"{'-'.join(roles) or 'nobody'}-{secrets.token_hex(3)}")
     for role in roles:
         user.groups.add(Group.objects.get_or_create(name=role)[0])
     for entity in entities:
@@ -66,9 +66,7 @@ def person(*roles: str, name: str = "", entities: tuple[str, ...] = ()) -> User:
 def token_for(user: User, scopes: list[str] | None = None, **values: Any) -> str:
     secret = PREFIX + secrets.token_urlsafe(24)
     granted = sorted(permissions.scopes_of(user)) if scopes is None else scopes
-    ApiToken.objects.create(
-        name="test", owner=user, prefix=secret[:12], hash=digest(secret), scopes=granted, **values
-    )
+    ApiToken.objects.create(name="test", owner=user, prefix=secret[:12], hash=digest(secret), scopes=granted, **values)
     return secret
 
 
@@ -79,7 +77,9 @@ def caller(*roles: str, scopes: list[str] | None = None, entities: tuple[str, ..
 
 def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:
     """A record in force, made by a request that a policy for the system's own proposals approves."""
-    ApprovalPolicy.objects.get_or_create(name="Tests' own records", defaults={"origins": ["system"], "auto_approve": True})
+    ApprovalPolicy.objects.get_or_create(
+        name="Tests' own records", defaults={"origins": ["system"], "auto_approve": True}
+    )
     document = {**EXAMPLES[type_key], **values}
     change = changes.propose(
         items=[ProposedItem(type=type_key, action="create", patch=document, code=code)],

@@ -54,7 +54,9 @@ def check(method: str, path: str, answer: Any) -> None:
         assert answer["Content-Type"] == "application/problem+json"
         return
     responses = described["responses"]
-    assert str(answer.status_code) in responses, f"{method} {path} answers {answer.status_code}: {answer.content[:300]!r}"
+    assert str(answer.status_code) in responses, (
+        f"{method} {path} answers {answer.status_code}: {answer.content[:300]!r}"
+    )
     response = _resolve(responses[str(answer.status_code)])
     for name in answer.headers:
         if name in document()["components"]["headers"]:

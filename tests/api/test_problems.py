@@ -35,7 +35,9 @@ def test_a_token_that_is_none(db, header):
     check(answer, 401, "not_authenticated")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/planets/", "/api/v1/", "/api/", "/api/v2/suppliers/", "/api/v1/suppliers/x/y/z/"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/planets/", "/api/v1/", "/api/", "/api/v2/suppliers/", "/api/v1/suppliers/x/y/z/"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_an_address_that_leads_nowhere(steward, path, method):
     check(steward.generic(method, path), 404, "no_such_call")
@@ -78,7 +80,10 @@ def test_bodies_that_are_no_usable_json(requester, body):
     check(answer, 400, "malformed")
 
 
-@pytest.mark.parametrize("media", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    "media",
+    ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""],
+)
 def test_a_body_in_another_media_type(requester, media):
     answer = requester.generic("POST", "/api/v1/suppliers/", b'{"legal_name": "A"}', content_type=media)
     check(answer, 415, "unsupported_media_type")
@@ -136,7 +141,9 @@ def test_a_session_needs_its_csrf_token(db):
     assert refused.status_code == 403 and refused["Content-Type"] == "application/problem+json"
     browser.cookies["csrftoken"] = "a" * 32
     headers = {"X-CSRFToken": "a" * 32}
-    accepted = browser.post("/api/v1/suppliers/", json.dumps({"legal_name": "A"}), content_type="application/json", headers=headers)
+    accepted = browser.post(
+        "/api/v1/suppliers/", json.dumps({"legal_name": "A"}), content_type="application/json", headers=headers
+    )
     assert accepted.status_code == 202, accepted.content
 
 

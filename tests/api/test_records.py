@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -27,7 +26,7 @@ def test_a_record_by_uid_and_by_code(steward):
         assert answer["ETag"] == '"1"'
 
 
-@pytest.mark.parametrize("reference", [str(uuid.uuid4()), "code:none", "nonsense", "code:%00", "%F0%9F%92%A9"])
+@pytest.mark.parametrize("reference", ["00000000-0000-4000-8000-000000000000", "code:none", "nonsense", "code:%00", "%F0%9F%92%A9"])
 def test_what_is_not_there_is_404(steward, reference):
     answer = steward.read(f"suppliers/{reference}/")
     assert answer.status_code == 404
@@ -162,7 +161,11 @@ def test_a_filter_that_is_none_is_refused(steward, query):
 
 
 def test_full_text_finds_beginnings_of_words_accents_and_numbers(steward):
-    make_record("supplier", legal_name="Société Générale de Bois", tax_registrations=[{"scheme": "SIREN", "number": "552 120 222"}])
+    make_record(
+        "supplier",
+        legal_name="Société Générale de Bois",
+        tax_registrations=[{"scheme": "SIREN", "number": "552 120 222"}],
+    )
     make_record("supplier", legal_name="Bergbau Nord GmbH")
     assert names(steward, "q=generale+boi") == {"Société Générale de Bois"}
     assert names(steward, "q=552120222") == {"Société Générale de Bois"}

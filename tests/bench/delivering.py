@@ -1,1 +1,288 @@
-"""placeholder"""
+"""Deliveries per second through worker and dispatcher, against a bare HTTP loop at the same sandbox.
+
+The sandbox answers every request in 100 ms and 16 requests are in flight, so nobody gets beyond 160 requests a second.
+The loop makes, per record, the very requests a delivery makes (read, write, read back), and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from mdm.demo.child import Child
+from tests.bench import ground
+from tests.bench.figures import Figure
+from tests.bench.ground import Ground
+from tests.bench.load import receive
+from tests.fixtures_processes import free_port
+
+IN_FLIGHT, LATENCY_MS = 16, 100
+_VENDORS = "/api/v3.1/invoice/vendors"
+_PATIENCE_S = 180
+
+
+def measure(here: Ground, deliveries: int) -> Figure:
+    platform = Platform(here, free_port())
+    hub = [
+        here.child("worker", "-m", "celery", "--app", "mdm", "worker", "--concurrency", "2", "--loglevel", "WARNING"),
+        here.child("dispatcher", "manage.py", "dispatcher"),
+    ]
+    try:
+        platform.start(latency_ms=0)
+        uids = _suppliers(platform.url, deliveries)
+        for process in hub:
+            process.start()
+        _wait_for(len(uids), "created")  # the platform now holds every record under a key of its own
+        _pause(True)
+        platform.restart(latency_ms=LATENCY_MS)
+        _change(uids)
+        _wait_until(lambda: _count("pending") == len(uids), "deliveries are queued")
+        _pause(False)
+        _wait_for(len(uids), "updated")
+        pushed = _pushed()
+        for process in hub:
+            process.end(grace=10)
+        loop = platform.loop(uids)
+    finally:
+        for process in (*hub, platform.process):
+            process.end(grace=5)
+    return _figure(pushed, loop, len(uids))
+
+
+@dataclass(frozen=True)
+class Pushed:
+    per_s: float
+    requests_per_s: float
+    requests_each: float
+
+
+@dataclass(frozen=True)
+class Loop:
+    records_per_s: float
+    requests_per_s: float
+
+
+def _figure(pushed: Pushed, loop: Loop, count: int) -> Figure:
+    ceiling = IN_FLIGHT / (LATENCY_MS / 1000)
+    return Figure(
+        name="deliver-concur",
+        title=f"Delivery of {count:,} changed suppliers to Concur's sandbox",
+        unit="deliveries/s",
+        value=pushed.per_s,
+        limit=loop.records_per_s,
+        limit_is=(
+            f"a bare HTTP loop that makes the same requests per record at the same sandbox, answering in {LATENCY_MS} ms,"
+            f" with {IN_FLIGHT} in flight"
+        ),
+        notes=[
+            f"a delivery makes {pushed.requests_each:.1f} requests here: it reads, writes what differs, and reads back",
+            f"the hub makes {pushed.requests_per_s:.0f} requests/s, the loop {loop.requests_per_s:.0f};"
+            f" {IN_FLIGHT} in flight at {LATENCY_MS} ms allow {ceiling:.0f}",
+            "from the first attempt to the last outcome, by a Celery worker of two processes and the dispatcher; every"
+            " delivery is verified, with attempt, exchanges and outcome on record",
+        ],
+    )
+
+
+# --- the platform ---------------------------------------------------------------------------------------------------
+
+
+class Platform:
+    """Concur's sandbox (it has no rate limit of its own): first without latency, so that it gets its records quickly, then at 100 ms an answer."""
+
+    def __init__(self, here: Ground, port: int) -> None:
+        self.here, self.port, self.url = here, port, f"http://127.0.0.1:{port}"
+        self.state = ground.VAR / "concur.sqlite3"
+        for file in ground.VAR.glob("concur.sqlite3*"):
+            file.unlink()
+        self.process: Child = self._child(0)
+
+    def _child(self, latency_ms: int) -> Child:
+        return self.here.child(
+            "concur", "-m", "sync.connectors.concur.sandbox", "--port", str(self.port), "--state", str(self.state),
+            "--latency-ms", str(latency_ms),
+        )  # fmt: skip
+
+    def start(self, *, latency_ms: int) -> None:
+        self.process = self._child(latency_ms)
+        self.process.start()
+        _wait_until(self._answers, "the sandbox answers")
+
+    def restart(self, *, latency_ms: int) -> None:
+        self.process.end(grace=5)
+        self.start(latency_ms=latency_ms)
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/_control/effects?after=1000000", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def loop(self, uids: list[str]) -> Loop:
+        """What the deliveries did, without a hub: 16 threads, one connection each, nothing kept."""
+        token = self._token()
+        work = iter([_requests(row, token) for row in self._held()])
+        made: list[int] = []
+        lock = threading.Lock()
+
+        def run() -> None:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as link:
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                while True:
+                    with lock:
+                        requests = next(work, None)
+                    if requests is None:
+                        return
+                    for request in requests:
+                        link.sendall(request)
+                        if not receive(link).startswith(b"HTTP/1.1 200"):
+                            raise SystemExit("The bare loop was refused.")
+                    made.append(len(requests))
+
+        threads = [threading.Thread(target=run) for _ in range(IN_FLIGHT)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = time.monotonic() - began
+        if len(made) != len(uids):
+            raise SystemExit(f"The bare loop made {len(made)} of {len(uids)} records.")
+        return Loop(len(made) / seconds, sum(made) / seconds)
+
+    def _held(self) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.url}/_control/records?type=supplier", timeout=30) as answer:
+            return list(json.load(answer)["records"])
+
+    def _token(self) -> str:
+        from sync.sandbox import CLIENT_ID, SECRET
+
+        form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": SECRET}
+        data = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(f"{self.url}/oauth2/v0/token", data=data, timeout=30) as answer:
+            return str(json.load(answer)["access_token"])
+
+
+def _requests(row: dict[str, Any], token: str) -> list[bytes]:
+    """Read one vendor, write it with another field, read it back; as Concur's connector asks."""
+    fields = {name: value for name, value in row["fields"].items() if isinstance(value, str | int) and "[" not in name}
+    changed = {**fields, "PaymentTerms": 30 if str(fields.get("PaymentTerms")) != "30" else 45}
+    made_there = ("Country", "ID", "URI")
+    body = {"Vendor": [{name: value for name, value in changed.items() if name not in made_there}]}
+    keys = {"vendorCode": fields["VendorCode"], "addressCode": fields["AddressCode"]}
+    one = f"{_VENDORS}?{urllib.parse.urlencode({'limit': '100', 'searchType': 'exact', **keys})}"
+    read = _request("GET", one, token)
+    return [read, _request("PUT", _VENDORS, token, json.dumps(body).encode()), read]
+
+
+def _request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n"
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+# --- the hub --------------------------------------------------------------------------------------------------------
+
+
+def _suppliers(base_url: str, count: int) -> list[str]:
+    """A target for records of this bench only, and as many of them."""
+    from mdm import registry
+    from mdm.models import System
+    from mdm.services import events
+    from sync.models import Subscription, Target
+    from sync.sandbox import CLIENT_ID, SECRET
+    from sync.services import dispatch
+
+    events.seal()
+    dispatch.dispatch_all()  # nobody is subscribed yet: what was imported goes nowhere
+    system = System.objects.create(code="concur", title="SAP Concur", mark="CC", rank=60)
+    target = Target(
+        code="concur", title="SAP Concur", connector="concur", system=system, base_url=base_url, client_id=CLIENT_ID,
+        concurrency=IN_FLIGHT, rate_per_s=10_000, burst=10_000,
+    )  # fmt: skip
+    target.set_secret(SECRET)
+    target.save()
+    Subscription.objects.create(target=target, type="supplier", filter={"group": "bench"})
+    ground.change(*(_supplier(number) for number in range(count)))
+    model = registry.get("supplier").model
+    return [str(uid) for uid in model._default_manager.filter(group="bench").values_list("uid", flat=True)]
+
+
+def _supplier(number: int) -> dict[str, object]:
+    address = {"kind": "registered", "lines": [f"Ringstrasse {number}"], "city": "Kassel", "postal_code": "34117"}
+    contact = {"role": "accounts_receivable", "name": "Invoices", "email": f"ar{number}@throughput.example"}
+    return {
+        "legal_name": f"Durchsatz {number:05} GmbH", "country": "DE", "group": "bench", "payment_terms": "NET30",
+        "addresses": [{**address, "country": "DE"}], "contacts": [contact],
+    }  # fmt: skip
+
+
+def _change(uids: list[str]) -> None:
+    ground.change(*({"uid": uid, "payment_terms": "NET60"} for uid in uids), action="update")
+
+
+def _pause(paused: bool) -> None:
+    from mdm.types import Actor
+    from sync.models import Target
+    from sync.services import targets
+
+    target, by = Target.objects.get(code="concur"), Actor.system("bench")
+    if paused:
+        targets.pause(target, reason="The clock does not run yet.", by=by)
+    else:
+        targets.resume(target, by=by)
+
+
+def _count(state: str, effect: str | None = None) -> int:
+    from sync.models import Delivery
+
+    rows = Delivery.objects.filter(state=state)
+    return rows.filter(effect=effect).count() if effect else rows.count()
+
+
+def _wait_for(count: int, effect: str) -> None:
+    def done() -> bool:
+        for state in DEAD:
+            if _count(state):
+                raise SystemExit(f"A delivery was {state}: {_words(state)}")
+        return _count("posted", effect) >= count
+
+    from sync.models.states import DEAD
+
+    _wait_until(done, f"{count} suppliers are {effect}")
+
+
+def _words(state: str) -> str:
+    from sync.models import Delivery
+
+    return str(Delivery.objects.filter(state=state).values_list("error_text", flat=True)[0])
+
+
+def _wait_until(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Waited {_PATIENCE_S} s in vain until {what}.")
+        time.sleep(0.2)
+
+
+def _pushed() -> Pushed:
+    """From the evidence itself: attempts of the updates, first start to last end."""
+    from django.db.models import Max, Min
+
+    from sync.models import AttemptResult
+
+    rows = AttemptResult.objects.filter(attempt__delivery__effect="updated")
+    span = rows.aggregate(began=Min("attempt__started_at"), ended=Max("finished_at"))
+    seconds = (span["ended"] - span["began"]).total_seconds()
+    said = sum(len(exchanges) for exchanges in rows.values_list("exchanges", flat=True))
+    count = _count("posted", "updated")
+    return Pushed(count / seconds, said / seconds, said / count)

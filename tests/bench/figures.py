@@ -71,4 +71,4 @@ def _number(value: float) -> str:
 
 
 def _percent(ratio: float) -> str:
-    return f"{ratio:.1%}" if ratio < 0.1 else f"{ratio:.0%}"
+    return f"{ratio:.0%}".replace("%", " %") if ratio >= 0.1 else f"{ratio * 100:.2g} %"

@@ -20,6 +20,7 @@ import redis
 
 from mdm import embedded
 from mdm.embedded import processes, state
+from mdm.embedded.account import Account
 from mdm.embedded.missing import Missing
 from tests import database
 
@@ -129,7 +130,9 @@ def test_started_by_root_the_servers_are_not_root(var):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run as somebody else")
-def test_a_closed_folder_is_not_opened_the_data_live_elsewhere(var):
+def test_a_closed_folder_is_not_opened_the_data_live_elsewhere(var, monkeypatch):
+    """As in a checkout below root's home, where the programs in .venv are as closed as var/."""
+    monkeypatch.setattr(Account, "executes", lambda self, path: "/var/tmp/" in str(path))
     closed = var.parent / "closed"
     closed.mkdir(mode=0o700)
     said: list[str] = []
@@ -139,6 +142,7 @@ def test_a_closed_folder_is_not_opened_the_data_live_elsewhere(var):
         home = Path(state.read(inner / "pg" / "location.json")["path"])
         assert home.parent == Path("/var/tmp") and stat.S_IMODE(home.stat().st_mode) == 0o700
         assert any(str(home) in line for line in said)
+        assert processes.command_line(_server_pid(inner)).startswith(f"{home}/programs/")
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
         assert _execute(urls["DATABASE_URL"], "SELECT 1") == [(1,)]
     finally:

@@ -52,11 +52,17 @@ def supplier(**different: Any) -> str:
 def target(code: str, base_url: str, **different: Any) -> Target:
     """A target that is fast enough for tests: short quarantine, hardly any wait between attempts."""
     system, _ = System.objects.get_or_create(code=code, defaults={"title": code.title(), "mark": code[:2].upper()})
-    settings = {"timeout_s": 2, "max_inflight_s": 0.5, "retry_scale": 0.01, "rate_per_s": 1000, "burst": 1000}
+    settings = {
+        "connector": code,
+        "timeout_s": 2,
+        "max_inflight_s": 0.5,
+        "retry_scale": 0.01,
+        "rate_per_s": 1000,
+        "burst": 1000,
+    }
     made = Target(
         code=code,
         title=system.title,
-        connector=code,
         system=system,
         base_url=base_url,
         client_id=CLIENT_ID,

@@ -157,8 +157,6 @@ def _facts(change: ChangeRequest) -> list[Fact]:
         Fact(label="Priority", value=change.get_priority_display()),
         Fact(label="Origin", value=words.ORIGINS.get(change.origin, change.origin)),
     ]
-    if change.reason:
-        facts.append(Fact(label="Reason", value=change.reason))
     if change.edits:
         facts.append(Fact(label="Edited", value=f"{change.edits} time{'s' * (change.edits > 1)}"))
     facts += [

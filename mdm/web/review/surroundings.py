@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from mdm import ports, registry
 from mdm.crypto import mask
@@ -14,6 +16,7 @@ from mdm.selectors import records, references
 from mdm.selectors.request_items import Looked
 from mdm.services import indexing, matching
 from mdm.web.page import Badge, Fact, Part
+from mdm.web.values import day
 from mdm.web.visitor import link, record_url
 
 FEW = 5
@@ -25,10 +28,11 @@ FEW = 5
 def duplicates(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str, Any]]:
     """For new records a search as good as the one while typing; for others the pairs that are still open."""
     found: list[dict[str, Any]] = []
+    among = [part.item.uid for part in looked]  # a merge shows who else may be the same, not its own records
     for part in looked[:FEW]:
         if part.kind.match is None or not change.is_open:
             continue
-        found += _similar(part) if part.item.action == "create" else _pairs(part)
+        found += _similar(part) if part.item.action == "create" else _pairs(part, among)
     return found[: 2 * FEW]
 
 
@@ -49,10 +53,10 @@ def _similar(part: Looked) -> list[dict[str, Any]]:
     ]
 
 
-def _pairs(part: Looked) -> list[dict[str, Any]]:
+def _pairs(part: Looked, among: Sequence[Any]) -> list[dict[str, Any]]:
     uid = part.item.uid
-    rows = DuplicatePair.objects.filter(Q(left=uid) | Q(right=uid)).exclude(state="merged").order_by("-risk")[:FEW]
-    pairs = list(rows)
+    rows = DuplicatePair.objects.filter(Q(left=uid) | Q(right=uid)).exclude(state="merged")
+    pairs = list(rows.exclude(left__in=among, right__in=among).order_by("-risk")[:FEW])
     others = {pair.pk: str(pair.right if str(pair.left) == str(uid) else pair.left) for pair in pairs}
     names = records.names(part.kind.key, others.values())
     return [
@@ -122,22 +126,29 @@ def referrers(kind: Any, uid: Any, code: str) -> list[Fact]:
 # --- targets --------------------------------------------------------------------------------------------------
 
 
+_EFFECTS = {"none": "Nothing it holds changes", "create": "A new record", "block": "Blocked there", "several": "Several records"}
+
+
 def targets(change: ChangeRequest) -> list[dict[str, Any]]:
-    """What each target would get, as whoever delivers says: {target, title, effect, note, refused}."""
-    if change.state in ("rejected", "withdrawn", "expired", "applied"):
+    """What each target would get, or got, as whoever delivers says."""
+    if change.state in ("rejected", "withdrawn", "expired"):
         return []
-    rows = []
-    for effect in ports.collect(ports.change_effects, change):
-        receives = effect.get("effect") or ""
-        accepts = "none" if not receives else "no" if effect.get("refused") else effect.get("accepts") or "unknown"
-        rows.append(
-            {
-                "title": effect["title"],
-                "url": effect.get("url") or "",
-                "receives": mask(receives) or "Nothing",
-                "when": effect.get("when") or "",
-                "accepts": accepts,
-                "reason": effect.get("note") or "",
-            }
-        )
-    return rows
+    return [_target(effect) for effect in ports.collect(ports.change_effects, change)]
+
+
+def _target(effect: dict[str, Any]) -> dict[str, Any]:
+    refused = str(effect.get("refused") or "")
+    does = str(effect.get("effect") or "none")
+    fields = [str(name) for name in effect.get("fields") or ()]
+    receives = _EFFECTS.get(does) or (", ".join(fields[:6]) if fields else str(effect.get("note") or does))
+    if len(fields) > 6:
+        receives += f" and {len(fields) - 6} more"
+    at = parse_datetime(str(effect.get("when") or ""))
+    return {
+        "title": effect["title"],
+        "url": effect.get("url") or "",
+        "receives": mask(receives),
+        "when": day(timezone.localtime(at)) if at else effect.get("when") or "",
+        "accepts": effect.get("accepts") or ("none" if does == "none" else "no" if refused else "unknown"),
+        "reason": refused,
+    }

@@ -27,11 +27,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
     part = worklists.page(request, tab, kind)
     close_url = reverse("web:inbox") + visitor.changed_query(request, request=None)
     chosen = _chosen(request)
+    opened = chosen is not None
+    if chosen is None and part.rows and tab == "mine":
+        chosen = request_items.find(ChangeRequest.objects.all(), request_items.number_of(part.rows[0]))
     review = None
     if chosen is not None:
         after_url = _after(request, part.rows, chosen) or close_url
         review = review_page.review(request, chosen, brief=True, after_url=after_url)
-    context = {"review": review, "close_url": close_url, "me": request.user}
+    context = {"review": review, "opened": opened, "close_url": close_url, "me": request.user}
     if getattr(request, "htmx", False) and request.htmx.target == "detail":  # type: ignore[attr-defined]
         return render(request, "web/_inbox_detail.html", context)
     tabs = worklists.tabs(request, tab)

@@ -1,0 +1,1 @@
+"""REST of sync: targets, deliveries, exceptions, drift."""

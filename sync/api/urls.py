@@ -1,0 +1,34 @@
+"""Addresses of sync's API."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from sync.api import deliveries, drift, exceptions, targets
+
+app_name = "sync-api"
+urlpatterns = [
+    path("targets/", targets.Targets.as_view(), name="targets"),
+    path("targets/<str:code>/", targets.OneTarget.as_view(), name="target"),
+    path("targets/<str:code>/check/", targets.Check.as_view(), name="target-check"),
+    path("targets/<str:code>/pause/", targets.Pause.as_view(), name="target-pause"),
+    path("targets/<str:code>/resume/", targets.Resume.as_view(), name="target-resume"),
+    path("targets/<str:code>/push/", targets.Push.as_view(), name="target-push"),
+    path("deliveries/", deliveries.Deliveries.as_view(), name="deliveries"),
+    path("deliveries/replay/", deliveries.Replay.as_view(), name="deliveries-replay"),
+    path("deliveries/<str:uid>/", deliveries.OneDelivery.as_view(), name="delivery"),
+    path("exceptions/", exceptions.Exceptions.as_view(), name="exceptions"),
+    path("exceptions/<str:uid>/", exceptions.OneException.as_view(), name="exception"),
+    path("exceptions/<str:uid>/assign/", exceptions.Assign.as_view(), name="exception-assign"),
+    path("exceptions/<str:uid>/retry/", exceptions.Retry.as_view(), name="exception-retry"),
+    path("exceptions/<str:uid>/cancel/", exceptions.Cancel.as_view(), name="exception-cancel"),
+    path("exceptions/<str:uid>/resolve/", exceptions.Resolve.as_view(), name="exception-resolve"),
+    path("drift-runs/", drift.DriftRuns.as_view(), name="drift-runs"),
+    path("drift-runs/<str:uid>/", drift.OneDriftRun.as_view(), name="drift-run"),
+    path("drift-runs/<str:uid>/cancel/", drift.CancelRun.as_view(), name="drift-run-cancel"),
+    path("drift-findings/", drift.Findings.as_view(), name="drift-findings"),
+    path("drift-findings/<str:uid>/", drift.OneFinding.as_view(), name="drift-finding"),
+    path("drift-findings/<str:uid>/push/", drift.PushFinding.as_view(), name="drift-finding-push"),
+    path("drift-findings/<str:uid>/adopt/", drift.AdoptFinding.as_view(), name="drift-finding-adopt"),
+    path("drift-findings/<str:uid>/ignore/", drift.IgnoreFinding.as_view(), name="drift-finding-ignore"),
+]
