@@ -37,6 +37,11 @@ class GovernanceAdmin(admin.ModelAdmin):
         self._audit(request, "added", obj, message)
         return super().log_addition(request, obj, message)
 
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for obj in queryset:
+            self._audit(request, "deleted", obj, [])
+        super().delete_queryset(request, queryset)
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self._audit(request, "deleted", obj, [])
         super().delete_model(request, obj)

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures_database",
     "tests.fixtures_processes",
     "tests.fixtures_browser",
+    "tests.fixtures_story",
 ]
 
 

@@ -28,13 +28,19 @@ def _comma(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+FIELDS = Field(
+    None,
+    max_length=500,
+    json_schema_extra={"pattern": "^[a-z_, ]*$"},
+    description="Only these fields, with commas; the uid always comes.",
+)
+
+
 class RecordQuery(PageQuery):
     """What every list of records takes besides its filters."""
 
     q: str | None = Field(None, max_length=200, description="Words, or beginnings of words, the record is found by.")
-    fields: str | None = Field(
-        None, max_length=1000, description="Only these fields, with commas; the uid always comes."
-    )
+    fields: str | None = FIELDS
     as_of: date | None = Field(None, description="Valid on this day.")
     known_at: Moment | None = Field(
         None, description="As the hub knew it then; only with filters on uid, code, status."
@@ -42,9 +48,7 @@ class RecordQuery(PageQuery):
 
 
 class OneRecordQuery(Query):
-    fields: str | None = Field(
-        None, max_length=1000, description="Only these fields, with commas; the uid always comes."
-    )
+    fields: str | None = FIELDS
     as_of: date | None = Field(None, description="Valid on this day.")
     known_at: Moment | None = Field(None, description="As the hub knew it then.")
 

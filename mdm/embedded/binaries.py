@@ -101,9 +101,10 @@ def _copied(source: Path, home: Home) -> Path:
     target = home.path / "programs" / f"{source.name}-{stat.st_size}-{int(stat.st_mtime)}"
     site = next((folder for folder in source.parents if folder.name.endswith("-packages")), source.parent)
     place = source.relative_to(site)
-    if not target.exists():
+    if not (target / place).exists():
         partial = target.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        for unfit in (partial, target):
+            shutil.rmtree(unfit, ignore_errors=True)
         for part in (place, Path(f"{place.parts[0]}.libs")):  # found by their place relative to one another
             if (site / part).is_dir():
                 shutil.copytree(site / part, partial / part, symlinks=True)

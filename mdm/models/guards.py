@@ -26,7 +26,7 @@ END $$;
 CREATE FUNCTION mdm_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF mdm_is_maintenance(TG_RELID) THEN RETURN COALESCE(NEW, OLD); END IF;
-  IF TG_OP = 'UPDATE' AND (to_jsonb(OLD) ->> 'seq') IS NULL
+  IF TG_OP = 'UPDATE' AND to_jsonb(OLD) ? 'seq' AND (to_jsonb(OLD) ->> 'seq') IS NULL
      AND to_jsonb(OLD) - '{seq,previous,hash}'::text[] = to_jsonb(NEW) - '{seq,previous,hash}'::text[]
   THEN RETURN NEW; END IF;
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';

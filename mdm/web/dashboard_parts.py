@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest
@@ -134,30 +133,33 @@ def stuck(request: HttpRequest) -> list[Notice]:
 
 
 def _imports() -> list[Notice]:
-    """Loads that stopped, and files with rows that wait for a correction."""
+    """Files with rows that wait for a correction, and loads that stopped in the last week."""
     rows = QuarantinedRow.objects.filter(state="open").order_by()
     waiting = {job: number for job, number in rows.values_list("job").annotate(number=Count("pk"))}
-    jobs = ImportJob.objects.filter(Q(pk__in=waiting) | Q(state="failed", created_at__gt=_week_ago())).select_related(
-        "system"
-    )
-    found = []
-    for job in jobs.order_by("-pk")[:4]:
-        number = waiting.get(job.pk, 0)
-        if number:
-            title = f"Import “{job.file_name}” has {number:,} row{'s' * (number > 1)} in quarantine"
-            url, label = visitor.link("web:import-problems", job.uid), "Fix rows"
-            found.append(
-                Notice(title=title, evidence=f"From {job.system.title}.", icon="upload", action=Link(label, url))
-            )
-        else:
-            action = Link("Open", visitor.link("web:import", job.uid))
-            title = f"Import “{job.file_name}” stopped"
-            found.append(Notice(title=title, evidence=job.error[:200], tone="red", icon="alert", action=action))
+    stopped = Q(state="failed", created_at__gt=timezone.now() - timedelta(days=7))
+    jobs = list(ImportJob.objects.filter(Q(pk__in=waiting) | stopped).select_related("system").order_by("-pk")[:20])
+    held = [job for job in jobs if job.pk in waiting]
+    found = [_stopped(job) for job in jobs if job.pk not in waiting][:2]
+    if len(held) == 1:
+        number = waiting[held[0].pk]
+        title = f"Import “{held[0].file_name}” has {number:,} row{'s' * (number > 1)} in quarantine"
+        action = Link("Fix rows", visitor.link("web:import-problems", held[0].uid))
+        found.append(Notice(title=title, evidence=f"From {held[0].system.title}.", icon="upload", action=action))
+    elif held:
+        title = f"{len(waiting)} imports have {sum(waiting.values()):,} rows in quarantine"
+        listed: list[Part | str] = []
+        for job in held[:4]:
+            url = visitor.link("web:import-problems", job.uid)
+            listed += [", " if listed else "", Part(text=job.file_name, url=url), f" {waiting[job.pk]:,}"]
+        action = Link("Fix rows", visitor.link("web:imports"))
+        found.append(Notice(title=title, evidence=listed, icon="upload", action=action))
     return found
 
 
-def _week_ago() -> Any:
-    return timezone.now() - timedelta(days=7)
+def _stopped(job: ImportJob) -> Notice:
+    action = Link("Open", visitor.link("web:import", job.uid))
+    title = f"Import “{job.file_name}” stopped"
+    return Notice(title=title, evidence=job.error[:200], tone="red", icon="alert", action=action)
 
 
 def _requests(request: HttpRequest) -> list[Notice]:

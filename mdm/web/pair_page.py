@@ -155,7 +155,7 @@ def _rows(
 def _verdict(feature: str, part: Mapping[str, Any] | None, texts: Sequence[str]) -> str:
     if not feature:
         return ""
-    return pair_words.verdict(part) if all(texts) else "unknown"
+    return pair_words.verdict(part, texts) if all(texts) else "unknown"
 
 
 def _row(

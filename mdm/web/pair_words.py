@@ -77,13 +77,13 @@ def reasons(pair: DuplicatePair, most: int = 2, *, against: bool = False) -> lis
     return chosen[:most]
 
 
-def verdict(part: Mapping[str, Any] | None) -> str:
-    """How a pair of values reads beside them."""
+def verdict(part: Mapping[str, Any] | None, texts: Sequence[str] = ("", "-")) -> str:
+    """How a pair of values reads beside them; `texts` as they are shown."""
     if part is None:
         return "unknown"
     if part["weight"] <= -_SMALL:
         return "conflicts"
-    same = part["left"].casefold() == part["right"].casefold()
+    same = part["left"].casefold() == part["right"].casefold() or texts[0].casefold() == texts[1].casefold()
     if part["weight"] > _SMALL:
         return "agrees" if same else "nearly"
     return "common" if same and part["feature"] != "bank" else ""  # a shared account is never a matter of course

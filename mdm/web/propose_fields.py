@@ -56,7 +56,7 @@ class Controls:
             "value": text,
             "error": self.errors.get(name, ""),
             "help": self.notes.get(name) or self._help(spec, sealed, text),
-            "optional": not spec.required and spec.kind not in ("boolean",),
+            "optional": not spec.required and spec.default is None and spec.kind != "boolean",
             "validate_url": self.check_url,
         }
         if spec.kind == "boolean":

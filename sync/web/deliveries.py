@@ -19,7 +19,7 @@ from mdm.web.states import look
 from sync.models import Attempt, Delivery, Target
 from sync.models.states import DEAD, OPEN, STATES
 from sync.selectors import ledger
-from sync.services import targets
+from sync.services import exceptions, targets
 from sync.web import doors
 
 TABS = (("", "All"), ("open", "Under way"), ("dead", "Stopped"), ("posted", "Posted"))
@@ -240,10 +240,14 @@ def again(request: HttpRequest, uid: Any) -> HttpResponse:
     delivery = ledger.find(uid)
 
     def do() -> str:
-        pushed = targets.push(
-            delivery.target, by=visitor.actor(request), type=delivery.type, uids=[str(delivery.record)]
-        )
-        if not sum(pushed.counts.values()):
+        by, record = visitor.actor(request), str(delivery.record)
+        if delivery.state == "poison":
+            pushed = exceptions.retry_poison(delivery, by=by)
+        else:
+            pushed = targets.push(delivery.target, by=by, type=delivery.type, uids=[record])
+        if pushed.counts["already_waiting"]:
+            return f"It waits for {delivery.target.title} already"
+        if not pushed.counts["queued"]:
             raise CorrectInput("There is nothing to send: the target is not subscribed to this record.")
         return f"Queued again for {delivery.target.title}"
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from mdm.errors import CorrectInput
 from mdm.web import visitor
 from mdm.web.page import Badge, Confirm, Empty, Fact, Page
 from mdm.web.values import age
@@ -18,7 +19,6 @@ from sync.selectors import target_health
 from sync.selectors.target_health import Health
 from sync.services import drift, targets
 from sync.web import doors
-
 
 # What the platform's means allow us to promise; the letters are those of docs/sync.md.
 CAPABILITY = {
@@ -168,8 +168,9 @@ def push(request: HttpRequest, code: str) -> HttpResponse:
 
     def do() -> str:
         pushed = targets.push(target, by=visitor.actor(request), type=type_key, uids=[uid] if uid else None)
-        count = sum(pushed.counts.values())
-        return f"Queued for {target.title}" if uid else f"{count} records are queued for {target.title}"
+        if uid and not pushed.counts["queued"] and not pushed.counts["already_waiting"]:
+            raise CorrectInput(f"{target.title} is not subscribed to this record.")
+        return f"Queued for {target.title}" if uid else f"{pushed.counts['queued']} lines are queued for {target.title}"
 
     return doors.act(request, do, reverse("sync:targets"))
 

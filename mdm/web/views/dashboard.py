@@ -37,7 +37,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "tiles": tiles,
         "waiting": _waiting(request, mine),
         "waiting_all": Link("All", reverse("web:inbox"), counted["all"]),
-        "stuck": [*told.get("stuck", ()), *dashboard_parts.stuck(request)][: FEW + 1],
+        "stuck": [*told.get("stuck", ()), *dashboard_parts.stuck(request)][:FEW],
         "stuck_all": _stuck_all(request),
         "quality": dashboard_parts.quality_chart(measured),
         "quality_link": dashboard_parts.quality_link(kind, measured),
