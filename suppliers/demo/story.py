@@ -107,8 +107,11 @@ def _parents(say: Say) -> None:
         for row in rows
         if row["child_duns"] in known and known[row["child_duns"]] != known.get(row["parent_duns"])
     }
+    named = dict(Supplier._default_manager.filter(uid__in=children).values_list("uid", "parent"))
     items = [
-        ProposedItem(type="supplier", uid=uid, patch={"parent": parent}) for uid, parent in children.items()
+        ProposedItem(type="supplier", uid=uid, patch={"parent": parent})
+        for uid, parent in children.items()
+        if named.get(UUID(uid)) is None
     ]
     if items:
         changes.propose(
