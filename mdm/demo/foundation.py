@@ -92,8 +92,9 @@ def _people() -> None:
     for role in ROLES:
         Group.objects.get_or_create(name=role)
     for username, first, last, role in PEOPLE:
-        password = passwords.get(username) or secrets.token_urlsafe(9)
-        user = _person(username, first, last, role, password)
+        known_password = passwords.get(username)
+        password = known_password or secrets.token_urlsafe(9)
+        user = _person(username, first, last, role, password, renew=not known_password)
         written["users"].append({"username": username, "password": password, "role": role})  # type: ignore[attr-defined]
         if not ApiToken.objects.filter(owner=user, name="demo").exists() or role not in known["tokens"]:
             ApiToken.objects.filter(owner=user, name="demo").delete()
@@ -104,7 +105,8 @@ def _people() -> None:
         json.dump(written, file, indent=1)
 
 
-def _person(username: str, first: str, last: str, role: str, password: str) -> User:
+def _person(username: str, first: str, last: str, role: str, password: str, *, renew: bool) -> User:
+    """`renew`: the file with the passwords is gone, so the person gets a new one. Else nothing is hashed again."""
     user, created = User.objects.get_or_create(
         username=username,
         defaults={
@@ -114,7 +116,7 @@ def _person(username: str, first: str, last: str, role: str, password: str) -> U
             "is_staff": role == "governance",
         },
     )
-    if created or not user.check_password(password):
+    if created or renew:
         user.set_password(password)
         user.save()
     user.groups.add(Group.objects.get(name=role))
