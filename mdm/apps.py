@@ -10,6 +10,8 @@ class MdmConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib import admin
 
-        from mdm import checks  # noqa: F401  registers the system checks
+        from mdm import checks, ports  # noqa: F401  registers the system checks
+        from mdm.selectors import counts
 
+        ports.counts.append(counts.of)
         admin.autodiscover()

@@ -152,6 +152,17 @@ class Story:
             for system, file in self.files.items()
         }
 
+    def connect(self) -> None:
+        """From now on every platform gets what changes; what was loaded from it is not sent back, nothing new is made."""
+        from sync import demo
+        from sync.models import Subscription, Target
+
+        demo.load_targets(_quiet)
+        Target.objects.update(retry_scale=0.02, max_inflight_s=1.5, timeout_s=5, probe_every_s=1)
+        Subscription.objects.update(creates=False)
+        for side in self.sides.values():
+            side.mark()
+
     def approve(self, change: Any, *roles: str) -> Any:
         """Each role in turn signs what it sees."""
         for role in roles:
@@ -198,11 +209,9 @@ class Story:
 
 @pytest.fixture
 def story(live_hub: Hub, sandbox: Sandboxes, settings: Any, tmp_path: Path) -> Iterator[Story]:
-    """People with tokens and passwords, companies, terms, and a target at each sandbox; no records yet."""
+    """People with tokens and passwords, companies, terms, and the sandboxes; no supplier and no target yet."""
     from dimensions import demo as dimensions_demo
     from mdm.demo import foundation
-    from sync import demo as sync_demo
-    from sync.models import Target
 
     settings.VAR_DIR = tmp_path
     settings.PASSWORD_HASHERS = ["tests.fixtures_story.FewRounds"]
@@ -211,8 +220,6 @@ def story(live_hub: Hub, sandbox: Sandboxes, settings: Any, tmp_path: Path) -> I
     settings.SANDBOX_URLS = {name: one.url for name, one in started.items()}
     foundation.load(_quiet)
     dimensions_demo.load(_quiet)
-    sync_demo.load_targets(_quiet)
-    Target.objects.update(retry_scale=0.02, max_inflight_s=1.5, timeout_s=5, probe_every_s=1)
     written = json.loads((tmp_path / "demo_users.json").read_text())
     told = Story(
         hub=live_hub,

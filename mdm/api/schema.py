@@ -58,6 +58,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Allow": {"description": "Methods this address knows.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
 }
+_TOO_LONG = {
+    "description": "The address is longer than the web server takes (8190 bytes); it answers for itself, in HTML.",
+    "content": {"text/html": {"schema": {"type": "string"}}},
+}
 _ALWAYS = ("X-Correlation-ID", "RateLimit", "RateLimit-Policy")
 
 
@@ -225,6 +229,8 @@ class HubSchema(AutoSchema):
             found["304"] = {"description": _SAYS[304], "headers": self._headers(("ETag", *_ALWAYS))}
         for status in sorted(self._errors()):
             found[str(status)] = self._problem(status)
+        if self.spec.query is not None:
+            found["414"] = _TOO_LONG
         found["default"] = {
             "description": "Any other failure, in the same shape.",
             "headers": self._headers(("X-Correlation-ID",)),

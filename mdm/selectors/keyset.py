@@ -96,7 +96,9 @@ def _beyond(rows: QuerySet[Any], names: Sequence[str], values: Sequence[Any], ba
         elif falling:
             after = Q(**{f"{column}__lt": value})
         else:
-            after = Q(**{f"{column}__gt": value}) | (Q(**{f"{column}__isnull": True}) if _null(rows, column) else Q(pk__in=[]))
+            after = Q(**{f"{column}__gt": value}) | (
+                Q(**{f"{column}__isnull": True}) if _null(rows, column) else Q(pk__in=[])
+            )
         condition |= equal & after
         equal &= Q(**{f"{column}__isnull": True}) if value is None else Q(**{column: value})
     return rows.filter(condition, _bound(rows, names[0], values[0], back))

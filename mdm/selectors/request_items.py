@@ -17,6 +17,7 @@ from mdm.selectors.visibility import Entities
 from mdm.types import Change, Document, apply_changes, conflicts, diff
 
 FIRST_NUMBER = 10_000
+GIVEN = ("code", "status")  # by the hub to every new record: nothing anybody asked for
 _RELATED = ("participants", "steps__approvals__participant__person", "approvals__participant", "comments__author")
 
 
@@ -50,9 +51,7 @@ def number_of(change: ChangeRequest) -> int:
     return FIRST_NUMBER + change.pk
 
 
-def page(
-    change: ChangeRequest, *, entities: Entities, after: int = 0, size: int = 20
-) -> tuple[list[Looked], int]:
+def page(change: ChangeRequest, *, entities: Entities, after: int = 0, size: int = 20) -> tuple[list[Looked], int]:
     """The items after a row id, and the id to go on with (0 at the end). A load can have a million items."""
     found = list(change.items.filter(pk__gt=after).order_by("pk")[: size + 1])
     more = found[size - 1].pk if len(found) > size else 0
@@ -70,7 +69,8 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
         before = based.get((str(item.uid), item.base_version)) or (None if item.action == "create" else now)
         changes = [Change(**change) for change in item.changes]
         if _is_loaded(item):  # a load keeps the values of new records in their first version only
-            changes = diff({}, made.get((str(item.uid), item.result_version), {}))
+            created = made.get((str(item.uid), item.result_version), {})
+            changes = [change for change in diff({}, created) if change.path not in GIVEN]
         header = {"uid": str(item.uid), "code": item.detail.get("code")}
         after = apply_changes(before or header, changes)
         hidden = visibility.hidden_paths(kind, [c.as_json() for c in changes], (before, now, after), entities)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,21 +16,24 @@ from mdm.selectors import records
 from mdm.services import audit
 from mdm.types import Actor, Document, Problem, value_at
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 MOST_REASON = 1000
 
 
-def _require(by: Actor, reason: str) -> str:
+def _require(by: Actor, reason: str) -> tuple[User, str]:
     if not may(by, "steward") or by.user is None:
         raise NotAllowed("Only stewards pin values.")
     if not reason.strip():
         raise CorrectInput("Say why.", problems=[Problem("reason", "missing", "This field is needed.")])
-    return reason.strip()[:MOST_REASON]
+    return by.user, reason.strip()[:MOST_REASON]
 
 
 @transaction.atomic
 def pin(*, kind: RecordType, uid: Any, path: str, reason: str, by: Actor, until: date | None = None) -> Pin:
     """Keep the value at this path (a field, or a row of a list) until a date, or until the pin is taken away."""
-    words = _require(by, reason)
+    person, words = _require(by, reason)
     document = records.current_document(kind.key, uid)
     if not _is_pinnable(kind, document, path):
         raise CorrectInput("There is no such value to pin.")
@@ -43,7 +46,7 @@ def pin(*, kind: RecordType, uid: Any, path: str, reason: str, by: Actor, until:
             "type": kind.key,
             "reason": words,
             "until": until,
-            "pinned_by": by.user,
+            "pinned_by": person,
             "pinned_at": timezone.now(),
         },
     )
@@ -62,7 +65,7 @@ def _is_pinnable(kind: RecordType, document: Document, path: str) -> bool:
 @transaction.atomic
 def unpin(*, kind: RecordType, uid: Any, path: str, reason: str, by: Actor) -> None:
     """Let the sources decide again; the value itself changes only when one of them sends another."""
-    words = _require(by, reason)
+    _, words = _require(by, reason)
     gone, _ = Pin.objects.filter(uid=uid, path=path).delete()
     if not gone:
         raise NotFound("This value is not pinned.")

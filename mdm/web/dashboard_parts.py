@@ -135,7 +135,7 @@ def stuck(request: HttpRequest) -> list[Notice]:
 def _imports() -> list[Notice]:
     """Files with rows that wait for a correction, and loads that stopped in the last week."""
     rows = QuarantinedRow.objects.filter(state="open").order_by()
-    waiting = {job: number for job, number in rows.values_list("job").annotate(number=Count("pk"))}
+    waiting: dict[int, int] = dict(rows.values_list("job").annotate(number=Count("pk")))
     stopped = Q(state="failed", created_at__gt=timezone.now() - timedelta(days=7))
     jobs = list(ImportJob.objects.filter(Q(pk__in=waiting) | stopped).select_related("system").order_by("-pk")[:20])
     held = [job for job in jobs if job.pk in waiting]

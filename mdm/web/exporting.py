@@ -17,7 +17,11 @@ from mdm.services import audit
 from mdm.web import listing, visitor
 from mdm.web.page import Link
 
-FORMATS = {"csv": ("CSV", exports.CSV_TYPE), "xlsx": ("Excel", exports.XLSX_TYPE), "ndjson": ("NDJSON", exports.NDJSON_TYPE)}
+FORMATS = {
+    "csv": ("CSV", exports.CSV_TYPE),
+    "xlsx": ("Excel", exports.XLSX_TYPE),
+    "ndjson": ("NDJSON", exports.NDJSON_TYPE),
+}
 CHUNK = 2000
 
 

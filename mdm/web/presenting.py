@@ -101,7 +101,9 @@ def _child_section(show: Showing, child: ChildType) -> dict[str, Any]:
 def _table(show: Showing, child: ChildType, rows: Sequence[Document]) -> Table:
     """Columns that no row fills are left out."""
     names = [name for name in child.columns if any(not is_empty(row.get(name)) for row in rows)]
-    heads = [Column(label=_label(show.kind, child, name), priority=0 if place < 3 else 1) for place, name in enumerate(names)]
+    heads = [
+        Column(label=_label(show.kind, child, name), priority=0 if place < 3 else 1) for place, name in enumerate(names)
+    ]
     if show.marks:
         heads.append(Column(label="From", tight=True))
     return Table(
@@ -160,5 +162,8 @@ def _day_cell(name: str, text: str) -> Cell:
 
 def has_sealed(kind: RecordType, document: Document) -> bool:
     return any(
-        is_sealed(row.get(name)) for child in kind.children for name in child.sealed for row in document.get(child.name) or []
+        is_sealed(row.get(name))
+        for child in kind.children
+        for name in child.sealed
+        for row in document.get(child.name) or []
     )

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import UUIDField
 
 from mdm import registry
-from mdm.crypto import mask
 from mdm.registry import ChildType, RecordType
 from mdm.selectors import search_records, visibility
 from mdm.selectors.visibility import Entities
@@ -41,8 +40,9 @@ class Controls:
         notes: Mapping[str, str],
         offers: Mapping[str, Sequence[tuple[str, str]]],
         check_url: str,
+        new: bool = False,
     ) -> None:
-        self.kind, self.entities = kind, entities
+        self.kind, self.entities, self.new = kind, entities, new
         self.errors, self.notes, self.offers, self.check_url = errors, notes, offers, check_url
         self._choices: dict[str, list[tuple[str, str]]] = {}
 
@@ -80,7 +80,7 @@ class Controls:
     def _help(self, spec: Spec, sealed: bool, text: str) -> str:
         if sealed and "…" in text:
             return "Leave it as it is, or type the whole new number."
-        if spec.name == self.kind.name_field and self.kind.match:
+        if spec.name == self.kind.name_field and self.kind.match and self.new:
             return "As in the commercial register. Similar records appear beside it while you type."
         return _HELP.get(spec.kind, "")
 
@@ -141,7 +141,7 @@ def groups(controls: Controls, draft: Draft, *, new: bool) -> list[dict[str, Any
     sections = [(section.title, [name for name in section.fields if name in known]) for section in kind.sections]
     placed = {name for _, names in sections for name in names}
     sections.append(("Other", [name for name in known if name not in placed]))
-    found = []
+    found: list[dict[str, Any]] = []
     for title, names in sections:
         fields = [(known[name], controls.field(known[name], draft.values.get(name, ""))) for name in names]
         if fields:
@@ -152,17 +152,18 @@ def groups(controls: Controls, draft: Draft, *, new: bool) -> list[dict[str, Any
 
 
 def _rows(fields: Sequence[tuple[Spec, Field]], alone: str = "") -> list[list[Field]]:
-    """Two short fields side by side; the name and lists by themselves."""
+    """Two short fields side by side, boxes to tick with their like; the name and lists by themselves."""
     rows: list[list[Field]] = []
-    open_ = False
+    open_ = ""  # what the last row has room for
     for spec, field in fields:
         wide = spec.name == alone or spec.kind in _WIDE
-        if open_ and not wide and len(rows[-1]) < 2:
+        like = "" if wide else "box" if spec.kind == "boolean" else "short"
+        if like and like == open_:
             rows[-1].append(field)
-            open_ = False
+            open_ = ""
         else:
             rows.append([field])
-            open_ = not wide
+            open_ = like
     return rows
 
 
@@ -190,8 +191,9 @@ def _children(controls: Controls, draft: Draft, child: ChildType) -> dict[str, A
 
 def _title(child: ChildType, one: str, line: Line, place: int) -> str:
     known = [line.values.get(name, "").replace("_", " ").replace("\n", ", ") for name in child.identity]
-    words = ", ".join(text for text in known if text)[:60]
-    return f"{one} {place + 1}" if not words or not line.uid else f"{one} · {mask(words)}"
+    named = [text for text in known if text]
+    words = named[0] if named and "…" in named[0] else ", ".join(named[:2])[:60]
+    return f"{one} {place + 1}" if not words or not line.uid else f"{one} · {words}"
 
 
 def _line(controls: Controls, child: ChildType, line: Line, place: int) -> list[list[Field]]:
@@ -256,4 +258,4 @@ def _spot(kind: RecordType, draft: Draft, path: str, places: Mapping[str, tuple[
         return "", one
     first = specs(child.document)[0].name
     name = parts[2] if len(parts) > 2 else first
-    return f"{child.name}-{place}-{name}", f"{one} {place + 1}, {label_of(kind, name, child).lower()}"
+    return f"{child.name}-{place}-{name}", f"{one} {place + 1}, {label_of(kind, name, child)}"

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
+
+from django.http import QueryDict
 
 from mdm.crypto import is_sealed, mask
 from mdm.registry import ChildType, RecordType
@@ -18,14 +20,6 @@ from mdm.types import Document, digest
 
 ON = "on"
 MOST_ROWS = 300  # of one list; the document itself allows fewer
-
-
-class Posted(Protocol):
-    def get(self, key: str, default: str = ...) -> Any: ...
-
-    def getlist(self, key: str) -> list[Any]: ...
-
-    def __iter__(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,7 @@ def is_blank(document: Any, line: Line) -> bool:
     )
 
 
-def read_post(kind: RecordType, posted: Posted) -> Draft:
+def read_post(kind: RecordType, posted: QueryDict) -> Draft:
     draft = Draft({spec.name: _text(posted, spec.name) for spec in specs(kind.document)})
     draft.code, draft.reason = _text(posted, "code").strip(), _text(posted, "reason").strip()
     draft.effective_on = _text(posted, "effective_on").strip()
@@ -155,7 +149,7 @@ def read_post(kind: RecordType, posted: Posted) -> Draft:
     return draft
 
 
-def _text(posted: Posted, name: str) -> str:
+def _text(posted: QueryDict, name: str) -> str:
     return str(posted.get(name, "")).replace("\r\n", "\n")
 
 

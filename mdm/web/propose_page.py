@@ -48,6 +48,7 @@ def controls(request: HttpRequest, subject: Subject, said: Said) -> Controls:
         notes=said.notes,
         offers=said.offers,
         check_url=f"{url}?check=1{number}",
+        new=subject.new,
     )
 
 
@@ -156,7 +157,8 @@ def _preview(subject: Subject, outlook: Outlook, effective_on: date | None) -> d
     )
     shown = diffs.arrange(subject.kind, outlook.changes, before=before or None, after=after_, effective_on=effective_on)
     flags = words.risk_summary(ChangeFlags(outlook.flags))  # type: ignore[arg-type]
-    text: Rich = f"{shown.summary}. Its reviewers will see {flags} risk." if flags else f"{shown.summary}."
+    verb = "You propose" if subject.new else "You change"
+    text: Rich = f"{verb} {shown.summary}." + (f" Its reviewers will be shown {flags} risk." if flags else "")
     return {"diff": shown, "text": text}
 
 
@@ -217,8 +219,14 @@ def similar(kind: RecordType, draft: Draft, entities: visibility.Entities, *, dr
 
 
 def loosely(kind: RecordType, draft: Draft) -> Document:
-    """What is typed so far as a document for matching: rows and numbers that are not valid yet are left out."""
-    document: Document = {spec.name: value_of(spec, draft.values.get(spec.name, "")) for spec in specs(kind.document)}
+    """What is typed so far as a document for matching: values and rows that are not valid yet are left out."""
+    typed = {spec.name: value_of(spec, draft.values.get(spec.name, "")) for spec in specs(kind.document)}
+    document: Document = {name: value for name, value in typed.items() if value}
+    try:
+        kind.document.model_validate(document)
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False, include_input=False):
+            document.pop(str(wrong["loc"][0]), None)
     for child in kind.children:
         rows = []
         for line in draft.lines.get(child.name, []):

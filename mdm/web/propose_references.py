@@ -74,7 +74,8 @@ def resolve(kind: RecordType, shown: Draft) -> Resolved:
         if fitting:
             many = f"{len(fitting)}" if len(fitting) < MOST else f"At least {MOST}"
             listed = "; ".join(f"{code} {title}" for _, code, title in fitting[:3])
-            message = f"{many} {words.plural.lower()} fit: choose one from the list ({listed}…)."
+            more = "; …" if len(fitting) > 3 else ""
+            message = f"{many} {words.plural.lower()} fit, choose one: {listed}{more}."
         found.problems.append(Problem(path, "unknown_reference", message))
     return found
 

@@ -56,8 +56,9 @@ class Subject:
 
     def source_at(self, version: int) -> Document | None:
         """What the form started from when the record was at that version."""
-        uid = self.current["uid"] if self.current else None
-        row = RecordVersion.objects.filter(type=self.kind.key, uid=uid, version=version).first()
+        if self.current is None:
+            return None
+        row = RecordVersion.objects.filter(uid=self.current["uid"], version=version).first()
         return apply_changes(row.document, self._asked()) if row else None
 
     def _asked(self) -> list[Change]:

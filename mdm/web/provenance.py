@@ -19,7 +19,7 @@ from mdm.web.page import Part, Rich, Source
 from mdm.web.values import day, is_empty, show
 
 HUB = survivorship.HUB
-CELL = 36  # letters of a value in the grid of sources: four of them fit beside one another
+CELL = 28  # letters of a value in the grid of sources: four of them fit beside one another
 RULES = {
     "only": "nobody else gives a value",
     "agreed": "all sources agree",
@@ -217,8 +217,9 @@ def grid(marks: Marks, why_url: Any) -> list[dict[str, Any]]:
 
 def _grid_row(marks: Marks, path: str, heads: Sequence[tuple[str, str]], why_url: Any) -> dict[str, Any]:
     offers = {(offer.system, "" if offer.system == HUB else offer.key): offer for offer in marks.offers(path)}
+    label = _row_label(marks, path)
     return {
-        "label": _row_label(marks, path),
+        "label": label if len(label) <= CELL + 4 else f"{label[: CELL + 3]}…",
         "cells": [_grid_cell(offers.get(head)) for head in heads],
         "rule": marks.rule(path),
         "pinned": marks.is_pinned(path),

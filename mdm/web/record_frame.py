@@ -68,7 +68,9 @@ def load(request: HttpRequest, type_path: str, uid: Any) -> Frame:
         kind=kind,
         row=row,
         document=document,
-        open=list(touching.filter(state__in=OPEN_STATES).prefetch_related("participants", "steps", "approvals__participant")),
+        open=list(
+            touching.filter(state__in=OPEN_STATES).prefetch_related("participants", "steps", "approvals__participant")
+        ),
         twins=pairs.count() if pairs is not None else 0,
         targets=ports.collect(ports.delivery_status, kind.key, uid),
         survivor=_survivor(kind, row),
@@ -111,7 +113,9 @@ def badges(frame: Frame) -> list[Badge]:
         label = f"{len(frame.open)} open requests" if many else "Open request"
         found.append(Badge(label=label, tone="amber", icon="half", url=url, outline=True))
     if frame.twins:
-        found.append(Badge(label="Possible duplicate", tone="amber", icon="duplicate", outline=True, url=_pairs_url(frame)))
+        found.append(
+            Badge(label="Possible duplicate", tone="amber", icon="duplicate", outline=True, url=_pairs_url(frame))
+        )
     return [*found, *_sync_badges(frame)]
 
 
@@ -158,7 +162,12 @@ def _propose(frame: Frame) -> Action:
 STATUS_ACTIONS = {
     "block": ("Block", "lock", ("active",), "Once approved, it stays readable and every target is told to block it."),
     "unblock": ("Unblock", "ok", ("blocked",), "Once approved, every target may use it again."),
-    "retire": ("Retire", "minus", ("active", "blocked"), "Once approved, nobody can choose it any more. It is never deleted."),
+    "retire": (
+        "Retire",
+        "minus",
+        ("active", "blocked"),
+        "Once approved, nobody can choose it any more. It is never deleted.",
+    ),
 }
 
 

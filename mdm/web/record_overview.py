@@ -83,14 +83,20 @@ def _overview_then(frame: Frame, past: date | None, moment: Any) -> dict[str, An
     as_of = {"value": when, "url": frame.url(), "known_at": moment}
     if version is None:
         text = "The hub did not know this record yet."
-        return {"sections": [], "as_of": as_of, "then": Callout(title=f"Nothing on {day(when)}", body=text, action=back)}
+        return {
+            "sections": [],
+            "as_of": as_of,
+            "then": Callout(title=f"Nothing on {day(when)}", body=text, action=back),
+        }
     document = visibility.strip(frame.kind, version.document, visitor.entities(frame.request))
     shown = Showing(kind=frame.kind, document=document, names=Names(frame.kind, [document]))
     text = f"As the hub knew it then: version {version.version}, from {version.change.number}, {version.status}."
     return {
         "sections": presenting.sections(shown),
         "as_of": as_of,
-        "then": Callout(title=f"This is how it stood on {day(when)}", body=text, icon="history", tone="purple", action=back),
+        "then": Callout(
+            title=f"This is how it stood on {day(when)}", body=text, icon="history", tone="purple", action=back
+        ),
     }
 
 
@@ -121,7 +127,8 @@ def _extra(frame: Frame) -> list[dict[str, Any]]:
     """Keys in other systems, and where the record leads."""
     keys = [key for key in sources_of.keys_of(frame.kind, frame.row.uid) if key.active][:10]
     facts = [
-        Fact(label=key.system.title, value=key.key, kind="mono", note="" if key.primary else "second key") for key in keys
+        Fact(label=key.system.title, value=key.key, kind="mono", note="" if key.primary else "second key")
+        for key in keys
     ]
     facts.append(Fact(label="Uid", value=str(frame.row.uid), kind="id"))
     return [{"title": "Keys", "facts": facts}]

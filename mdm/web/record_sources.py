@@ -51,7 +51,11 @@ def _keys_table(frame: Frame) -> Table | None:
             cells=[
                 Cell(value=key.system.title),
                 Cell(value=key.key, kind="mono"),
-                Cell(value=("updated" if key.primary else "second key, blocked there") if key.active else "no longer used"),
+                Cell(
+                    value=("updated" if key.primary else "second key, blocked there")
+                    if key.active
+                    else "no longer used"
+                ),
                 Cell(value=timezone.localtime(key.since).date(), kind="date", muted=True),
             ]
         )

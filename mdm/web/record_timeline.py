@@ -33,7 +33,9 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
     chosen = _chosen(frame, found)
     facts: list[Fact] = []
     if asked != today and then is not None:
-        facts = presenting.facts(Showing(kind=frame.kind, document=then.document, names=Names(frame.kind, [then.document])))
+        facts = presenting.facts(
+            Showing(kind=frame.kind, document=then.document, names=Names(frame.kind, [then.document]))
+        )
     return {
         "lanes": grids.lanes(_lanes(frame, found), today=today, as_of=asked, title="What held when") if found else None,
         "as_of": {"value": asked, "url": frame.url("timeline"), "min": first, "max": today},

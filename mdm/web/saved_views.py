@@ -66,4 +66,6 @@ def drop_action(request: HttpRequest, kind: RecordType) -> list[Action]:
         return []
     url = reverse("web:records-view", args=[kind.path])
     fields = {"drop": name}
-    return [Action(label=f"Forget the view “{name}”", name="forget-view", url=url, icon="x", method="post", fields=fields)]
+    return [
+        Action(label=f"Forget the view “{name}”", name="forget-view", url=url, icon="x", method="post", fields=fields)
+    ]

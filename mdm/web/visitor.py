@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -20,11 +21,11 @@ from mdm.selectors import visibility
 from mdm.selectors.visibility import Entities
 from mdm.types import Actor
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def actor(request: HttpRequest) -> Actor:
-    return permissions.actor_of(request.user)  # type: ignore[arg-type]
+    return permissions.actor_of(request.user)
 
 
 def entities(request: HttpRequest) -> Entities:
@@ -32,14 +33,15 @@ def entities(request: HttpRequest) -> Entities:
     user: Any = request.user
     if not hasattr(user, "_mdm_entities"):
         user._mdm_entities = permissions.entities_of(user)
-    return user._mdm_entities  # type: ignore[no-any-return]
+    found: Entities = user._mdm_entities
+    return found
 
 
 def page(view: View) -> View:
     """A page for people with a role. What the services refuse becomes a page that says so, never a broken one."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             if not permissions.roles_of(request.user):
                 raise NotAllowed("You have no role in the hub yet. A governance lead can give you one.")

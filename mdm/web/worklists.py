@@ -28,14 +28,16 @@ _EMPTY = {
     "mine": Empty(title="Nothing waits for you", text="New requests appear here as soon as it is your turn."),
     "team": Empty(title="Nothing is open", text="Every request has been decided."),
     "sent": Empty(title="You have not sent any request yet", text="Open a record and propose a change.", icon="send"),
-    "all": Empty(title="There are no requests yet", text="They appear here once somebody proposes a change.", icon="inbox"),
+    "all": Empty(
+        title="There are no requests yet", text="They appear here once somebody proposes a change.", icon="inbox"
+    ),
 }
 
 
 def rows(request: HttpRequest, tab: str, kind: str = "") -> QuerySet[ChangeRequest]:
     seen = visitor.requests_seen(request).values("pk")
     found = worklist.TABS[tab](visitor.actor(request)).filter(pk__in=seen)
-    return found.filter(kind=kind) if kind else found  # type: ignore[no-any-return]
+    return found.filter(kind=kind) if kind else found
 
 
 def tabs(request: HttpRequest, current: str) -> list[Link]:
@@ -52,8 +54,8 @@ def kinds(request: HttpRequest, tab: str, current: str) -> list[Link]:
         counted: dict[str, int | None] = dict.fromkeys(words.KINDS)
         total = None
     else:
-        found = rows(request, tab).order_by().values_list("kind").annotate(number=Count("pk"))
-        counted = {kind: number for kind, number in found}
+        found = rows(request, tab).order_by().values_list("kind").annotate(many=Count("pk"))
+        counted = dict(found)
         total = sum(number or 0 for number in counted.values())
     order = [kind for kind in (*words.KINDS, *counted) if kind in counted]
     links = [Link("All kinds", base, total, not current)]
@@ -150,7 +152,9 @@ def bulk_action(request: HttpRequest, listed: Sequence[ChangeRequest]) -> list[A
     if not found:
         why = "None of these is a plain change without a risk flag that waits for you."
         return [Action(label="Approve routine requests", icon="check", allowed=False, why_not=why)]
-    titles = "; ".join(change.title for change in found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
+    titles = "; ".join(change.title for change in found[:5]) + (
+        f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    )
     many = f"{len(found)} request{'s' * (len(found) > 1)}"
     confirm = Confirm(
         title=f"Approve {many}?",

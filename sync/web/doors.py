@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
 
 from mdm import permissions, registry
 from mdm.errors import HubError, NotAllowed
@@ -27,20 +29,49 @@ def may_act(request: HttpRequest) -> bool:
     return permissions.may(visitor.actor(request), "sync:operate")
 
 
+def may_map(request: HttpRequest) -> bool:
+    """Value maps are for those who answer for the data, not for whoever operates."""
+    by = visitor.actor(request)
+    return permissions.may(by, "steward") or permissions.may(by, "admin")
+
+
 def act(request: HttpRequest, do: Callable[[], str], default: str) -> HttpResponse:
-    """Run one action and go back to where the person was, with what happened in words; a refusal changes nothing."""
+    """Run one action and go back to where the person was, with what happened in words.
+
+    A refusal changes nothing: the page the person was on is drawn again, with the words and its status.
+    """
+    back = visitor.onward(request, default)
     try:
         messages.success(request, do())
+    except NotAllowed:
+        raise
     except HubError as error:
         messages.error(request, error.message)
-    return redirect(visitor.onward(request, default))
+        return again(request, back, visitor.status_of(error))
+    return redirect(back)
+
+
+def again(request: HttpRequest, url: str, status: int) -> HttpResponse:
+    """A page of ours as a GET of it would answer, with another status."""
+    parts = urlsplit(url)
+    try:
+        found = resolve(parts.path)
+    except Resolver404:
+        return redirect(url)
+    request.method, request.path, request.path_info = "GET", parts.path, parts.path
+    request.GET, request.META["QUERY_STRING"] = QueryDict(parts.query), parts.query
+    response: HttpResponse = found.func(request, *found.args, **found.kwargs)
+    if response.status_code == 200:
+        response.status_code = status
+    return response
 
 
 def action(request: HttpRequest, **values: Any) -> Action:
     """A button that posts; shown to everybody, usable by those who may."""
     allowed = values.pop("allowed", True) and may_act(request)
+    why_not = values.pop("why_not", "") if may_act(request) else WHY_NOT
     fields = {"next": request.get_full_path(), **values.pop("fields", {})}
-    return Action(method="post", fields=fields, allowed=allowed, why_not="" if allowed else WHY_NOT, **values)
+    return Action(method="post", fields=fields, allowed=allowed, why_not="" if allowed else why_not, **values)
 
 
 def source(system: System) -> Source:

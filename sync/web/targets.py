@@ -8,14 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from mdm.errors import CorrectInput
-from mdm.web import visitor
-from mdm.web.page import Badge, Confirm, Empty, Fact, Page
+from mdm.web import charts, visitor
+from mdm.web.browsing import plural
+from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Page, Tile
 from mdm.web.values import age
 from sync.models import Target
-from sync.selectors import target_health
+from sync.selectors import success, target_health
 from sync.selectors.target_health import Health
 from sync.services import drift, targets
 from sync.web import doors
@@ -34,10 +35,11 @@ CAPABILITY = {
 def board(request: HttpRequest) -> HttpResponse:
     doors.require_read(request)
     healths = target_health.all_targets()
+    hours = success.by_hour(health.target.pk for health in healths)
     waiting = sum(health.queue for health in healths)
     context = {
-        "page": Page(title="Targets", note=f"{len(healths)} platforms, {waiting} deliveries wait"),
-        "cards": [_card(request, health) for health in healths],
+        "page": Page(title="Targets", note=_note(len(healths), waiting)),
+        "cards": [_card(request, health, hours.get(health.target.pk, [])) for health in healths],
         "empty": Empty(
             title="No target yet",
             text="A governance lead adds platforms in the admin: address, credentials, and what each is to get.",
@@ -47,7 +49,11 @@ def board(request: HttpRequest) -> HttpResponse:
     return render(request, "sync/targets.html", context)
 
 
-def _card(request: HttpRequest, health: Health) -> dict[str, Any]:
+def _note(targets: int, waiting: int) -> str:
+    return f"{plural(targets, 'platform')}, {plural(waiting, 'delivery waits', 'deliveries wait')}"
+
+
+def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str, Any]:
     target = health.target
     answers = health.answers_24h
     good = (answers - health.failures_24h) / answers if answers else None
@@ -65,6 +71,7 @@ def _card(request: HttpRequest, health: Health) -> dict[str, Any]:
         "oldest": age((timezone.now() - health.oldest_at).total_seconds()) if health.oldest_at else "",
         "success_label": "Succeeded, 24 h",
         "success_text": f"{good:.1%}" if good is not None else "nothing sent",
+        "success": charts.spark(hours, "Share that succeeded, hour by hour"),
         "rate_used": health.answers_minute,
         "rate_allowed": int(target.rate_per_s * 60),
         "rate_text": f"{health.answers_minute} of {int(target.rate_per_s * 60)} a minute",
@@ -103,12 +110,6 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
         button="Pause",
         reason_label="Why",
     )
-    everything = Confirm(
-        title=f"Push everything to {target.title}?",
-        body="The current version of every record it is subscribed to is queued, at its own rate. What it holds "
-        "already is read and left alone.",
-        button="Push everything",
-    )
     return [
         doors.action(request, label="Check", name=f"check-{target.code}", url=url("check"), icon="ok"),
         doors.action(request, label="Resume", name=f"resume-{target.code}", url=url("resume"), icon="send")
@@ -117,13 +118,13 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
             request, label="Pause", name=f"pause-{target.code}", url=url("pause"), icon="lock", confirm=stop
         ),
         doors.action(request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift"),
-        doors.action(
-            request,
-            label="Push everything",
+        Action(
+            label="Push everything…",
             name=f"push-{target.code}",
             url=url("push"),
             icon="send",
-            confirm=everything,
+            allowed=doors.may_act(request),
+            why_not=doors.WHY_NOT,
         ),
     ]
 
@@ -159,11 +160,13 @@ def resume(request: HttpRequest, code: str) -> HttpResponse:
     return doors.act(request, do, reverse("sync:targets"))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @visitor.page
 def push(request: HttpRequest, code: str) -> HttpResponse:
-    """Everything, or the one record named."""
+    """Everything, after a look at how much that is; or the one record named, at once."""
     target = get_object_or_404(Target, code=code)
+    if request.method == "GET":
+        return _push_preview(request, target)
     uid, type_key = request.POST.get("record", ""), request.POST.get("type", "")
 
     def do() -> str:
@@ -173,6 +176,46 @@ def push(request: HttpRequest, code: str) -> HttpResponse:
         return f"Queued for {target.title}" if uid else f"{pushed.counts['queued']} lines are queued for {target.title}"
 
     return doors.act(request, do, reverse("sync:targets"))
+
+
+def _push_preview(request: HttpRequest, target: Target) -> HttpResponse:
+    """What a push of everything would queue, counted now; nothing is queued by looking."""
+    counts = targets.push(target, by=visitor.actor(request), dry_run=True).counts
+    queued, minutes = counts["queued"], counts["queued"] / target.rate_per_s / 60
+    send = doors.action(
+        request,
+        label=f"Queue {plural(queued, 'line')}",
+        name="push",
+        url=request.path,
+        icon="send",
+        style="primary",
+        fields={"next": reverse("sync:targets")},
+        allowed=queued > 0,
+        why_not="Everything is on its way already, or the target takes nothing.",
+    )
+    context = {
+        "page": Page(
+            title=f"Push everything to {target.title}",
+            crumbs=[Link("Targets", reverse("sync:targets")), Link(target.title, "")],
+        ),
+        "tiles": [
+            Tile(label="Would be queued", value=queued, note="the current version, one line per key"),
+            Tile(label="On their way already", value=counts["already_waiting"], note="left as they are"),
+            Tile(label="Not for this target", value=counts["not_for_this_target"], note="by its subscription"),
+        ],
+        "text": f"At {target.rate_per_s:g} requests a second this takes at least {_minutes(minutes)}. "
+        "Urgent changes overtake it. "
+        "What the platform holds already is read and left alone.",
+        "send": send,
+        "cancel_url": reverse("sync:targets"),
+    }
+    return render(request, "sync/push.html", context)
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 1:
+        return "some seconds"
+    return plural(round(minutes), "minute") if minutes < 120 else f"{minutes / 60:.0f} hours"
 
 
 @require_POST

@@ -18,11 +18,11 @@ from mdm.models import ChangeRequest
 from mdm.selectors import metrics
 from mdm.services import changes
 from mdm.web import dashboard_parts
-from tests.people import actor, make, person, propose, supplier
+from tests.people import SETUP, actor, make, person, propose, supplier
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 38
+QUERIES = 36
 
 
 def signed_in(name: str, *roles: str) -> Client:
@@ -33,7 +33,7 @@ def signed_in(name: str, *roles: str) -> Client:
 
 def look(client: Client) -> tuple[str, int]:
     cache.clear()
-    with CaptureQueriesContext(connection, ) as caught:
+    with CaptureQueriesContext(connection) as caught:
         answer = client.get(reverse("web:dashboard"))
     assert answer.status_code == 200
     return answer.content.decode(), len(caught)
@@ -81,7 +81,11 @@ def test_people_without_sync_see_their_own_work_only() -> None:
 def test_quality_counts_parts_that_are_filled_and_hold() -> None:
     kind = registry.get("supplier")
     make("payment_term", code="NET30", name="30 days", net_days=30)
-    whole: dict[str, Any] = {"payment_terms": "NET30", "group": "north", "addresses": [{"kind": "registered", "city": "Bonn"}]}
+    whole: dict[str, Any] = {
+        "payment_terms": "NET30",
+        "group": "north",
+        "addresses": [{"kind": "registered", "city": "Bonn"}],
+    }
     supplier(**whole)
     half = supplier(payment_terms="NET30")
     names = metrics.parts(kind)
@@ -92,8 +96,6 @@ def test_quality_counts_parts_that_are_filled_and_hold() -> None:
     assert found.days[-1] == (timezone.localdate(), found.score) and found.days[0][1] is None
     term = registry.get("payment_term").model._default_manager.get(code="NET30")
     retire = changes.ProposedItem(type="payment_term", action="retire", uid=str(term.uid))
-    from tests.people import SETUP
-
     changes.propose(items=[retire], by=SETUP, origin="system")
     assert metrics.quality(kind).holds["payment_terms"] == 0
     assert half["uid"]
@@ -108,4 +110,9 @@ def test_cycle_time_is_the_median_of_what_people_decided() -> None:
     now = timezone.now()
     found = metrics.cycle_times(now - timedelta(days=1), now + timedelta(minutes=1))
     assert set(found) == {"change"} and abs(found["change"] - 7200) < 60
-    assert [dashboard_parts.duration(seconds) for seconds in (4, 720, 27_000, 111_600)] == ["4 s", "12 min", "7.5 h", "31 h"]
+    assert [dashboard_parts.duration(seconds) for seconds in (4, 720, 27_000, 111_600)] == [
+        "4 s",
+        "12 min",
+        "7.5 h",
+        "31 h",
+    ]

@@ -67,7 +67,9 @@ def test_every_type_has_its_form(nora: Client, path: str) -> None:
 
 def test_new_record_goes_to_its_approvers(nora: Client) -> None:
     url = reverse("web:record-new", args=["payment-terms"])
-    answer = nora.post(url, {"name": "21 days net", "net_days": "21", "code": "NET21", "action": "submit", "reason": "New"})
+    answer = nora.post(
+        url, {"name": "21 days net", "net_days": "21", "code": "NET21", "action": "submit", "reason": "New"}
+    )
     change = ChangeRequest.objects.get()
     assert answer.url == reverse("web:request", args=[10_000 + change.pk])  # type: ignore[attr-defined]
     assert (change.state, change.kind, change.origin, change.reason) == ("in_review", "create", "web", "New")
@@ -97,9 +99,12 @@ def test_rows_come_and_go_without_script(nora: Client) -> None:
     page = fields(nora.get(edit_url(document)).content.decode())
     more = fields(nora.post(edit_url(document), page | {"add": "contacts"}).content.decode())
     assert "contacts-0-email" in more
-    less = fields(nora.post(edit_url(document), more | {"contacts-0-email": "a@b.example", "remove": "addresses-0"}).content.decode())
+    typed = more | {"contacts-0-email": "a@b.example", "remove": "addresses-0"}
+    less = fields(nora.post(edit_url(document), typed).content.decode())
     gone = document["addresses"][0]["uid"]
-    assert less["ended"] == f"addresses/{gone}" and less["addresses-0-city"] == "Kiel" and "addresses-1-city" not in less
+    assert (
+        less["ended"] == f"addresses/{gone}" and less["addresses-0-city"] == "Kiel" and "addresses-1-city" not in less
+    )
     html = nora.post(edit_url(document), less | {"action": "preview"}).content.decode()
     assert "What you send" in html and not ChangeRequest.objects.filter(origin="web").exists()
     nora.post(edit_url(document), fields(html) | {"action": "submit"})
@@ -152,7 +157,8 @@ def test_a_record_that_moved_keeps_what_was_typed(nora: Client) -> None:
     people.auto_approve("system")
     document = supplier(website="https://old.example", currency="EUR")
     page = fields(nora.get(edit_url(document)).content.decode()) | {"website": "https://mine.example"}
-    item = people.changes.ProposedItem(type="supplier", uid=document["uid"], patch={"website": "https://theirs.example", "currency": "USD"})
+    theirs = {"website": "https://theirs.example", "currency": "USD"}
+    item = people.changes.ProposedItem(type="supplier", uid=document["uid"], patch=theirs)
     people.changes.propose(items=[item], by=people.SETUP, origin="system")
     answer = nora.post(edit_url(document), page | {"action": "preview"})
     again = fields(answer.content.decode())
@@ -187,8 +193,14 @@ def test_a_field_is_checked_as_it_is_left(nora: Client) -> None:
 def test_similar_records_while_typing(nora: Client) -> None:
     known = supplier(legal_name="Caprice Electronique SAS", country="FR")
     url = reverse("web:similar", args=["suppliers"])
-    html = nora.post(url, {"legal_name": "Caprice Électronique S.A.S.", "country": "FR", "addresses-0-uid": "x"}).content.decode()
+    html = nora.post(
+        url, {"legal_name": "Caprice Électronique S.A.S.", "country": "FR", "addresses-0-uid": ""}
+    ).content.decode()
     assert known["code"] in html and "Open the existing record" in html
+    wrong = nora.post(
+        url, {"legal_name": "Caprice Électronique S.A.S.", "country": "XX", "parent": "nobody"}
+    ).content.decode()
+    assert known["code"] in wrong, "a value that is not valid yet is left out of the search"
     assert nora.post(url, {"legal_name": ""}).status_code == 200
 
 

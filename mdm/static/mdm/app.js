@@ -219,8 +219,9 @@
   };
   document.addEventListener('toast', (event) => toast(event.detail.text ?? event.detail.value, event.detail.undo, event.detail.tone));
   document.addEventListener('htmx:beforeRequest', (event) => {
-    /* nobody looks at a hidden page: polling waits */
-    if (document.hidden && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
+    /* nobody looks at a hidden page, and a dialog or menu that is open must not be drawn anew: polling waits */
+    const quiet = document.hidden || $('dialog:modal, details.menu[open]');
+    if (quiet && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
   });
   document.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) say(''); });
   document.addEventListener('htmx:sendError', () => say('What you see may be out of date. Nothing you typed is lost; try again in a moment.'));

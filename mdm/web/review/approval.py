@@ -37,7 +37,9 @@ def track(change: ChangeRequest, by: Actor) -> list[Step]:
     steps = [Step(title=first, who=words.requester(change), at=made, state="done", quote=change.reason)]
     listed = list(change.steps.all())
     if not listed and change.policies and change.submitted_at and change.state not in ("draft", "returned"):
-        steps.append(Step(title="Approved by policy", body=", ".join(change.policies), at=change.decided_at, state="done"))
+        steps.append(
+            Step(title="Approved by policy", body=", ".join(change.policies), at=change.decided_at, state="done")
+        )
     for step in listed:
         steps += [_vote(step, vote) for vote in step.approvals.all()]
         if step.state != "done" and change.state not in ("rejected", "withdrawn", "expired", "returned"):
@@ -80,7 +82,9 @@ def _end(change: ChangeRequest) -> list[Step]:
     if change.state == "scheduled":
         return [Step(title="Applied", body=f"on {day(change.effective_on)}", state="now")]
     if change.state == "conflicted":
-        return [Step(title="Conflict", body="Others changed the same fields. Somebody chooses what holds.", state="now")]
+        return [
+            Step(title="Conflict", body="Others changed the same fields. Somebody chooses what holds.", state="now")
+        ]
     if change.state in ("withdrawn", "expired"):
         return [Step(title=STATES[change.state].title, at=change.decided_at, state="lapsed")]
     if change.state in ("rejected", "returned"):
@@ -117,12 +121,27 @@ def next_words(change: ChangeRequest, permits: Mapping[str, tuple[bool, str]]) -
 
 # --- the bar --------------------------------------------------------------------------------------------------
 
-_RETURN = Confirm(title="Return this request", body="Its requester changes it and sends it again. Approvals given so far no longer count.",
-                  button="Return request", reason_label="What is missing?")  # fmt: skip
-_REJECT = Confirm(title="Reject this request", body="This is final: the record stays as it is. A new request can be made.",
-                  button="Reject request", reason_label="Why?", danger=True)  # fmt: skip
-_WITHDRAW = Confirm(title="Withdraw this request", body="Nobody decides on it any more, and nothing changes.",
-                    button="Withdraw request", reason_label="Why? (optional)", reason_required=False, danger=True)  # fmt: skip
+_RETURN = Confirm(
+    title="Return this request",
+    body="Its requester changes it and sends it again. Approvals given so far no longer count.",
+    button="Return request",
+    reason_label="What is missing?",
+)
+_REJECT = Confirm(
+    title="Reject this request",
+    body="This is final: the record stays as it is. A new request can be made.",
+    button="Reject request",
+    reason_label="Why?",
+    danger=True,
+)
+_WITHDRAW = Confirm(
+    title="Withdraw this request",
+    body="Nobody decides on it any more, and nothing changes.",
+    button="Withdraw request",
+    reason_label="Why? (optional)",
+    reason_required=False,
+    danger=True,
+)
 _BUTTONS: dict[str, dict[str, Any]] = {
     "withdraw": {"label": "Withdraw", "icon": "x", "style": "", "confirm": _WITHDRAW},
     "return": {"label": "Return", "icon": "undo", "key": "r", "style": "", "confirm": _RETURN},

@@ -12,9 +12,12 @@ from mdm.web.page import Callout, Notice
 from mdm.web.review import words
 from mdm.web.visitor import record_url
 
+FOLDED = 3  # records beyond which each is one line until it is opened
+
 
 def items(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str, Any]]:
-    return [_item(change, part) for part in looked]
+    folded = len(looked) > FOLDED or change.kind == "load"
+    return [_item(change, part) | {"folded": folded} for part in looked]
 
 
 def _item(change: ChangeRequest, part: Looked) -> dict[str, Any]:

@@ -46,7 +46,11 @@ def _menu(change: ChangeRequest, shown: dict[str, Any]) -> list[Action]:
             button="Withdraw request", reason_label="Why?", reason_name="comment", reason_required=False, danger=True,
         )  # fmt: skip
         fields = {"decision": "withdraw", "content_hash": change.content_hash}
-        menu.append(Action(label="Withdraw", name="withdraw", url=decide, icon="x", method="post", fields=fields, confirm=confirm))
+        menu.append(
+            Action(
+                label="Withdraw", name="withdraw", url=decide, icon="x", method="post", fields=fields, confirm=confirm
+            )
+        )
     if change.state == "applied":
         allowed, why_not = permits["revert"]
         confirm = Confirm(

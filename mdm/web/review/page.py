@@ -13,13 +13,13 @@ from mdm.selectors import request_items
 from mdm.selectors.request_items import Looked
 from mdm.web import charts, visitor
 from mdm.web.deadlines import due
-from mdm.web.page import Action, Callout, Fact, Link, Tile
+from mdm.web.page import Action, Callout, Fact, Link, Tile, Tone
 from mdm.web.review import approval, differences, surroundings, words
 from mdm.web.tables import Pager
 from mdm.web.values import day
 
 ITEMS = 10  # of a request with many records, on one page
-OUTCOMES = (
+OUTCOMES: tuple[tuple[str, str, Tone], ...] = (
     ("linked", "Linked", "green"),
     ("new", "New", "blue"),
     ("updated", "Changed", "purple"),
@@ -80,7 +80,9 @@ def review(
         "policy": f"Policy “{change.policies[0]}”" if len(change.policies) == 1 else "",
         "track": approval.track(change, by),
         "facts": _facts(change),
-        "decision": approval.decision(change, permits, url=reverse("web:request-decide", args=[number]), comment=comment),
+        "decision": approval.decision(
+            change, permits, url=reverse("web:request-decide", args=[number]), comment=comment
+        ),
         "permits": permits,
         "after_url": after_url,
     }
@@ -105,7 +107,9 @@ def _record(part: Looked | None) -> Link | None:
     if part is None or (part.before is None and part.item.result_version is None):
         return None
     version = f", version {part.item.base_version}" if part.item.base_version else ""
-    return Link(f"{part.item.detail.get('code') or part.item.label}{version}", visitor.record_url(part.kind, part.item.uid))
+    return Link(
+        f"{part.item.detail.get('code') or part.item.label}{version}", visitor.record_url(part.kind, part.item.uid)
+    )
 
 
 def _others(request: HttpRequest, change: ChangeRequest, part: Looked | None) -> list[ChangeRequest]:
@@ -125,10 +129,14 @@ def _callouts(change: ChangeRequest) -> list[Callout]:
     if change.reverts:
         url = reverse("web:request", args=[request_items.number_of(change.reverts)])
         see = Action(label=f"Open {change.reverts.number}", url=url)
-        made.append(Callout(title=f"This undoes {change.reverts.number}", body=change.reverts.title, icon="undo", action=see))
+        made.append(
+            Callout(title=f"This undoes {change.reverts.number}", body=change.reverts.title, icon="undo", action=see)
+        )
     if change.state == "conflicted":
         body = "While this request waited, somebody else changed the same fields. Choose row by row which value holds."
-        made.append(Callout(title="Not applied: two people changed the same fields", body=body, tone="amber", icon="alert"))
+        made.append(
+            Callout(title="Not applied: two people changed the same fields", body=body, tone="amber", icon="alert")
+        )
     return made
 
 
@@ -159,9 +167,10 @@ def _facts(change: ChangeRequest) -> list[Fact]:
     ]
     if change.edits:
         facts.append(Fact(label="Edited", value=f"{change.edits} time{'s' * (change.edits > 1)}"))
-    facts += [
-        Fact(label="Policies", value=change.policies) if len(change.policies) > 1 else None,
+    if len(change.policies) > 1:
+        facts.append(Fact(label="Policies", value=change.policies))
+    return [
+        *facts,
         Fact(label="Content hash", value=change.content_hash, kind="id"),
         Fact(label="Correlation", value=change.correlation_id, kind="id"),
-    ]  # type: ignore[list-item]
-    return [fact for fact in facts if fact is not None]
+    ]

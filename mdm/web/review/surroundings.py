@@ -14,7 +14,7 @@ from mdm.crypto import mask
 from mdm.models import ChangeRequest, DuplicatePair
 from mdm.selectors import records, references
 from mdm.selectors.request_items import Looked
-from mdm.services import indexing, matching
+from mdm.services import matching
 from mdm.web.page import Badge, Fact, Part
 from mdm.web.values import day
 from mdm.web.visitor import link, record_url
@@ -38,13 +38,12 @@ def duplicates(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str
 
 def _similar(part: Looked) -> list[dict[str, Any]]:
     near = matching.search(kind=part.kind, document=part.after, limit=FEW, exclude=[str(part.item.uid)])
-    engine = indexing.engine(part.kind.key)
     return [
         {
             "title": match.name,
             "url": record_url(part.kind, match.uid),
             "sub": match.code,
-            "why": ", ".join(engine.why(match.score)[:3]),
+            "why": _best([(part.weight, part.note) for part in match.score.explanation]),
             "score": percent(match.score.probability),
             "judgement": None,
             "compare_url": "",
@@ -74,10 +73,13 @@ def _pairs(part: Looked, among: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def reasons(pair: DuplicatePair, most: int = 3) -> str:
+def reasons(pair: DuplicatePair) -> str:
     """The strongest evidence for a pair, in its own words."""
-    best = sorted(pair.explanation, key=lambda part: -float(part["weight"]))
-    return ", ".join(part["note"] for part in best[:most] if part["weight"] > 0)
+    return _best([(float(part["weight"]), str(part["note"])) for part in pair.explanation])
+
+
+def _best(evidence: Sequence[tuple[float, str]], most: int = 3) -> str:
+    return ", ".join(note for weight, note in sorted(evidence, reverse=True)[:most] if weight > 0)
 
 
 def percent(probability: float) -> str:
@@ -100,7 +102,9 @@ def used_by(change: ChangeRequest, looked: Sequence[Looked], others: Sequence[Ch
             facts.append(Fact(label=child.title, value=[str(row[child.entity_field]) for row in rows]))
     facts += referrers(part.kind, part.item.uid, str(part.item.detail.get("code") or ""))
     for used in ports.collect(ports.where_used, part.kind.key, part.item.uid):
-        facts.append(Fact(label=str(used["kind"]), value=used["title"], url=used.get("url") or "", note=used.get("note") or ""))
+        facts.append(
+            Fact(label=str(used["kind"]), value=used["title"], url=used.get("url") or "", note=used.get("note") or "")
+        )
     if others:
         listed: list[Part | str] = []
         for other in others:
@@ -126,7 +130,12 @@ def referrers(kind: Any, uid: Any, code: str) -> list[Fact]:
 # --- targets --------------------------------------------------------------------------------------------------
 
 
-_EFFECTS = {"none": "Nothing it holds changes", "create": "A new record", "block": "Blocked there", "several": "Several records"}
+_EFFECTS = {
+    "none": "Nothing it holds changes",
+    "create": "A new record",
+    "block": "Blocked there",
+    "several": "Several records",
+}
 
 
 def targets(change: ChangeRequest) -> list[dict[str, Any]]:

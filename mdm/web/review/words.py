@@ -36,7 +36,11 @@ ORIGINS = {
     "drift": "from drift",
     "system": "by the hub itself",
 }
-SEVERITIES: dict[str, tuple[str, Tone]] = {"high": ("High", "red"), "medium": ("Medium", "amber"), "low": ("Low", "grey")}
+SEVERITIES: dict[str, tuple[str, Tone]] = {
+    "high": ("High", "red"),
+    "medium": ("Medium", "amber"),
+    "low": ("Low", "grey"),
+}
 _ORDER = list(SEVERITIES)
 
 

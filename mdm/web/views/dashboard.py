@@ -29,7 +29,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     measured = dashboard_parts.quality(kind) if kind else None
     tiles = [dashboard_parts.waiting_tile(counted), dashboard_parts.pairs_tile(), *told.get("tiles", ())]
     if "drift" in told:
-        tiles.append(_drift_tile(told["drift"], told.get("drift_link")))
+        tiles.append(_drift_tile(request, told["drift"], told.get("drift_link")))
     if kind and measured:
         tiles.append(dashboard_parts.quality_tile(kind, measured))
     context = {
@@ -76,12 +76,11 @@ def _waiting(request: HttpRequest, mine: Any) -> list[Item]:
     return [worklists.item(row, url=reverse("web:request", args=[request_items.number_of(row)])) for row in rows]
 
 
-def _drift_tile(chart: HeatMap | None, link: Link | None) -> Tile:
-    """The open differences the heat map below shows, in one number."""
-    squares = [square for row in chart.rows for square in row.squares] if chart else []
-    number = sum(square.value or 0 for square in squares)
+def _drift_tile(request: HttpRequest, chart: HeatMap | None, link: Link | None) -> Tile:
+    """The number that stands beside Drift in the rail."""
+    number = ports.nav_counts(request.user).get("drift", 0)
     fields = len(chart.rows) if chart else 0
-    note = f"in {fields} field{'s' * (fields > 1)}" if number else "no difference known"
+    note = f"in {fields} field{'s' * (fields > 1)}" if number and fields else "no difference known"
     return Tile(label="Drift", value=number, note=note, url=link.url if link else "")
 
 

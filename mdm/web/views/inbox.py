@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -34,7 +36,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if chosen is not None:
         after_url = _after(request, part.rows, chosen) or close_url
         review = review_page.review(request, chosen, brief=True, after_url=after_url)
-    context = {"review": review, "opened": opened, "close_url": close_url, "me": request.user}
+    context: dict[str, Any] = {"review": review, "opened": opened, "close_url": close_url, "me": request.user}
     if getattr(request, "htmx", False) and request.htmx.target == "detail":  # type: ignore[attr-defined]
         return render(request, "web/_inbox_detail.html", context)
     tabs = worklists.tabs(request, tab)

@@ -85,7 +85,9 @@ def _empty(kind: RecordType, base: str, filtered: bool) -> Empty:
         every = Action(label=f"Show all {kind.plural.lower()}", url=base)
         text = "No record fits all of these filters. Take one away, or search for a part of the name."
         return Empty(title="Nothing fits", text=text, icon="search", actions=[every])
-    propose = Action(label=f"Propose {kind.title.lower()}", url=reverse("web:record-new", args=[kind.path]), icon="plus")
+    propose = Action(
+        label=f"Propose {kind.title.lower()}", url=reverse("web:record-new", args=[kind.path]), icon="plus"
+    )
     text = "Import a file, or propose the first one."
     return Empty(title=f"There are no {kind.plural.lower()} yet", text=text, icon=kind.icon, actions=[propose])
 
@@ -109,7 +111,7 @@ def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
 
 @require_GET
 @visitor.page
-def export(request: HttpRequest, type_path: str) -> HttpResponseBase:  # type: ignore[misc]
+def export(request: HttpRequest, type_path: str) -> HttpResponseBase:
     kind = visitor.kind_at(request, type_path)
     found = listing.rows(request, kind, listing.held(request, listing.filters(kind)))
     return exporting.answer(request, kind, found, request.GET.get("format", "csv"))
@@ -117,7 +119,7 @@ def export(request: HttpRequest, type_path: str) -> HttpResponseBase:  # type: i
 
 @require_POST
 @visitor.page
-def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:  # type: ignore[misc]
+def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
     """One request for all selected records, or a file with them."""
     kind = visitor.kind_at(request, type_path)
     uids = request.POST.getlist("uid")[:MOST_SELECTED]

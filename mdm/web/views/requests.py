@@ -139,7 +139,9 @@ def undo(request: HttpRequest, number: int) -> HttpResponse:
     change = _find(request, number)
     try:
         _require_sight(request, change, "revert")
-        inverse = changes.revert(change=change, by=visitor.actor(request), reason="Taken back right after it was applied.")
+        inverse = changes.revert(
+            change=change, by=visitor.actor(request), reason="Taken back right after it was applied."
+        )
     except HubError as error:
         return _answer(request, change, error=error)
     messages.success(request, f"{inverse.number} asks to put the values of before back.")
@@ -153,7 +155,9 @@ def undo(request: HttpRequest, number: int) -> HttpResponse:
 @visitor.page
 def resolve(request: HttpRequest, number: int) -> HttpResponse:
     change = _find(request, number)
-    choices = {name.removeprefix("choice-"): str(value) for name, value in request.POST.items() if name.startswith("choice-")}
+    choices = {
+        name.removeprefix("choice-"): str(value) for name, value in request.POST.items() if name.startswith("choice-")
+    }
     try:
         _require_sight(request, change, "resolve")
         done = changes.resolve(change=change, by=visitor.actor(request), choices=choices)

@@ -76,7 +76,7 @@ def demo_users() -> list[dict[str, str]]:
     if settings.ENVIRONMENT != "demo":
         return []
     people = User.objects.filter(is_active=True, groups__name__in=ROLES).order_by("username")
-    found = {user: role for user, role in people.values_list("username", "groups__name")}
+    found = dict(people.values_list("username", "groups__name"))
     order = list(ROLES)
     return [
         {"username": name, "role": ROLES[role][0]}
