@@ -18,6 +18,7 @@ ROWS = 42  # in each file
 FIRST = {"s4hana": "0000108001", "coupa": "28001", "concur": "V008001/001"}
 SECOND = {"s4hana": "0000108002", "coupa": "28002", "concur": "V008002/001"}
 NAME, OTHER_NAME = "Haldenwerk Antriebe GmbH", "HALDENWERK ANTRIEB GMBH"
+OTHER_MAIL = "office@haldenwerk.example"
 IBAN, VAT = "DE39100500000054321098", "DE314159262"
 
 
@@ -46,7 +47,7 @@ def _csv(file: Path) -> None:
     }  # fmt: skip
     second = {
         "Supplier": SECOND["s4hana"], "Name 1": OTHER_NAME, "Search Term": "HALDENWERK", "Postal Code": "99085",
-        "Payment Terms": "Z045", "Website": "https://www.haldenwerk.example",
+        "Payment Terms": "Z045", "E-Mail": OTHER_MAIL, "Website": "https://www.haldenwerk.example",
     }  # fmt: skip
     with file.open("a", encoding="utf-8", newline="") as target:
         writer = csv.DictWriter(target, columns, delimiter=";", restval="")
@@ -62,7 +63,7 @@ def _workbook(file: Path) -> None:
     first = {"Supplier Number": FIRST["coupa"], "Supplier Name": NAME, "Postal Code": "99084", "Tax ID": VAT,
              "Payment Term": "Net 30", "Contact Email": "rechnung@haldenwerk.example"}  # fmt: skip
     second = {"Supplier Number": SECOND["coupa"], "Supplier Name": OTHER_NAME, "Postal Code": "99085",
-              "Payment Term": "Net 45", "Contact Email": "office@haldenwerk.example"}  # fmt: skip
+              "Payment Term": "Net 45", "Contact Email": OTHER_MAIL}  # fmt: skip
     for row in (both | first, both | second):
         sheet.append([row.get(str(column)) for column in columns])
     book.save(file)
@@ -72,7 +73,8 @@ def _lines(file: Path) -> None:
     both = {"AddressCode": "001", "Address1": "Lindenweg 12", "City": "Erfurt", "CountryCode": "DE",
             "CurrencyCode": "EUR", "Approved": "Y", "Custom1": "NORDHAVEN"}  # fmt: skip
     first = {"VendorCode": "V008001", "VendorName": NAME, "PostalCode": "99084", "TaxID": VAT, "PaymentTerms": 30}
-    second = {"VendorCode": "V008002", "VendorName": OTHER_NAME, "PostalCode": "99085", "PaymentTerms": 45}
+    second = {"VendorCode": "V008002", "VendorName": OTHER_NAME, "PostalCode": "99085", "PaymentTerms": 45,
+              "ContactEmail": OTHER_MAIL}  # fmt: skip
     text = file.read_text(encoding="utf-8")
     added = "".join(json.dumps(both | row, ensure_ascii=False) + "\n" for row in (first, second))
     file.write_text(text + ("" if text.endswith("\n") else "\n") + added, encoding="utf-8")

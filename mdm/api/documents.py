@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from mdm import crypto
@@ -53,12 +57,38 @@ def lookup_uid(text: str, path: str = "") -> dict[str, Any]:
         raise NotFound("There is no such thing.") from None
 
 
-def find(kind: RecordType, reference: str, entities: Entities) -> Any:
-    """The golden row with its document, by uid or code; NotFound also when it is not for the caller."""
-    row = with_document(rows(kind, entities).filter(**lookup(kind, reference))).defer("search_text").first()
-    if row is None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One golden record as reading needs it: its row's header and its stored document."""
+
+    uid: uuid.UUID
+    code: str
+    status: str
+    version: int
+    updated_at: datetime
+    merged_into: uuid.UUID | None
+    document: Document
+
+
+@lru_cache(maxsize=64)
+def _statement(kind: RecordType, column: str) -> str:
+    """Written once per type: putting this together anew would cost more than running it."""
+    return (
+        "SELECT r.uid, r.code, r.status, r.version, r.updated_at, r.merged_into, v.document::text "
+        f'FROM "{kind.model._meta.db_table}" r '
+        f'JOIN "{RecordVersion._meta.db_table}" v ON v.uid = r.uid AND v.version = r.version WHERE r."{column}" = %s'
+    )
+
+
+def find(kind: RecordType, reference: str, entities: Entities) -> Found:
+    """The golden record with its document, by uid or code; NotFound also when it is not for the caller."""
+    [(column, value)] = lookup(kind, reference).items()
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(kind, column), [value])
+        row = cursor.fetchone()
+    if row is None or not visibility.may_see(kind, row[1], entities):
         raise NotFound(f"There is no such {kind.title.lower()}.")
-    return row
+    return Found(*row[:6], json.loads(row[6]))
 
 
 def find_uid(kind: RecordType, reference: str, entities: Entities) -> uuid.UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ class RecordView(HubView):
 
     kind: RecordType
 
-    def find(self, reference: str) -> Any:
+    def find(self, reference: str) -> documents.Found:
         return documents.find(self.kind, reference, self.entities)
 
     def present(self, row: Any, fields: Any = None) -> Document:
@@ -168,7 +169,7 @@ class Record(RecordView):
             return self.tagged(shown, version.version)
         headers = {}
         if survivor := documents.survivor(self.kind, row):
-            row.merged_into = survivor
+            row = replace(row, merged_into=survivor)
             onward = request.build_absolute_uri(reverse(f"api:{self.kind.path}-record", args=[survivor]))
             headers["Link"] = f'<{onward}>; rel="successor-version"'
         return self.tagged(self.present(row, fields), row.version, headers=headers)

@@ -38,6 +38,11 @@ def visible(kind: RecordType, rows: QuerySet[Any], entities: Entities) -> QueryS
     return rows.filter(code__in=entities) if entities is not None and is_entity_type(kind) else rows
 
 
+def may_see(kind: RecordType, code: str, entities: Entities) -> bool:
+    """The same for one record, by its code."""
+    return entities is None or not is_entity_type(kind) or code in entities
+
+
 def strip(kind: RecordType, document: Document, entities: Entities) -> Document:
     """The document without rows of other legal entities; sealed rows only where one of the person's uses the record."""
     if entities is None:

@@ -23,6 +23,7 @@ _WORDS = {
     "string_type": "This must be text.",
     "bool_parsing": "This must be true or false.",
     "int_parsing": "This must be a whole number.",
+    "int_type": "This must be a whole number.",
     "date_from_datetime_parsing": "This must be a date such as 2026-01-31.",
     "date_parsing": "This must be a date such as 2026-01-31.",
     "list_type": "This must be a list.",

@@ -25,7 +25,8 @@ View = Callable[..., HttpResponseBase]
 
 
 def actor(request: HttpRequest) -> Actor:
-    return permissions.actor_of(request.user)
+    user: Any = request.user
+    return permissions.actor_of(user)
 
 
 def entities(request: HttpRequest) -> Entities:

@@ -128,7 +128,8 @@ def finding_as_json(row: DriftFinding) -> dict[str, Any]:
 def heat_map(run: DriftRun | None = None) -> grids.HeatMap | None:
     """Open differences by document field and target; a run's own when one is given."""
     rows = DriftFinding.objects.filter(state="open")
-    rows = rows.filter(last_run=run) if run else rows
+    # Over all runs only what needs a person, as in the rail; a run's own page shows everything it found.
+    rows = rows.filter(last_run=run) if run else rows.exclude(cause="never_pushed")
     found = rows.order_by().values_list("path", "kind", "target__code", "target__title").annotate(n=Count("pk"))
     totals: dict[str, int] = {}
     cells: dict[tuple[str, str], int] = {}

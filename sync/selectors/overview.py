@@ -109,7 +109,7 @@ def _per_day() -> charts.StackedBars | None:
         return None
     listed = [first + timedelta(days=number) for number in range(DAYS)]
     return charts.stacked(
-        [(f"{day:%d %b}", dict(days[day])) for day in listed], _SERIES, title="Deliveries by day and outcome"
+        [(str(day.day), dict(days[day])) for day in listed], _SERIES, title="Deliveries by day and outcome"
     )
 
 

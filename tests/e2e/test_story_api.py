@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures_story import Story
+from tests.e2e.blocked import is_blocked
+from tests.fixtures_story import Story, until
 from tests.story_extracts import FIRST, NAME, OTHER_NAME, ROWS, SECOND, SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story-api")]
@@ -108,18 +109,12 @@ def _pushed(story: Story, survivor: str, before: dict[str, set[str]]) -> None:
         held = side.records()
         assert set(held) == before[system], f"{system} holds the records it held before"
         assert str(held[FIRST[system]][TERMS[system]]) == theirs[system]
-        assert _is_blocked(system, held[SECOND[system]]) and not _is_blocked(system, held[FIRST[system]])
+        assert is_blocked(system, held[SECOND[system]]) and not is_blocked(system, held[FIRST[system]])
         effects = side.effects()
         assert {effect["key"] for effect in effects} == {FIRST[system], SECOND[system]}
         assert {effect["kind"] for effect in effects} == {"updated"}
         digests = [(effect["key"], effect["digest"]) for effect in effects]
         assert len(digests) == len(set(digests)), "nothing was written twice"
-
-
-def _is_blocked(system: str, fields: dict[str, Any]) -> bool:
-    if system == "s4hana":
-        return bool(fields["A_Supplier.PostingIsBlocked"] and fields["A_Supplier.PurchasingIsBlocked"])
-    return bool(fields["status"] == "inactive") if system == "coupa" else bool(fields["Approved"] == "N")
 
 
 def _told_to_subscribers(story: Story, survivor: str, losers: list[str]) -> None:
@@ -152,8 +147,6 @@ def _clean_target(story: Story) -> None:
 
 
 def _until_queue_is_empty(story: Story) -> None:
-    from tests.fixtures_story import until
-
     def nothing_waits() -> bool:
         target = story.by("operator").get("targets/s4hana/")
         posted = {row["target_key"] for row in story.by("operator").all("deliveries/", target="s4hana", state="posted")}

@@ -40,8 +40,6 @@ def review(
 ) -> dict[str, Any]:
     """`brief`: beside the inbox, where only the first records of a long request are shown."""
     by, seen = visitor.actor(request), visitor.entities(request)
-    number = request_items.number_of(change)
-    url = reverse("web:request", args=[number])
     looked, more = request_items.page(
         change, entities=seen, after=0 if brief else _after(request), size=3 if brief else ITEMS
     )
@@ -50,42 +48,51 @@ def review(
     total = _total(change, looked, more)
     first = looked[0] if total == 1 and looked else None
     return {
-        "ref": change.number,
-        "number": number,
-        "url": url,
-        "title": change.title,
-        "state": "needs_you" if permits["approve"][0] else change.state,
+        **_basics(change, permits),
         "record": _record(first),
-        "by": words.requester(change),
-        "at": change.submitted_at or change.created_at,
-        "due": due(change.due_at) if change.state == "in_review" else None,
-        "step": words.step_words(list(change.steps.all())),
-        "next": approval.next_words(change, permits),
         "callouts": [*_error(error), *_callouts(change), *differences.clash_callouts(looked)],
-        "risks": words.risks(change),
-        "risk_summary": words.risk_summary(change),
-        "risk_tone": words.worst(change)[0] or "grey",
         "load": _load(change),
         "items": listed,
         "more_items": max(total - len(looked), 0) if brief else 0,
         "items_pager": None if brief or total <= ITEMS else _pager(request, looked, more, total),
         "diff_summary": differences.summary(looked, listed, total),
         "conflicts": differences.conflicts(change, looked),
-        "resolve_url": reverse("web:request-resolve", args=[number]),
         "targets": surroundings.targets(change),
         "duplicates": surroundings.duplicates(change, looked),
         "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first)),
-        "comments": [{"by": c.author, "at": c.at, "text": c.text} for c in change.comments.all()],
-        "comment_url": reverse("web:request-comment", args=[number]),
-        "policy": f"Policy “{change.policies[0]}”" if len(change.policies) == 1 else "",
         "track": approval.track(change, by),
-        "facts": _facts(change),
-        "decision": approval.decision(
-            change, permits, url=reverse("web:request-decide", args=[number]), comment=comment
-        ),
+        "decision": approval.decision(change, permits, url=_url(change, "decide"), comment=comment),
         "permits": permits,
         "after_url": after_url,
     }
+
+
+def _basics(change: ChangeRequest, permits: dict[str, tuple[bool, str]]) -> dict[str, Any]:
+    """What stands in the request itself, whoever looks and whatever its items are."""
+    return {
+        "ref": change.number,
+        "number": request_items.number_of(change),
+        "url": _url(change),
+        "title": change.title,
+        "state": "needs_you" if permits["approve"][0] else change.state,
+        "by": words.requester(change),
+        "at": change.submitted_at or change.created_at,
+        "due": due(change.due_at) if change.state == "in_review" else None,
+        "step": words.step_words(list(change.steps.all())),
+        "next": approval.next_words(change, permits),
+        "risks": words.risks(change),
+        "risk_summary": words.risk_summary(change),
+        "risk_tone": words.worst(change)[0] or "grey",
+        "resolve_url": _url(change, "resolve"),
+        "comments": [{"by": c.author, "at": c.at, "text": c.text} for c in change.comments.all()],
+        "comment_url": _url(change, "comment"),
+        "policy": f"Policy “{change.policies[0]}”" if len(change.policies) == 1 else "",
+        "facts": _facts(change),
+    }
+
+
+def _url(change: ChangeRequest, part: str = "") -> str:
+    return reverse(f"web:request-{part}" if part else "web:request", args=[request_items.number_of(change)])
 
 
 def _after(request: HttpRequest) -> int:
