@@ -1,4 +1,4 @@
-"""The demo's platforms: three targets at their sandboxes, first deliveries, one refusal, one outage, and drift."""
+"""The demo's platforms: three targets at their sandboxes, first deliveries, and drift."""
 
 from __future__ import annotations
 
@@ -64,8 +64,6 @@ def load_deliveries(say: Say) -> None:
         say("deliveries and drift are there already")
         return
     _send(say)
-    _fail()
-    _send(say)
     _drift(say)
     while audit.seal():
         pass
@@ -84,16 +82,8 @@ def _control(code: str, verb: str, content: dict[str, object]) -> None:
     """Tell a sandbox to misbehave; only ever a server of the demo on this machine."""
     url = f"{settings.SANDBOX_URLS[code]}/_control/{verb}"
     request = Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
-    with urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback, from our own settings
+    with urlopen(request, timeout=10) as answer:
         answer.read()
-
-
-def _fail() -> None:
-    """Coupa refuses one supplier, so that a steward finds a business exception with the platform's own words."""
-    _control("coupa", "faults", {"match": "(POST|PUT) /api/suppliers", "kind": "refuse", "count": 1})
-    posted = Delivery.objects.filter(target__code="coupa", state="posted").order_by("pk").first()
-    if posted:
-        targets.push(posted.target, by=person("samir"), type="supplier", uids=[str(posted.record)])
 
 
 def _drift(say: Say) -> None:

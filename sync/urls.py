@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("targets/<slug:code>/push/", targets.push, name="target-push"),
     path("targets/<slug:code>/drift/", targets.look, name="target-drift"),
     path("deliveries/", deliveries.index, name="deliveries"),
+    path("deliveries/again/", deliveries.replay_stopped, name="replay"),
     path("deliveries/<uuid:uid>/", deliveries.detail, name="delivery"),
     path("deliveries/<uuid:uid>/again/", deliveries.again, name="delivery-again"),
     path("exceptions/", exceptions.index, name="exceptions"),

@@ -187,7 +187,7 @@ def hub_processes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactor
     port = free_port()
     web = [
         sys.executable, "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}",
-        "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--access-logfile", "-",
+        "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--access-logfile", "-", "--no-control-socket",
     ]  # fmt: skip
     hub = Hub(
         f"http://127.0.0.1:{port}",

@@ -61,10 +61,11 @@ def verdict_view(verdict: str) -> type[ChangeView]:
             f"{_WORDS[verdict]} a change request"
             if verdict != "return"
             else "Return a change request to its requester",
-            scope="approve",
+            # The service asks for the right to approve, after four eyes: a maker hears that first.
+            scope="read",
             body=change_shapes.DecisionInput,
             answers=_DONE,
-            notes="Deciding on something other than what you saw is 409 `content_changed`, on your own request 403 "
+            notes="Needs the scope `approve` as well. Deciding on something other than what you saw is 409 `content_changed`, on your own request 403 "
             "`four_eyes`, twice 409 `already_done`.",
         )
         def post(self, request: Request, uid: str) -> Response:

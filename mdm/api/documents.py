@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from mdm import crypto
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import RecordVersion
-from mdm.registry import RecordType
+from mdm.registry import ChildType, RecordType
 from mdm.selectors import records, visibility
 from mdm.selectors.visibility import Entities
 from mdm.types import Document, Problem
@@ -29,10 +28,11 @@ def rows(kind: RecordType, entities: Entities) -> QuerySet[Any]:
     return visibility.visible(kind, kind.model._default_manager.all(), entities)
 
 
-def with_document(found: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows with their stored document: one query whatever their number."""
+def with_document(found: QuerySet[Any], *more: str) -> QuerySet[Any]:
+    """The same rows, as plain values with their stored document as text: one query whatever their number."""
     version = RecordVersion.objects.filter(uid=OuterRef("uid"), version=OuterRef("version"))
-    return found.annotate(document=Subquery(version.values("document")[:1]))
+    text = Subquery(version.values(text=Cast("document", TextField()))[:1])
+    return found.annotate(text=text).values("pk", "uid", "updated_at", "merged_into", "text", *more)
 
 
 def lookup(kind: RecordType, reference: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Found:
     status: str
     version: int
     updated_at: datetime
-    merged_into: uuid.UUID | None
+    merged_into: uuid.UUID | str | None
     document: Document
 
 
@@ -88,7 +88,8 @@ def find(kind: RecordType, reference: str, entities: Entities) -> Found:
         row = cursor.fetchone()
     if row is None or not visibility.may_see(kind, row[1], entities):
         raise NotFound(f"There is no such {kind.title.lower()}.")
-    return Found(*row[:6], json.loads(row[6]))
+    uid, code, status, version, updated_at, merged_into, text = row
+    return Found(uid, code, status, version, updated_at, merged_into, from_json(text))
 
 
 def find_uid(kind: RecordType, reference: str, entities: Entities) -> uuid.UUID:
@@ -119,13 +120,17 @@ def present(
     }
     if merged_into:
         shown["merged_into"] = str(merged_into)
-    sealed = {child.name for child in kind.children if child.sealed}
-    for name in kind.document.model_fields:
-        if name in seen:
-            shown[name] = crypto.mask_tree(seen[name]) if name in sealed else seen[name]
+    shown |= {name: seen[name] for name in kind.document.model_fields if name in seen}
+    for child in kind.children:
+        if child.sealed and shown.get(child.name):
+            shown[child.name] = [_masked(child, row) for row in shown[child.name]]
     if fields is not None:
         shown = {name: value for name, value in shown.items() if name in fields or name == "uid"}
     return shown
+
+
+def _masked(child: ChildType, row: Document) -> Document:
+    return {**row, **{name: crypto.mask(row.get(name)) for name in child.sealed}}
 
 
 def present_row(kind: RecordType, row: Any, entities: Entities, fields: Iterable[str] | None = None) -> Document:

@@ -188,6 +188,8 @@ def _decided(chosen: list[Document]) -> None:
         ),
         "mara",
     )
+    # Concur counts days and knows no discount: this one waits there for a row in its value map.
+    _approve(_update(third, {"payment_terms": "2N10NET30"}, "nora", "New discount terms from October on."), "mara")
     contact = [{"role": "accounts_receivable", "name": "Accounts receivable", "email": "ar@changed.example"}]
     _approve(_update(second, {"contacts": contact}, "nora", "New shared mailbox for invoices."), "mara")
     change = _update(first, {"website": "www.nordhaven-partner.example"}, "nora", "Their site moved.")

@@ -1,4 +1,4 @@
-"""The ledger of deliveries, and one delivery with its story, attempts and what was said on the wire (redacted)."""
+"""The ledger of deliveries, one delivery beside it or on its own, and sending again: one, or many after a look."""
 
 from __future__ import annotations
 
@@ -9,64 +9,77 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mdm.errors import CorrectInput
 from mdm.web import browsing, visitor
-from mdm.web.browsing import Filter
-from mdm.web.page import Callout, Confirm, Empty, Event, Fact, Item, Link, Meta, Page
+from mdm.web.browsing import Filter, plural
+from mdm.web.page import Action, Empty, Item, Link, Page, Tile
 from mdm.web.states import look
-from sync.models import Attempt, Delivery, Target
+from sync.models import Delivery, Target
 from sync.models.states import DEAD, OPEN, STATES
 from sync.selectors import ledger
-from sync.services import exceptions, targets
-from sync.web import doors
+from sync.services import exceptions, replay, targets
+from sync.web import delivery_page, doors
+from sync.web.delivery_page import REASONS
 
-TABS = (("", "All"), ("open", "Under way"), ("dead", "Stopped"), ("posted", "Posted"))
-REASONS = {
-    "event": "The record changed",
-    "mapping_changed": "The mapping changed",
-    "effective_date": "Its date came",
-    "drift_repair": "Repair of drift",
-    "replay": "Sent again",
-    "manual": "Pushed by hand",
-}
+TABS = (("", "All"), ("open", "Under way"), ("dead", "Stopped"), ("posted", "Posted"), ("held", "Held"))
+REPLAYED = ("target", "record", "correlation_id")  # filters of the list that a replay understands
 
 
+@require_GET
 @visitor.page
 def index(request: HttpRequest) -> HttpResponse:
     doors.require_read(request)
     filters = _filters()
     held = browsing.values_of(request, filters)
-    rows = _matching(request, held)
-    part = browsing.cut(request, rows, size=40)
     chosen = request.GET.get("delivery", "")
     delivery = ledger.find(chosen) if chosen else None
     context: dict[str, Any] = {
-        "delivery": _detail(request, delivery) if delivery else None,
-        "close_url": reverse("sync:deliveries") + visitor.changed_query(request, delivery=None),
+        "delivery": delivery_page.build(request, delivery) if delivery else None,
+        "close_url": reverse("sync:deliveries") + visitor.changed_query(request, delivery=None, attempt=None),
     }
     if getattr(request, "htmx", False) and request.htmx.target == "detail":  # type: ignore[attr-defined]
-        return render(request, "sync/_delivery.html", context)
-    context |= {
-        "page": Page(title="Deliveries", note="What was sent to whom, and what came of it"),
-        "filters": browsing.bar(request, "Deliveries where", filters, placeholder="Name, code or key", keep=("state",)),
-        "tabs": _tabs(request),
-        "items": [_item(request, row, chosen) for row in part.rows],
-        "pager": browsing.pager(request, part, "deliveries"),
-        "empty": Empty(title="No delivery fits", text="Take a filter away, or look at all states.", icon="send"),
-    }
-    return render(request, "sync/deliveries.html", context)
+        response = render(request, "sync/_delivery.html", context)
+    else:
+        part = browsing.cut(request, _matching(request, held), size=40)
+        context |= {
+            "page": Page(
+                title="Deliveries", note="What was sent to whom, and what came of it", menu=[_replay_all(request)]
+            ),
+            "filters": browsing.bar(request, "Deliveries where", filters, placeholder="Name or code", keep=("state",)),
+            "tabs": _tabs(request),
+            "items": [_item(request, row, chosen) for row in part.rows],
+            "pager": browsing.pager(request, part, "deliveries"),
+            "empty": _empty(request),
+        }
+        response = render(request, "sync/deliveries.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
+def _empty(request: HttpRequest) -> Empty:
+    if request.GET:
+        return Empty(title="No delivery fits", text="Take a filter away, or look at all states.", icon="filter")
+    text = "As soon as an approved change concerns a target, what is sent stands here with every answer."
+    return Empty(title="Nothing was sent yet", text=text, icon="send")
+
+
+@require_GET
 @visitor.page
 def detail(request: HttpRequest, uid: Any) -> HttpResponse:
     doors.require_read(request)
     delivery = ledger.find(uid)
-    title = f"{delivery.label} to {delivery.target.title}"
-    crumbs = [Link(label="Deliveries", url=reverse("sync:deliveries"))]
-    context = {"page": Page(title=title, crumbs=crumbs), "delivery": _detail(request, delivery)}
-    return render(request, "sync/delivery.html", context)
+    shown = delivery_page.build(request, delivery)
+    page = Page(
+        title=f"{shown['title']} to {delivery.target.title}",
+        crumbs=[Link("Deliveries", reverse("sync:deliveries")), Link(delivery.target.title, "")],
+        badges=[delivery_page.badge(delivery)],
+        meta=shown["meta"],
+        primary=shown["actions"][0],
+    )
+    return render(request, "sync/delivery.html", {"page": page, "delivery": shown})
 
 
 def _filters() -> list[Filter]:
@@ -74,8 +87,8 @@ def _filters() -> list[Filter]:
     return [
         Filter(name="target", words="target is", options=options),
         Filter(name="reason", words="reason is", options=tuple(REASONS.items())),
-        Filter(name="correlation_id", words="correlation id is", kind="text"),
-        Filter(name="record", words="record is", kind="text"),
+        Filter(name="correlation_id", words="correlation id is", label="Correlation id", kind="text"),
+        Filter(name="record", words="record is", label="Record (uid)", kind="text"),
     ]
 
 
@@ -83,7 +96,7 @@ def _matching(request: HttpRequest, held: Mapping[str, str]) -> Any:
     asked: dict[str, Any] = {name: value for name, value in held.items() if value}
     if "record" in asked and not _is_uid(asked["record"]):
         return Delivery.objects.none()
-    if words := request.GET.get("q", "").strip():
+    if words := request.GET.get("q", "").strip()[:100]:
         asked["q"] = words
     rows = ledger.matching(ledger.deliveries(), asked)
     state = request.GET.get("state", "")
@@ -104,134 +117,30 @@ def _is_uid(text: str) -> bool:
 def _tabs(request: HttpRequest) -> list[Link]:
     now = request.GET.get("state", "")
     return [
-        Link(label=label, url=visitor.changed_query(request, state=key or None, delivery=None), current=now == key)
+        Link(
+            label=label,
+            url=visitor.changed_query(request, state=key or None, delivery=None, attempt=None),
+            current=now == key,
+        )
         for key, label in TABS
     ]
 
 
 def _item(request: HttpRequest, row: Delivery, chosen: str) -> Item:
-    state = ledger.shown_state(row)
-    shown = look(state, "delivery")
+    shown = look(ledger.shown_state(row), "delivery")
+    tries = f" · {plural(row.attempts, 'attempt')}" if row.attempts > 1 else ""
     return Item(
-        url=visitor.changed_query(request, delivery=str(row.uid), cursor=request.GET.get("cursor") or None),
+        url=visitor.changed_query(
+            request, delivery=str(row.uid), attempt=None, cursor=request.GET.get("cursor") or None
+        ),
         title=row.label or str(row.record),
         icon=shown.icon,
-        tone=shown.tone,
+        tone=shown.tone,  # type: ignore[arg-type]
         tone_label=shown.label,
-        meta=f"{row.target.title} · {REASONS[row.reason].lower()} · version {row.version}",
-        end=shown.label,
+        meta=f"{row.target.title} · {shown.label} · version {row.version}{tries}",
         at=row.changed_at,
         current=str(row.uid) == chosen,
     )
-
-
-def _detail(request: HttpRequest, row: Delivery) -> dict[str, Any]:
-    attempts = list(row.attempt_rows.all())
-    wanted = request.GET.get("attempt", "")
-    shown = next((a for a in attempts if str(a.pk) == wanted), attempts[-1] if attempts else None)
-    state = ledger.shown_state(row)
-    return {
-        "title": row.label or str(row.record),
-        "state": state,
-        "state_label": look(state, "delivery").label,
-        "meta": [
-            Meta(kind="link", text=row.target.title, url=f"{reverse('sync:targets')}"),
-            Meta(kind="id", text=row.target_key) if row.target_key else Meta(text="no key there yet"),
-            Meta(text=f"version {row.version}"),
-            Meta(kind="time", at=row.created_at, prefix="queued"),
-        ],
-        "callouts": _callouts(row),
-        "actions": [_again(request, row)],
-        "facts": _facts(row),
-        "story": _story(row, attempts),
-        "attempts": [
-            Link(
-                label=str(number),
-                url=visitor.changed_query(request, attempt=str(attempt.pk), delivery=request.GET.get("delivery")),
-                current=attempt is shown,
-            )
-            for number, attempt in enumerate(attempts, 1)
-        ],
-        "attempt": _attempt(shown) if shown else None,
-        "mapping": None,
-        "payload_hash": row.payload_hash,
-    }
-
-
-def _callouts(row: Delivery) -> list[Callout]:
-    if row.corrected_by_id:
-        return [Callout(title="Put right since", body="A later delivery brought the record in order.", tone="green")]
-    if row.state not in DEAD or not row.error_text:
-        return []
-    return [Callout(title=row.error_text, body=f"The platform's code: {row.error_code}", tone="red", icon="no")]
-
-
-def _again(request: HttpRequest, row: Delivery) -> Any:
-    confirm = Confirm(
-        title=f"Send {row.label} to {row.target.title} again?",
-        body="The current version is sent, not the one of this delivery. If the platform holds it already, nothing is written.",
-        button="Send again",
-    )
-    return doors.action(
-        request,
-        label="Send again",
-        name="again",
-        url=reverse("sync:delivery-again", args=[row.uid]),
-        icon="send",
-        confirm=confirm,
-    )
-
-
-def _facts(row: Delivery) -> list[Fact]:
-    facts = [
-        Fact(label="Record", value=row.label, kind="link", url=doors.record_link(row.type, row.record)),
-        Fact(label="Reason", value=REASONS[row.reason]),
-        Fact(
-            label="Asked to",
-            value={"upsert": "hold these values", "block": "block this key"}.get(row.action, row.action),
-        ),
-        Fact(label="Effect there", value=row.effect or None),
-        Fact(label="Verified", value="Read back, and the same" if row.verified else "Not yet"),
-        Fact(label="Line", value=f"number {row.seq}, generation {row.generation}"),
-        Fact(label="Correlation", value=row.correlation_id, kind="id"),
-        Fact(label="Payload", value=row.payload_hash[:16] or None, kind="mono"),
-    ]
-    if row.requested_by:
-        facts.insert(2, Fact(label="Asked for by", value=row.requested_by, kind="person"))
-    return facts
-
-
-def _story(row: Delivery, attempts: list[Attempt]) -> list[Event]:
-    story = [Event(at=row.created_at, text=f"Queued: {REASONS[row.reason].lower()}, version {row.version}")]
-    for attempt in attempts:
-        result = getattr(attempt, "result", None)
-        doing = "Read back" if attempt.kind == "read_back" else "Sent"
-        if result is None:
-            story.append(
-                Event(at=attempt.started_at, text=f"{doing}: no answer was recorded, the process died or waits")
-            )
-        else:
-            words = f"{doing}: {result.outcome.replace('_', ' ')}"
-            story.append(Event(at=result.finished_at, text=f"{words}. {result.message}".strip()))
-    if row.posted_at:
-        story.append(
-            Event(at=row.posted_at, text="Posted" + (", and verified by reading it back" if row.verified else ""))
-        )
-    return story
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    result = getattr(attempt, "result", None)
-    exchanges = result.exchanges if result else []
-    return {
-        "title": "Read back" if attempt.kind == "read_back" else f"Attempt {attempt.number}",
-        "state": result.outcome.replace("_", " ") if result else "no answer recorded",
-        "at": attempt.started_at,
-        "note": result.message if result else "",
-        "exchanges": [
-            {**exchange, "duration": f"{exchange.get('duration_ms', 0)} ms", "hit": ""} for exchange in exchanges
-        ],
-    }
 
 
 @require_POST
@@ -252,3 +161,59 @@ def again(request: HttpRequest, uid: Any) -> HttpResponse:
         return f"Queued again for {delivery.target.title}"
 
     return doors.act(request, do, reverse("sync:delivery", args=[uid]))
+
+
+# --- many at once, after a look ---------------------------------------------------------------------------------------
+
+
+def _replay_all(request: HttpRequest) -> Action:
+    """Leads to the look; carries the filters of the list along."""
+    kept = {name: request.GET[name] for name in REPLAYED if request.GET.get(name)}
+    query = "&".join(f"{name}={value}" for name, value in kept.items())
+    url = reverse("sync:replay")
+    return Action(
+        label="Send everything that stopped again…",
+        url=f"{url}?{query}" if query else url,
+        icon="refresh",
+        allowed=doors.may_act(request),
+        why_not=doors.WHY_NOT,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@visitor.page
+def replay_stopped(request: HttpRequest) -> HttpResponse:
+    """Dead letters that nobody followed up: counted first, queued by the button."""
+    asked = {name: value for name in REPLAYED if (value := request.GET.get(name, "").strip()[:200])}
+    wanted: dict[str, Any] = asked or {"target": list(Target.objects.values_list("code", flat=True))}
+    if request.method == "POST":
+
+        def do() -> str:
+            job = replay.replay(filter=wanted, dry_run=False, by=visitor.actor(request))
+            return f"{plural(job.counts.get('queued', 0), 'line')} queued again"
+
+        return doors.act(request, do, reverse("sync:deliveries"))
+    counts = replay.replay(filter=wanted, dry_run=True, by=visitor.actor(request)).counts
+    queued = counts.get("queued", 0)
+    send = doors.action(
+        request, label=f"Queue {plural(queued, 'line')}", name="replay", url=request.get_full_path(), icon="refresh",
+        style="primary", fields={"next": f"{reverse('sync:deliveries')}?state=open"}, allowed=queued > 0,
+        why_not="There is nothing that stopped and was not followed up.",
+    )  # fmt: skip
+    context = {
+        "page": Page(
+            title="Send again what stopped",
+            crumbs=[Link("Deliveries", reverse("sync:deliveries")), Link("Send again", "")],
+            note=" · ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked.items()),
+        ),
+        "tiles": [
+            Tile(label="Stopped deliveries", value=counts.get("found", 0), note="refused, failed or set aside"),
+            Tile(label="Records", value=counts.get("records", 0)),
+            Tile(label="Would be queued", value=queued, note="the current version of each"),
+            Tile(label="On their way already", value=counts.get("already_waiting", 0), note="left as they are"),
+        ],
+        "text": "What was refused for its content is refused again unless the record, the mapping or the platform changed.",
+        "send": send,
+        "cancel_url": reverse("sync:deliveries"),
+    }
+    return render(request, "sync/push.html", context)

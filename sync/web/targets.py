@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from mdm import registry
 from mdm.errors import CorrectInput
 from mdm.web import charts, visitor
 from mdm.web.browsing import plural
@@ -79,7 +80,7 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         "breaker": None
         if target.breaker == "closed"
         else Badge(label=f"Breaker {target.breaker.replace('_', ' ')}", tone="red", icon="no"),
-        "types": health.types,
+        "types": [kind.plural for key in health.types if (kind := registry.find(key))],
         "missing": [*target.missing, *(part for part, can in target.pushable.items() if not can)],
         "capability": CAPABILITY.get(health.capability, health.capability),
         "facts": [

@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from mdm import permissions, registry
-from mdm.api.auth import PREFIX, digest
 from mdm.models import ApiToken, ApprovalPolicy, EntityScope, RecordVersion
 from mdm.services import changes
 from mdm.services.proposing import ProposedItem
+from mdm.services.tokens import PREFIX, hash_of
 from mdm.types import Actor
 from tests.api import contract
 
@@ -66,7 +66,7 @@ def person(*roles: str, name: str = "", entities: tuple[str, ...] = ()) -> User:
 def token_for(user: User, scopes: list[str] | None = None, **values: Any) -> str:
     secret = PREFIX + secrets.token_urlsafe(24)
     granted = sorted(permissions.scopes_of(user)) if scopes is None else scopes
-    ApiToken.objects.create(name="test", owner=user, prefix=secret[:12], hash=digest(secret), scopes=granted, **values)
+    ApiToken.objects.create(name="test", owner=user, prefix=secret[:12], hash=hash_of(secret), scopes=granted, **values)
     return secret
 
 

@@ -104,7 +104,7 @@ def _propose_merge(page: Page) -> None:
     terms = page.get_by_role("row", name=re.compile("^Payment terms"))
     terms.get_by_role("radio").last.check()
     expect(terms.locator(".merge-result")).to_contain_text("NET45")
-    page.get_by_label("Reason").fill("The same company, entered twice on every platform.")
+    page.get_by_label("Why are they the same").fill("The same company, entered twice on every platform.")
     page.get_by_role("button", name="Send merge for approval").click()
 
 
@@ -164,7 +164,7 @@ def _push_everything_to_the_erp(page: Page, story: Story) -> None:
 
     def sent() -> bool:
         _open(page, "Targets")
-        return "0" == card.locator("dt:has-text('Waiting') + dd").inner_text().strip() and _posted(story) >= ROWS - 1
+        return card.locator("dt:has-text('Waiting') + dd").inner_text().strip() == "0" and _posted(story) >= ROWS - 1
 
     until(sent, "the ERP has everything", 60)
 

@@ -1,0 +1,206 @@
+"""One delivery as its page shows it: story, attempts with what was said, the mapping that made it, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote_plus
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from mdm.models import ChangeRequest
+from mdm.web import visitor
+from mdm.web.page import Action, Badge, Callout, Confirm, Event, Fact, Link, Meta, Part, Rich
+from mdm.web.pointers import request_url
+from mdm.web.states import look
+from sync.models import Attempt, Delivery, ExceptionItem
+from sync.models.states import DEAD
+from sync.selectors import ledger
+from sync.web import doors, payload_table
+
+ADDRESS = 90  # characters of an address that fit one line
+REASONS = {
+    "event": "The record changed",
+    "mapping_changed": "The mapping changed",
+    "effective_date": "Its date came",
+    "drift_repair": "Repair of drift",
+    "replay": "Sent again",
+    "manual": "Pushed by hand",
+}
+_ASKED = {"upsert": "hold these values", "block": "block this key"}
+# outcome of an attempt -> words and tone; everything else reads as its own name
+_OUTCOMES: dict[str, tuple[str, Any]] = {
+    "created": ("created there", "green"),
+    "updated": ("changed there", "green"),
+    "blocked": ("blocked there", "green"),
+    "unchanged": ("held the same already", "green"),
+    "absent": ("not there", "amber"),
+    "refused": ("refused", "red"),
+    "unmapped": ("not sent: a value has no counterpart", "red"),
+    "linked_elsewhere": ("its key belongs to another record", "red"),
+    "throttled": ("asked for time", "amber"),
+    "ambiguous": ("no answer; it may have arrived", "amber"),
+    "not_sent": ("never left", "amber"),
+    "stale": ("changed there meanwhile", "amber"),
+    "unauthorised": ("sign-in refused", "red"),
+    "crash": ("the connector broke", "red"),
+}
+
+
+def build(request: HttpRequest, row: Delivery) -> dict[str, Any]:
+    attempts = list(row.attempt_rows.all())
+    wanted = request.GET.get("attempt", "")
+    shown = next((a for a in attempts if str(a.pk) == wanted), attempts[-1] if attempts else None)
+    mapping, note = payload_table.build(row, entities=visitor.entities(request))
+    return {
+        "title": row.label or str(row.record),
+        "state": ledger.shown_state(row),
+        "state_label": look(ledger.shown_state(row), "delivery").label,
+        "meta": _meta(row),
+        "callouts": _callouts(row),
+        "actions": [_again(request, row)],
+        "facts": _facts(row),
+        "story": _story(row, attempts),
+        "attempts": _attempt_links(request, attempts, shown),
+        "attempt": _attempt(shown) if shown else None,
+        "mapping": mapping,
+        "mapping_link": Link(note, "") if note else None,
+        "payload_hash": row.payload_hash,
+    }
+
+
+def badge(row: Delivery) -> Badge:
+    return Badge(state=ledger.shown_state(row), domain="delivery")
+
+
+def _attempt_links(request: HttpRequest, attempts: Sequence[Attempt], shown: Attempt | None) -> list[Link]:
+    keep = request.GET.get("delivery")
+    return [
+        Link(
+            label=str(number),
+            url=visitor.changed_query(request, attempt=str(attempt.pk), delivery=keep) + "#attempt",
+            current=attempt is shown,
+        )
+        for number, attempt in enumerate(attempts, 1)
+    ]
+
+
+def _meta(row: Delivery) -> list[Meta]:
+    found = [
+        Meta(kind="link", text=row.target.title, url=reverse("sync:targets")),
+        Meta(kind="id", text=row.target_key) if row.target_key else Meta(text="no key there yet"),
+        Meta(kind="link", text=f"version {row.version}", url=doors.record_link(row.type, row.record)),
+    ]
+    if change := _change(row):
+        found.append(Meta(kind="link", text=change.number, url=request_url(change)))
+    return [*found, Meta(kind="time", at=row.created_at, prefix="queued")]
+
+
+def _change(row: Delivery) -> ChangeRequest | None:
+    """The request whose approval made this delivery."""
+    return ChangeRequest.objects.filter(events__pk=row.event_id).first() if row.event_id else None
+
+
+def _callouts(row: Delivery) -> list[Callout]:
+    if row.corrected_by:
+        url = reverse("sync:delivery", args=[row.corrected_by.uid])
+        body: Rich = ["A later delivery brought the record in order: ", Part(text="open it", url=url), "."]
+        return [Callout(title="Put right since", body=body, tone="green", icon="check")]
+    if row.superseded_by:
+        url = reverse("sync:delivery", args=[row.superseded_by.uid])
+        return [
+            Callout(
+                title="Overtaken by a newer version", body=["It was never sent. ", Part(text="The newer one", url=url)]
+            )
+        ]
+    if row.state not in DEAD or not row.error_text:
+        return []
+    item = ExceptionItem.objects.filter(delivery=row, state="open").first()
+    fix = None
+    if item is not None:
+        fix = Action(label="Put it right", url=f"{reverse('sync:exceptions')}?target={row.target.code}", icon="pencil")
+    if row.state == "poison":
+        body = "It ended the process three times and was set aside; what follows it waits. Send it again to let them go on."
+    else:
+        body = "Nothing of this delivery was kept there; what the platform held before still stands."
+    return [Callout(title=f"“{row.error_text}”", body=body, tone="red", icon="no", action=fix)]
+
+
+def _again(request: HttpRequest, row: Delivery) -> Action:
+    confirm = Confirm(
+        title=f"Send {row.label or 'this record'} to {row.target.title} again?",
+        body="The current version is sent, not the one of this delivery. If the platform holds it already, nothing is written.",
+        button="Send again",
+    )
+    url = reverse("sync:delivery-again", args=[row.uid])
+    return doors.action(request, label="Send again", name="again", url=url, icon="refresh", confirm=confirm)
+
+
+def _facts(row: Delivery) -> list[Fact]:
+    same = f"{reverse('sync:deliveries')}?correlation_id={row.correlation_id}"
+    found = [
+        Fact(label="Reason", value=REASONS[row.reason]),
+        Fact(label="Asked to", value=_ASKED.get(row.action, row.action)),
+        Fact(label="Effect there", value=_OUTCOMES.get(row.effect, (row.effect, ""))[0] or None),
+        Fact(label="Verified", value="Read back, and the same" if row.verified else "Not yet"),
+        Fact(label="Line", value=f"number {row.seq}, generation {row.generation}"),
+        Fact(label="As of", value=row.as_of, kind="date"),
+        Fact(label="Correlation", value=row.correlation_id, kind="id"),
+        Fact(label="Same cause", value="Other deliveries", kind="link", url=same),
+    ]
+    if row.requested_by:
+        found.insert(1, Fact(label="Asked for by", value=row.requested_by, kind="person"))
+    return found
+
+
+def _story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
+    words = f"Queued: {REASONS[row.reason].lower()}, version {row.version}"
+    story = [Event(at=row.created_at, text=words, icon="clock", tone="blue", exact=True)]
+    story += [_tried(number, attempt) for number, attempt in enumerate(attempts, 1)]
+    if row.posted_at:
+        end = "Posted" + (", and verified by reading it back" if row.verified else "")
+        story.append(Event(at=row.posted_at, text=end, icon="ok", tone="green", exact=True))
+    elif row.state not in ("pending", "in_flight", "unknown", "retrying"):
+        shown = look(row.state, "delivery")
+        story.append(Event(at=row.changed_at, text=shown.label, icon=shown.icon, tone=shown.tone, exact=True))  # type: ignore[arg-type]
+    elif row.state == "retrying":
+        story.append(Event(at=row.lane.next_at, text="Next try", icon="refresh", tone="blue", exact=True))
+    return story
+
+
+def _tried(number: int, attempt: Attempt) -> Event:
+    doing = "Read back" if attempt.kind == "read_back" else f"Attempt {number}"
+    result = getattr(attempt, "result", None)
+    if result is None:
+        text: Rich = [Part(text=doing, strong=True), ", no answer was recorded: the process ended, or still waits"]
+        return Event(at=attempt.started_at, text=text, icon="info", tone="amber", exact=True)
+    words, tone = _OUTCOMES.get(result.outcome, (result.outcome.replace("_", " "), "amber"))
+    status = f" with {result.status}" if result.status else ""
+    said = f", {words}{status} after {result.duration_ms:,} ms"
+    message = f". {result.message}" if result.message else ""
+    return Event(
+        at=result.finished_at, text=[Part(text=doing, strong=True), said, message], icon="send", tone=tone, exact=True
+    )
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    result = getattr(attempt, "result", None)
+    exchanges = result.exchanges if result else []
+    return {
+        "title": "Read back" if attempt.kind == "read_back" else f"Attempt {attempt.number}",
+        "state": result.outcome if result else "",
+        "at": attempt.started_at,
+        "note": "",
+        "exchanges": [_exchange(one) for one in exchanges],
+    }
+
+
+def _exchange(said: dict[str, Any]) -> dict[str, Any]:
+    """The address in one line, decoded; a long one stands whole over the body of the request."""
+    url = unquote_plus(said.get("url", ""))
+    short = url if len(url) <= ADDRESS else f"{url[:ADDRESS]}…"
+    request = said.get("request") or ""
+    if short != url:
+        request = f"{said['method']} {url}\n\n{request}".rstrip()
+    return {**said, "url": short, "request": request, "duration": f"{said.get('duration_ms', 0):,} ms", "hit": ""}
