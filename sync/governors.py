@@ -20,7 +20,7 @@ from sync.models import Target, TargetAlert
 
 log = logging.getLogger(__name__)
 WINDOW_S, FAILURES, CLOSING = 60, 10, 5
-_QUOTA_BLOCK = 100
+_QUOTA_BLOCK, _QUOTA_GONE_S = 100, 300.0
 _REDIS_PAUSE_S = 5.0
 
 _BUCKET = """
@@ -40,9 +40,7 @@ def allowance(target_id: int) -> int:
     """How many more lanes may be worked on now. Call it under the claim lock; a breaker whose time has come half-opens."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT t.active AND t.paused_at IS NULL AND coalesce(t.not_before <= now(), true)
-                      AND (t.daily_quota IS NULL OR t.daily_quota > coalesce(
-                        (SELECT used FROM sync_quotause q WHERE q.target_id = t.id AND q.day = current_date), 0)),
+            """SELECT t.active AND t.paused_at IS NULL AND coalesce(t.not_before <= now(), true),
                       t.breaker, coalesce(t.breaker_probe_at <= now(), true), t.concurrency,
                       (SELECT count(*) FROM sync_lane l WHERE l.target_id = t.id AND l.lease_owner IS NOT NULL
                           AND l.lease_until > now())
@@ -153,6 +151,8 @@ _redis_down_until = 0.0
 
 def take(target: Target, cost: float = 1) -> float:
     """A token of the target's rate: 0 when one was taken, else the seconds until there will be one."""
+    if target.daily_quota is not None and cost and not _book(target, 1):
+        return _QUOTA_GONE_S
     return _take(target, cost, force=False)
 
 
@@ -160,8 +160,8 @@ def spend(target: Target, cost: float) -> None:
     """Requests that were made beyond the one a token was taken for: the bucket may go below nothing."""
     if cost > 0:
         _take(target, cost, force=True)
-    if target.daily_quota is not None:
-        _quota(target, int(cost) + 1)
+        if target.daily_quota is not None:
+            _book(target, int(cost), force=True)
 
 
 def _take(target: Target, cost: float, *, force: bool) -> float:
@@ -201,19 +201,25 @@ _granted: dict[tuple[int, Any], int] = {}
 _granted_lock = threading.Lock()
 
 
-def _quota(target: Target, used: int) -> None:
-    """Book requests of today in blocks: a block is booked before it is used, so a restart can only waste, not overrun."""
+def _book(target: Target, requests: int, *, force: bool = False) -> bool:
+    """Book requests of today, in blocks: booked before they are made, so that a restart wastes some and overruns none."""
     assert target.daily_quota is not None
     with _granted_lock, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT current_date")
-        day = cursor.fetchone()[0]
-        left = _granted.get((target.pk, day), 0) - used
+        cursor.execute(
+            """INSERT INTO sync_quotause (target_id, day, used) VALUES (%s, current_date, 0)
+               ON CONFLICT (target_id, day) DO UPDATE SET used = sync_quotause.used RETURNING day, used""",
+            [target.pk],
+        )
+        day, used = cursor.fetchone()
+        left = _granted.get((target.pk, day), 0) - requests
         if left < 0:
-            block = max(-left, min(_QUOTA_BLOCK, max(1, target.daily_quota // 20)))
+            block = min(max(_QUOTA_BLOCK, -left), max(0, target.daily_quota - used))
+            block = max(block, -left) if force else block
+            if left + block < 0:
+                return False
             cursor.execute(
-                """INSERT INTO sync_quotause (target_id, day, used) VALUES (%s, %s, %s)
-                   ON CONFLICT (target_id, day) DO UPDATE SET used = sync_quotause.used + excluded.used""",
-                [target.pk, day, block],
+                "UPDATE sync_quotause SET used = used + %s WHERE target_id = %s AND day = %s", [block, target.pk, day]
             )
             left += block
         _granted[(target.pk, day)] = left
+        return True

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from sync.web import deliveries, drift, exceptions, targets
+from sync.web import deliveries, drift, drift_runs, exceptions, record, targets
 
 app_name = "sync"
 urlpatterns: list[URLPattern] = [
+    # In place of the kernel's own tab: only we know what can be done about a target.
+    path("records/<slug:type_path>/<uuid:uid>/sync/", record.tab, name="record"),
     path("targets/", targets.board, name="targets"),
     path("targets/<slug:code>/check/", targets.check, name="target-check"),
     path("targets/<slug:code>/pause/", targets.pause, name="target-pause"),
     path("targets/<slug:code>/resume/", targets.resume, name="target-resume"),
     path("targets/<slug:code>/push/", targets.push, name="target-push"),
+    path("targets/<slug:code>/look/", record.look, name="target-look"),
     path("targets/<slug:code>/drift/", targets.look, name="target-drift"),
     path("deliveries/", deliveries.index, name="deliveries"),
     path("deliveries/again/", deliveries.replay_stopped, name="replay"),
@@ -22,10 +25,13 @@ urlpatterns: list[URLPattern] = [
     path("exceptions/retry/", exceptions.retry_many, name="exception-retry-many"),
     path("exceptions/<uuid:uid>/retry/", exceptions.retry, name="exception-retry"),
     path("exceptions/<uuid:uid>/cancel/", exceptions.cancel, name="exception-cancel"),
+    path("exceptions/<uuid:uid>/close/", exceptions.close, name="exception-close"),
     path("exceptions/<uuid:uid>/take/", exceptions.take, name="exception-take"),
     path("exceptions/map/<slug:code>/", exceptions.map_value, name="exception-map"),
     path("drift/", drift.index, name="drift"),
+    path("drift/start/", drift.start, name="drift-start"),
     path("drift/decide/", drift.decide, name="findings-decide"),
-    path("drift/<uuid:uid>/", drift.run, name="drift-run"),
-    path("drift/<uuid:uid>/cancel/", drift.cancel, name="drift-cancel"),
+    path("drift/<uuid:uid>/", drift_runs.run, name="drift-run"),
+    path("drift/<uuid:uid>/report.csv", drift_runs.report, name="drift-report"),
+    path("drift/<uuid:uid>/cancel/", drift_runs.cancel, name="drift-cancel"),
 ]

@@ -65,8 +65,8 @@ def verdict_view(verdict: str) -> type[ChangeView]:
             scope="read",
             body=change_shapes.DecisionInput,
             answers=_DONE,
-            notes="Needs the scope `approve` as well. Deciding on something other than what you saw is 409 `content_changed`, on your own request 403 "
-            "`four_eyes`, twice 409 `already_done`.",
+            notes="Needs the scope `approve` as well. Deciding on something other than what you saw is 409 "
+            "`content_changed`, on your own request 403 `four_eyes`, twice 409 `already_done`.",
         )
         def post(self, request: Request, uid: str) -> Response:
             change = self.find(uid)

@@ -63,7 +63,7 @@ class Export(RecordView):
 
     def _current(self) -> QuerySet[Any]:
         rows = filters.apply(self.kind, documents.rows(self.kind, self.entities), self.query)
-        return documents.with_document(rows).only("pk", "updated_at", "merged_into").order_by("pk")
+        return documents.with_document(rows).order_by("pk")
 
     def _known(self) -> QuerySet[Any]:
         asked = filters.given(self.kind, self.query)
@@ -71,15 +71,10 @@ class Export(RecordView):
 
     def _documents(self, rows: QuerySet[Any], fields: Any) -> Iterator[Document]:
         for row in rows.iterator(chunk_size=CHUNK):
-            known = isinstance(row, RecordVersion)
-            yield documents.present(
-                self.kind,
-                row.document,
-                updated_at=row.created_at if known else row.updated_at,
-                entities=self.entities,
-                fields=fields,
-                merged_into=None if known else row.merged_into,
-            )
+            if isinstance(row, RecordVersion):
+                yield documents.present_version(self.kind, row, self.entities, fields)
+            else:
+                yield documents.present_row(self.kind, row, self.entities, fields)
 
     def _chunks(self, shown: Iterator[Document], fields: Any) -> Iterator[bytes]:
         if self.query.format == "ndjson":

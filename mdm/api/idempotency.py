@@ -12,9 +12,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from pydantic_core import to_json
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
 from mdm import crypto
 from mdm.api.auth import client_of
@@ -89,8 +89,8 @@ def _fingerprint(request: Request) -> str:
 
 
 def _store(client: str, key: str, fingerprint: str, response: Response, sealed: bool) -> None:
-    text = json.dumps(response.data, cls=JSONEncoder)
-    body = {"sealed": base64.b64encode(crypto.seal_bytes(text.encode())).decode()} if sealed else json.loads(text)
+    text = to_json(response.data, fallback=str)
+    body = {"sealed": base64.b64encode(crypto.seal_bytes(text)).decode()} if sealed else json.loads(text)
     headers = {name: response[name] for name in _KEPT if response.has_header(name)}
     IdempotencyKey.objects.create(
         client=client, key=key, fingerprint=fingerprint, status=response.status_code, headers=headers, body=body

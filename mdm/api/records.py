@@ -37,8 +37,15 @@ class RecordView(HubView):
     def find(self, reference: str) -> documents.Found:
         return documents.find(self.kind, reference, self.entities)
 
-    def present(self, row: Any, fields: Any = None) -> Document:
-        return documents.present_row(self.kind, row, self.entities, fields)
+    def present(self, found: documents.Found, fields: Any = None) -> Document:
+        return documents.present(
+            self.kind,
+            found.document,
+            updated_at=found.updated_at,
+            entities=self.entities,
+            fields=fields,
+            merged_into=found.merged_into,
+        )
 
     def proposal(self) -> record_shapes.Proposal:
         """The `_reason`, `_effective_on` … of a body, taken out of it."""
@@ -96,21 +103,20 @@ class Records(RecordView):
         if self.query.known_at:
             return self._known(fields)
         rows = filters.apply(self.kind, documents.rows(self.kind, self.entities), self.query)
+        order = filters.order_of(self.kind, self.query)
+        found = documents.with_document(rows, *(name.lstrip("-") for name in order))
+        if fields is None and self.entities is None:
+            return self.page_of_texts(found, present=lambda row: documents.present_text(self.kind, row), order=order)
         return self.page(
-            documents.with_document(rows).defer("search_text"),
-            present=lambda row: self.present(row, fields),
-            order=filters.order_of(self.kind, self.query),
+            found, present=lambda row: documents.present_row(self.kind, row, self.entities, fields), order=order
         )
 
     def _known(self, fields: Any) -> Response:
         """The list as the hub knew it at a time: the last version of each record until then."""
         asked = filters.given(self.kind, self.query)
         rows = versions_at(self.kind, self.query.known_at, asked, self.query, self.entities)
-        return self.page(rows, present=lambda row: self._present_version(row, fields), key="uid")
-
-    def _present_version(self, row: RecordVersion, fields: Any) -> Document:
-        return documents.present(
-            self.kind, row.document, updated_at=row.created_at, entities=self.entities, fields=fields
+        return self.page(
+            rows, present=lambda row: documents.present_version(self.kind, row, self.entities, fields), key="uid"
         )
 
     @operation(
@@ -163,9 +169,7 @@ class Record(RecordView):
         fields = documents.fields_of(self.kind, self.query.fields)
         if self.query.known_at:
             version = documents.known_at(self.kind, row.uid, self.query.known_at)
-            shown = documents.present(
-                self.kind, version.document, updated_at=version.created_at, entities=self.entities, fields=fields
-            )
+            shown = documents.present_version(self.kind, version, self.entities, fields)
             return self.tagged(shown, version.version)
         headers = {}
         if survivor := documents.survivor(self.kind, row):

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from rest_framework.exceptions import NotAuthenticated
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,10 +20,31 @@ from mdm.registry import RecordType
 from mdm.types import Actor, Problem
 
 
+class Rendered(bytes):
+    """An answer that is JSON already."""
+
+
+class QuickJson(BaseRenderer):
+    """JSON by pydantic's encoder, several times as fast as Python's; times in RFC 3339, uids and decimals as text."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        if data is None or isinstance(data, Rendered):
+            return data or b""
+        return to_json(data, fallback=str)
+
+
+_RENDERER = QuickJson()
+
+
 class HubView(APIView):
     """Size → who → how often → may they → query → body → the method itself."""
 
     kind: RecordType | None = None  # given by as_view(kind=…) where a view serves one record type
+    renderer_classes = [QuickJson]
     http_method_names = ["get", "head", "post", "patch", "delete"]
     metadata_class = None
     query: Any = None
@@ -36,8 +58,7 @@ class HubView(APIView):
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         """One representation, whatever Accept says (RFC 9110 §12.1 allows it); exports choose theirs by `?format=`."""
-        renderer = JSONRenderer()
-        return renderer, renderer.media_type
+        return _RENDERER, _RENDERER.media_type
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
@@ -153,6 +174,14 @@ class HubView(APIView):
         found, around = paging.cut(self.request, rows, self.query, order=order, key=key, falling=falling)
         shown = list(present_all(found)) if present_all else [present(row) if present else row for row in found]
         return Response({"results": shown, **around})
+
+    def page_of_texts(
+        self, rows: QuerySet[Any], *, present: Callable[[Any], str], order: Sequence[str] = ()
+    ) -> Response:
+        """The same for results that are JSON already."""
+        found, around = paging.cut(self.request, rows, self.query, order=order)
+        results = ",".join(present(row) for row in found)
+        return Response(Rendered(f'{{"results":[{results}],'.encode() + to_json(around)[1:]))
 
     def tagged(self, data: Any, version: object, **more: Any) -> Response:
         """An answer with its ETag; 304 without a body when the reader holds this version already."""

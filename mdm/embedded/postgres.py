@@ -64,6 +64,7 @@ class Cluster:
             if self._answers(running[1]):
                 return running[1]
             time.sleep(0.1)
+        self._forget_stranger()
         programs = postgres_folder(self.home, self.data)
         if not self.data.exists():
             self._initialise(programs)
@@ -75,20 +76,9 @@ class Cluster:
         raise Missing(f"PostgreSQL does not start; the last lines of {self.log}:\n{self._tail()}")
 
     def running(self) -> tuple[int, int] | None:
-        """(pid, port) of our server; a pid file that a kill left, naming a stranger by now, is removed."""
-        pid_file = self.data / "postmaster.pid"
-        try:
-            lines = pid_file.read_text().splitlines()
-            pid, port = int(lines[0]), int(lines[3])
-        except (OSError, IndexError, ValueError):
-            return None
-        if not processes.alive(pid):
-            return None  # PostgreSQL itself removes the file of a dead server
-        command = processes.command_line(pid)
-        if "postgres" in command and str(self.data) in command:
-            return pid, port
-        pid_file.unlink(missing_ok=True)
-        return None
+        """(pid, port) of our server. Only looks: others may be starting it at this moment."""
+        noted = self._noted()
+        return noted if noted and processes.alive(noted[0]) and self._is_ours(noted[0]) else None
 
     def stop(self) -> bool:
         """`fast`: sessions are ended, everything committed is kept."""
@@ -153,14 +143,28 @@ class Cluster:
                 self._forget_dead_server()
         return False
 
+    def _noted(self) -> tuple[int, int] | None:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return int(lines[0]), int(lines[3])
+        except (OSError, IndexError, ValueError):
+            return None
+
+    def _is_ours(self, pid: int) -> bool:
+        command = processes.command_line(pid)
+        return "postgres" in command and str(self.data) in command
+
+    def _forget_stranger(self) -> None:
+        """After a kill the pid may have been given to another program; PostgreSQL would take that for its server."""
+        noted = self._noted()
+        if noted and processes.command_line(noted[0]) and not self._is_ours(noted[0]):
+            (self.data / "postmaster.pid").unlink()
+
     def _forget_dead_server(self) -> None:
         """Where nobody collects ended processes (some containers), a killed server keeps its pid for ever."""
-        pid_file = self.data / "postmaster.pid"
-        try:
-            if not processes.alive(int(pid_file.read_text().split()[0])):
-                pid_file.unlink()
-        except (OSError, IndexError, ValueError):
-            pass
+        noted = self._noted()
+        if noted and not processes.alive(noted[0]):
+            (self.data / "postmaster.pid").unlink()
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:

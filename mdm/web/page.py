@@ -74,6 +74,7 @@ class Confirm:
     reason_name: str = "reason"
     reason_help: str = ""
     reason_required: bool = True
+    fields: Sequence[Any] = ()  # tables.Field: what else is asked for
     danger: bool = False
 
 

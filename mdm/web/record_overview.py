@@ -51,8 +51,7 @@ def overview(frame: Frame, *, revealed: bool = False) -> dict[str, Any]:
 
 
 def panel(frame: Frame, marks: Marks, path: str) -> dict[str, Any] | None:
-    name = path.partition("/")[0]
-    if name not in frame.kind.document.model_fields:
+    if not _is_shown(frame, path):
         return None
     may_pin = permissions.may(visitor.actor(frame.request), "steward") and frame.row.status != "merged"
     return provenance.panel(
@@ -62,6 +61,14 @@ def panel(frame: Frame, marks: Marks, path: str) -> dict[str, Any] | None:
         pin_url=visitor.link("web:record-pin", frame.kind.path, frame.row.uid),
         may_pin=may_pin,
     )
+
+
+def _is_shown(frame: Frame, path: str) -> bool:
+    """A field of the record, or a row of one of its lists that this person sees."""
+    name, _, uid = path.partition("/")
+    if name in {child.name for child in frame.kind.children}:
+        return any(row["uid"] == uid for row in frame.document.get(name) or [])
+    return not uid and name in frame.kind.document.model_fields
 
 
 def _past(frame: Frame) -> tuple[date | None, Any]:

@@ -69,7 +69,7 @@ def kinds(request: HttpRequest, tab: str, current: str) -> list[Link]:
 
 
 def page(request: HttpRequest, tab: str, kind: str) -> keyset.Slice:
-    found = worklist.with_steps(rows(request, tab, kind).order_by())
+    found = worklist.with_steps(rows(request, tab, kind).order_by()).prefetch_related("approvals__participant")
     newest = tab in ("sent", "all")
     order = () if newest else ("due_at",)
     return keyset.cut(found, order=order, size=SIZE, cursor=request.GET.get("cursor", ""), falling=newest)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from mdm.crypto import mask_tree
@@ -16,6 +16,7 @@ from mdm.web import charts, grids
 from sync.models import DriftFinding, DriftRun, Target
 
 ROWS = 8  # of the heat map; the rest is one row
+MOST_PATHS = 5_000  # different ones looked at when a field is asked for by its words
 _OTHER = "All other fields"
 
 
@@ -125,8 +126,11 @@ def finding_as_json(row: DriftFinding) -> dict[str, Any]:
     }
 
 
-def heat_map(run: DriftRun | None = None) -> grids.HeatMap | None:
-    """Open differences by document field and target; a run's own when one is given."""
+def heat_map(run: DriftRun | None = None, url_of: Callable[[str, str], str] | None = None) -> grids.HeatMap | None:
+    """Open differences by document field and target; a run's own when one is given.
+
+    `url_of`: (field in words, code of the target) -> the list behind the number.
+    """
     rows = DriftFinding.objects.filter(state="open")
     # Over all runs only what needs a person, as in the rail; a run's own page shows everything it found.
     rows = rows.filter(last_run=run) if run else rows.exclude(cause="never_pushed")
@@ -140,11 +144,13 @@ def heat_map(run: DriftRun | None = None) -> grids.HeatMap | None:
     if not totals:
         return None
     first = sorted(totals, key=lambda name: (-totals[name], name))[:ROWS]
-    columns = [target.title for target in Target.objects.filter(active=True).order_by("code")]
+    codes = {target.title: target.code for target in Target.objects.filter(active=True).order_by("code")}
+    columns = list(codes)
     shown: dict[tuple[str, str], grids.HeatCell] = {}
     for name in first:
-        for title in columns:
-            shown[(name, title)] = grids.HeatCell(cells.get((name, title), 0))
+        for title, code in codes.items():
+            value = cells.get((name, title), 0)
+            shown[(name, title)] = grids.HeatCell(value, url_of(name, code) if url_of and value else "")
     rest = set(totals) - set(first)
     names = list(first)
     if rest:
@@ -167,6 +173,14 @@ def field_words(path: str, kind: str) -> str:
     leaf = named[-1] if named and len(steps) > 1 else ""
     words = name.partition(".")[0].replace("_", " ").capitalize()
     return f"{words} · {leaf.replace('_', ' ')}" if leaf else words
+
+
+def about(rows: QuerySet[DriftFinding], words: str) -> QuerySet[DriftFinding]:
+    """The findings that `field_words` calls so; what the heat map leads to."""
+    name = words.partition(" · ")[0].replace(" ", "_")
+    near = rows.filter(Q(path="") | Q(path__istartswith=name)).order_by().values_list("path", "kind").distinct()
+    found = {(path, kind) for path, kind in near[:MOST_PATHS] if field_words(path, kind) == words}
+    return rows.filter(path__in={path for path, _ in found}, kind__in={kind for _, kind in found})
 
 
 def trend(days: int = 30) -> charts.LineChart | None:

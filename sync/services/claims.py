@@ -135,30 +135,35 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
 
     From this commit on the delivery is `unknown`: whoever finds it so reads the target before doing anything else.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE sync_lane SET lease_until = now() + make_interval(secs => %s),
-                      ambiguous_until = now() + make_interval(secs => %s)
-                WHERE id = %s AND epoch = %s AND lease_until > now()""",
-            [target.lease_s, inflight_s + target.timeout_s, held.lane_id, held.epoch],
-        )
-        if cursor.rowcount != 1:
-            raise LostLease("Another process took this lane over.")
-        cursor.execute(
-            """UPDATE sync_delivery SET state = 'unknown', attempts = attempts + 1, changed_at = now(),
-                      payload_hash = %s, mapping_version = %s
-                WHERE id = %s AND state IN ('in_flight', 'unknown') RETURNING attempts""",
-            [written["payload_hash"], written["mapping_version"], held.delivery_id],
+            """WITH lane AS (
+                 UPDATE sync_lane SET lease_until = now() + make_interval(secs => %(lease)s),
+                        ambiguous_until = now() + make_interval(secs => %(doubt)s)
+                  WHERE id = %(lane)s AND epoch = %(epoch)s AND lease_until > now() RETURNING id),
+               delivery AS (
+                 UPDATE sync_delivery SET state = 'unknown', attempts = attempts + 1, changed_at = now(),
+                        payload_hash = %(hash)s, mapping_version = %(mapping)s
+                  WHERE id = %(delivery)s AND state IN ('in_flight', 'unknown') AND EXISTS (SELECT 1 FROM lane)
+                  RETURNING id, attempts)
+               INSERT INTO sync_attempt (delivery_id, target_id, number, kind, epoch, process, started_at)
+               SELECT id, %(target)s, attempts, 'send', %(epoch)s, %(process)s, now() FROM delivery RETURNING id""",
+            {
+                "lease": target.lease_s,
+                "doubt": inflight_s + target.timeout_s,
+                "lane": held.lane_id,
+                "epoch": held.epoch,
+                "delivery": held.delivery_id,
+                "target": target.pk,
+                "process": process,
+                "hash": written["payload_hash"],
+                "mapping": written["mapping_version"],
+            },
         )
         row = cursor.fetchone()
-        if row is None:
-            raise LostLease("The delivery was ended by somebody else.")
-        cursor.execute(
-            """INSERT INTO sync_attempt (delivery_id, target_id, number, kind, epoch, process, started_at)
-               VALUES (%s, %s, %s, 'send', %s, %s, now()) RETURNING id""",
-            [held.delivery_id, target.pk, row[0], held.epoch, process],
-        )
-        return int(cursor.fetchone()[0])
+    if row is None:
+        raise LostLease("Another process took this lane over, or somebody ended the delivery.")
+    return int(row[0])
 
 
 class LeaseKeeper:

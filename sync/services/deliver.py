@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.db import Error, connection
 
 from mdm import correlation
-from mdm.models import Crosswalk, RecordVersion
+from mdm.models import RecordVersion
 from sync import errors, governors, platforms
 from sync.models import Delivery
 from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
-from sync.services import outcomes, recording
+from sync.services import linking, outcomes, recording
 from sync.services.claims import Claim, LostLease, intend
 from sync.services.outcomes import Situation, Verdict
 from sync.services.recording import Try
@@ -191,17 +191,10 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
     remote = connector.find(delivery.type, str(delivery.record), work.payload)
     if remote is None:
         return None
-    other = _owner(delivery, remote.key)
-    if other is not None:
-        return recording.linked_elsewhere(delivery, remote.key, other)
+    if linking.owner(delivery, remote.key) is not None:
+        return linking.elsewhere(delivery, remote.key)
     work.key = remote.key
     return None
-
-
-def _owner(delivery: Delivery, key: str) -> str | None:
-    """The other golden record a key of the target belongs to, if any."""
-    row = Crosswalk.objects.filter(system=delivery.target.system_id, type=delivery.type, key=key, active=True).first()
-    return str(row.uid) if row and row.uid != delivery.record else None
 
 
 def _send(work: Work, connector: Connector) -> Verdict:
@@ -218,7 +211,7 @@ def _send(work: Work, connector: Connector) -> Verdict:
     if not answer.verified and answer.effect != "unchanged":
         answer = _verify(work, connector, answer)
     verdict = outcomes.of_outcome(answer)
-    return _with(verdict, retire_key=work.retire_key) if work.retire_key else verdict
+    return replace(verdict, retire_key=work.retire_key) if work.retire_key else verdict
 
 
 def _verify(work: Work, connector: Connector, answer: Outcome) -> Outcome:
@@ -228,11 +221,6 @@ def _verify(work: Work, connector: Connector, answer: Outcome) -> Outcome:
     except errors.SyncError:
         return answer
     return Outcome(answer.key, answer.effect, remote is not None and _holds(work, remote), answer.exchanges)
-
-
-def _with(verdict: Verdict, **changes: Any) -> Verdict:
-    kept = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
-    return Verdict(**{**kept, **changes})
 
 
 def _outside_transactions() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync import errors, platforms
@@ -163,8 +163,7 @@ def _too_old(situation: Situation, verdict: Verdict) -> Verdict:
 
 
 def _dead(verdict: Verdict, message: str) -> Verdict:
-    kept = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
-    return Verdict(**{**kept, "state": "failed", "message": message, "wait_s": None})
+    return replace(verdict, state="failed", message=message, wait_s=None)
 
 
 def backoff(attempts: int, scale: float = 1.0) -> float:

@@ -10,17 +10,16 @@ from dataclasses import asdict, dataclass
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from mdm import registry
-from mdm.models import Crosswalk
-from mdm.selectors import records
-from mdm.services import crosswalks
 from sync import errors, governors
-from sync.models import Delivery, DriftRun, ExceptionItem, Lane
+from sync.models import Delivery, DriftRun, ExceptionItem
 from sync.models.states import OPEN
 from sync.payloads import conceal
 from sync.protocol import Exchange
+from sync.services import linking
 from sync.services.claims import Claim, LostLease
 from sync.services.outcomes import Verdict
+
+_LOST = "Another process took this lane over; what we did will be read back by it."
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,18 @@ class Try:
 def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
     """All or nothing; LostLease when another process holds the lane meanwhile. Governors move after the commit."""
     with transaction.atomic():
-        _lock_lane(tried.claim)
-        verdict = _link(delivery, verdict)
-        _evidence(delivery, verdict, tried)
+        if linking.is_new(delivery, verdict):
+            _lock_lane(tried.claim)
+            verdict = linking.link(delivery, verdict)
+        _put_lane_down(delivery, verdict, tried)
         _move(delivery, verdict, tried)
+        _evidence(delivery, verdict, tried)
         if verdict.refusal:
             _open_exception(delivery, verdict, tried)
-        if verdict.state == "posted":
-            _confirm(delivery, verdict, tried)
-        _put_lane_down(tried.claim, verdict)
+        if verdict.state == "poison":
+            _hold_the_others(delivery)
+        if verdict.state == "posted" and delivery.reason == "drift_repair":
+            _look_again(delivery)
     _govern(delivery, verdict)
 
 
@@ -58,43 +60,7 @@ def _lock_lane(held: Claim) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM sync_lane WHERE id = %s AND epoch = %s FOR UPDATE", [held.lane_id, held.epoch])
         if cursor.fetchone() is None:
-            raise LostLease("Another process took this lane over; what we did will be read back by it.")
-
-
-def _link(delivery: Delivery, verdict: Verdict) -> Verdict:
-    """Tie the target's key to the golden record, in the transaction of the outcome. A key of another record is a refusal."""
-    if verdict.state != "posted" or not verdict.key or verdict.key == delivery.target_key:
-        return verdict
-    system = delivery.target.system
-    uid = records.survivor_uid(registry.get(delivery.type), delivery.record)
-    other = (
-        Crosswalk.objects.filter(system=system, type=delivery.type, key=verdict.key, active=True)
-        .exclude(uid=uid)
-        .first()
-    )
-    if other is not None:
-        return linked_elsewhere(delivery, verdict.key, str(other.uid))
-    if verdict.retire_key:
-        Crosswalk.objects.filter(system=system, type=delivery.type, key=verdict.retire_key).update(active=False)
-    crosswalks.link(system=system, type=delivery.type, key=verdict.key, uid=uid)
-    if not Lane.objects.filter(target=delivery.target, type=delivery.type, target_key=verdict.key).exists():
-        Lane.objects.filter(pk=delivery.lane_id).update(target_key=verdict.key)
-        Delivery.objects.filter(lane=delivery.lane_id, state__in=("pending", "held")).update(target_key=verdict.key)
-    return verdict
-
-
-def linked_elsewhere(delivery: Delivery, key: str, other: str) -> Verdict:
-    """The target's record that fits is already tied to another golden record: a steward must say which is right."""
-    words = f"The record {key} at {delivery.target.title} already belongs to another golden record ({other})."
-    problem = errors.FieldProblem("", "linked_elsewhere", "Merge the two golden records, or move the key.")
-    return Verdict(
-        "rejected",
-        "linked_elsewhere",
-        words,
-        error_code="linked_elsewhere",
-        ambiguous_s=0,
-        refusal=errors.Refused(words, problems=(problem,)),
-    )
+            raise LostLease(_LOST)
 
 
 def _evidence(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
@@ -174,52 +140,70 @@ def _open_exception(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
     )
 
 
-def _confirm(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE sync_lane SET confirmed_seq = %s, confirmed_version = %s, confirmed_action = %s,
-                      confirmed_hash = %s, confirmed_mapping = %s, confirmed_verified = %s, confirmed_at = now()
-                WHERE id = %s""",
-            [delivery.seq, delivery.version, delivery.action, tried.payload_hash, tried.mapping_version,
-             verdict.verified, delivery.lane_id],
-        )  # fmt: skip
-    if delivery.reason == "drift_repair":
-        # A repair is only believed when the target has been looked at again.
-        DriftRun.objects.create(
-            target=delivery.target,
-            type=delivery.type,
-            record=delivery.record,
-            requested_by_name="after the repair",
-            correlation_id=delivery.correlation_id,
-        )
+def _put_lane_down(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
+    """The fence and everything the lane remembers, in one statement: lease, quarantine, next turn, what is confirmed.
 
-
-def _put_lane_down(held: Claim, verdict: Verdict) -> None:
+    A dead letter that may still be applied keeps its successors waiting until it cannot any more.
+    """
+    posted = verdict.state == "posted"
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE sync_lane l SET lease_owner = NULL, lease_until = NULL,
-                      ambiguous_until = CASE WHEN %s::float IS NULL THEN ambiguous_until WHEN %s::float = 0 THEN NULL
-                                             ELSE now() + make_interval(secs => %s::float) END,
-                      next_at = CASE WHEN %s THEN greatest(now(), ambiguous_until)
-                                     ELSE now() + make_interval(secs => %s) END,
-                      hold_reason = CASE WHEN %s THEN 'poison: its connector broke three times' ELSE hold_reason END,
-                      open = EXISTS (SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.state = ANY(%s))
-                WHERE id = %s""",
-            [verdict.ambiguous_s, verdict.ambiguous_s, verdict.ambiguous_s, verdict.until_quarantine_ends,
-             verdict.wait_s or 0, verdict.state == "poison", list(OPEN), held.lane_id],
-        )  # fmt: skip
-        # A dead letter that may still be applied keeps its successors waiting until it cannot any more.
-        cursor.execute(
-            "UPDATE sync_lane SET next_at = greatest(next_at, ambiguous_until) WHERE id = %s AND ambiguous_until > now() "
-            "AND NOT EXISTS (SELECT 1 FROM sync_delivery d WHERE d.lane_id = sync_lane.id AND d.state = 'unknown')",
-            [held.lane_id],
+                      ambiguous_until = q.ends, hold_reason = CASE WHEN %(hold)s <> '' THEN %(hold)s ELSE hold_reason END,
+                      next_at = CASE WHEN %(quarantined)s OR %(state)s NOT IN ('unknown') AND q.ends > now()
+                                     THEN greatest(now(), q.ends) ELSE now() + make_interval(secs => %(wait)s) END,
+                      open = %(state)s = ANY(%(open)s) OR EXISTS (
+                        SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.id <> %(delivery)s
+                           AND d.state = ANY(%(open)s)),
+                      confirmed_seq = CASE WHEN %(posted)s THEN %(seq)s ELSE confirmed_seq END,
+                      confirmed_version = CASE WHEN %(posted)s THEN %(version)s ELSE confirmed_version END,
+                      confirmed_action = CASE WHEN %(posted)s THEN %(action)s ELSE confirmed_action END,
+                      confirmed_hash = CASE WHEN %(posted)s THEN %(hash)s ELSE confirmed_hash END,
+                      confirmed_mapping = CASE WHEN %(posted)s THEN %(mapping)s ELSE confirmed_mapping END,
+                      confirmed_verified = CASE WHEN %(posted)s THEN %(verified)s ELSE confirmed_verified END,
+                      confirmed_at = CASE WHEN %(posted)s THEN now() ELSE confirmed_at END
+                 FROM (SELECT id, CASE WHEN %(doubt)s::float IS NULL THEN ambiguous_until WHEN %(doubt)s::float = 0 THEN NULL
+                                       ELSE now() + make_interval(secs => %(doubt)s::float) END AS ends
+                         FROM sync_lane WHERE id = %(lane)s) q
+                WHERE l.id = q.id AND l.epoch = %(epoch)s""",
+            {
+                "lane": tried.claim.lane_id,
+                "epoch": tried.claim.epoch,
+                "delivery": delivery.pk,
+                "state": verdict.state,
+                "open": list(OPEN),
+                "posted": posted,
+                "seq": delivery.seq,
+                "version": delivery.version,
+                "action": delivery.action,
+                "hash": tried.payload_hash,
+                "mapping": tried.mapping_version,
+                "verified": verdict.verified,
+                "doubt": verdict.ambiguous_s,
+                "quarantined": verdict.until_quarantine_ends,
+                "wait": verdict.wait_s or 0,
+                "hold": "poison: its connector broke three times" if verdict.state == "poison" else "",
+            },
         )
-        if verdict.state == "poison":
-            cursor.execute(
-                "UPDATE sync_delivery SET state = 'held', changed_at = now() WHERE lane_id = %s "
-                "AND state IN ('pending', 'retrying')",
-                [held.lane_id],
-            )
+        if cursor.rowcount != 1:
+            raise LostLease(_LOST)
+
+
+def _hold_the_others(delivery: Delivery) -> None:
+    Delivery.objects.filter(lane=delivery.lane_id, state__in=("pending", "retrying")).exclude(pk=delivery.pk).update(
+        state="held", changed_at=Now()
+    )
+
+
+def _look_again(delivery: Delivery) -> None:
+    """A repair is only believed when the target has been looked at again."""
+    DriftRun.objects.create(
+        target=delivery.target,
+        type=delivery.type,
+        record=delivery.record,
+        requested_by_name="after the repair",
+        correlation_id=delivery.correlation_id,
+    )
 
 
 def _govern(delivery: Delivery, verdict: Verdict) -> None:

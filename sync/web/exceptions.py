@@ -15,32 +15,15 @@ from mdm import permissions
 from mdm.errors import CorrectInput
 from mdm.web import browsing, people, visitor
 from mdm.web.browsing import Filter, plural
-from mdm.web.page import Action, Confirm, Empty, Link, Page
-from mdm.web.tables import Cell, Column, Field, Option, Row, Table
+from mdm.web.page import Empty, Link, Page
+from mdm.web.tables import Option, Table
 from sync.models import ExceptionItem, Target
 from sync.selectors import exception_views
-from sync.selectors.exception_views import Group
 from sync.services import exceptions
 from sync.web import doors
+from sync.web.exception_groups import CLOSED_COLUMNS, MOST, closed_row, panel, same
 
-SHOWN = 20  # records shown of one cause; the count tells how many there are
 GROUPS = 30
-MOST = 500  # sent again in one go
-COLUMNS = (
-    Column(label="Record"),
-    Column(label="Key there", priority=2),
-    Column(label="Since", priority=1),
-    Column(label="Assigned to", priority=2),
-    Column(label="Actions", hidden_label=True, tight=True),
-)
-CLOSED_COLUMNS = (
-    Column(label="Record"),
-    Column(label="Target"),
-    Column(label="Words of the platform", priority=1),
-    Column(label="State"),
-    Column(label="By", priority=2),
-    Column(label="When", priority=1),
-)
 
 
 @require_GET
@@ -79,7 +62,7 @@ def _open(request: HttpRequest, rows: QuerySet[ExceptionItem], *, mine: bool) ->
         refused += f"; the {GROUPS} most frequent of {len(groups)} causes are shown"
     return {
         "page": Page(title="Exceptions", note=refused if total else ""),
-        "groups": [_group(request, group, targets[group.target], rows, people_) for group in groups[:GROUPS]],
+        "groups": [panel(request, group, targets[group.target], rows, people_) for group in groups[:GROUPS]],
         "empty": Empty(
             title="Nothing is assigned to you" if mine else "No platform refuses anything",
             text="Look at the open ones."
@@ -93,7 +76,7 @@ def _open(request: HttpRequest, rows: QuerySet[ExceptionItem], *, mine: bool) ->
 def _closed(request: HttpRequest, rows: QuerySet[ExceptionItem]) -> dict[str, Any]:
     """What became of earlier ones, newest first."""
     part = browsing.cut(request, rows.exclude(state="open"))
-    table = Table(caption="Closed exceptions", columns=CLOSED_COLUMNS, rows=[_closed_row(item) for item in part.rows])
+    table = Table(caption="Closed exceptions", columns=CLOSED_COLUMNS, rows=[closed_row(item) for item in part.rows])
     return {
         "page": Page(title="Exceptions"),
         "closed": table if part.rows else None,
@@ -102,155 +85,11 @@ def _closed(request: HttpRequest, rows: QuerySet[ExceptionItem]) -> dict[str, An
     }
 
 
-def _closed_row(item: ExceptionItem) -> Row:
-    return Row(
-        title=item.label,
-        cells=[
-            Cell(value=item.label, kind="title", url=reverse("sync:delivery", args=[item.delivery.uid])),
-            Cell(value=item.target.title),
-            Cell(value=item.words[:160], muted=True),
-            Cell(value=item.state, kind="state", domain="exception", note=""),
-            Cell(value=item.closed_by or "a later delivery", sub=item.note[:120]),
-            Cell(value=item.closed_at, kind="time"),
-        ],
-    )
-
-
 def _operators() -> list[Option]:
     """Who an exception may be assigned to: everybody who may act on one."""
     roles = [role for role, (_, scopes) in permissions.ROLES.items() if "sync:operate" in scopes]
     users = User.objects.filter(is_active=True, groups__name__in=roles).distinct().order_by("first_name", "username")
     return [Option(value=user.username, label=people.name_of(user)) for user in users[:50]]
-
-
-def _group(
-    request: HttpRequest, group: Group, target: Target, rows: QuerySet[ExceptionItem], people_: list[Option]
-) -> dict[str, Any]:
-    items = list(_same(rows, target, vars(group)).order_by("opened_at")[:SHOWN])
-    table = Table(
-        caption=f"Records: {_title(group)}", columns=COLUMNS, rows=[_row(request, item, people_) for item in items]
-    )
-    return {
-        "title": _title(group),
-        "count": group.count,
-        "source": doors.source(target.system),
-        "target": Link(label=target.title, url=reverse("sync:targets")),
-        "words": group.words,
-        "field": group.field,
-        "hint": _hint(request, group, len(items)),
-        "action": None if group.table else _retry_all(request, group),
-        "form": _map_form(request, group, target) if group.table and doors.may_map(request) else None,
-        "table": table,
-    }
-
-
-def _same(rows: QuerySet[ExceptionItem], target: Target, cause: Any) -> QuerySet[ExceptionItem]:
-    """The open ones of one cause; what a group is made of."""
-    return rows.filter(
-        state="open",
-        target=target,
-        field=cause["field"],
-        words=cause["words"],
-        table=cause["table"],
-        value=cause["value"],
-    )
-
-
-def _title(group: Group) -> str:
-    if group.table:
-        return f"“{group.value}” is unknown to {group.title}"
-    return f"{group.title} refuses {group.field.split('.')[-1].replace('_', ' ') or 'the record'}"
-
-
-def _hint(request: HttpRequest, group: Group, shown: int) -> str:
-    words = "Correct the record: its next version is sent by itself. Or send it again once the platform was put right."
-    if group.table:
-        words = f"One row in the value map “{group.table}” releases all of them."
-        if not doors.may_map(request):
-            words += " A data steward adds it."
-    return words if group.count <= shown else f"{words} The oldest {shown} are shown."
-
-
-def _map_form(request: HttpRequest, group: Group, target: Target) -> dict[str, Any]:
-    """What was typed comes back when it was refused."""
-    posted = request.POST if request.POST.get("ours") == group.value else {}
-    return {
-        "url": reverse("sync:exception-map", args=[target.code]),
-        "fields": [
-            Field(name="table", label="", kind="hidden", value=group.table),
-            Field(name="ours", label="", kind="hidden", value=group.value),
-            Field(name="next", label="", kind="hidden", value=request.get_full_path()),
-            Field(
-                name="theirs", label=f"What {target.title} calls “{group.value}”", id=f"map-{target.code}-{group.value}",
-                value=posted.get("theirs", ""),
-            ),
-        ],
-        "label": "Map and send again",
-    }  # fmt: skip
-
-
-def _retry_all(request: HttpRequest, group: Group) -> Action | None:
-    if group.count < 2:
-        return None
-    count = min(group.count, MOST)
-    cause = {name: getattr(group, name) for name in ("target", "field", "words", "table", "value")}
-    return doors.action(
-        request,
-        label=f"Send {count} again",
-        name=f"retry-{group.target}-{abs(hash((group.field, group.words)))}",
-        url=reverse("sync:exception-retry-many"),
-        fields=cause,
-        icon="refresh",
-    )
-
-
-def _row(request: HttpRequest, item: ExceptionItem, people_: list[Option]) -> Row:
-    assigned = Cell(value=item.assignee, kind="person") if item.assignee else Cell(value="", note="nobody")
-    return Row(
-        cells=[
-            Cell(value=item.label, kind="title", url=doors.record_link(item.type, item.record)),
-            Cell(value=item.delivery.target_key or None, kind="id"),
-            Cell(value=item.opened_at, kind="time"),
-            assigned,
-            Cell(kind="actions", actions=_actions(request, item, people_)),
-        ],
-        title=item.label,
-    )
-
-
-def _actions(request: HttpRequest, item: ExceptionItem, people_: list[Option]) -> list[Action]:
-    stop = Confirm(
-        title=f"Stop sending {item.label}?",
-        body="The platform keeps what it holds. The next change of the record is sent again.",
-        button="Stop sending",
-        reason_label="Why",
-        danger=True,
-    )
-    done = Confirm(
-        title=f"Close the exception of {item.label}?",
-        body="For what was put right outside the hub. The delivery stays refused in the ledger.",
-        button="Close it",
-        reason_label="How it was put right",
-    )
-    give = Confirm(
-        title=f"Who looks after {item.label}?",
-        body="They find it under “Mine”.",
-        button="Assign",
-        fields=(Field(name="user", id=f"user-{item.pk}", label="Person", kind="select", options=people_),),
-    )
-
-    def action(what: str, label: str, icon: str, confirm: Confirm | None = None) -> Action:
-        url = reverse(f"sync:exception-{what}", args=[item.uid])
-        return doors.action(request, label=label, name=f"{what}-{item.pk}", url=url, icon=icon, confirm=confirm)
-
-    return [
-        action("retry", "Send again", "refresh"),
-        Action(label="Open the delivery", url=reverse("sync:delivery", args=[item.delivery.uid]), icon="send"),
-        action("take", "Take it", "user"),
-        action("take", "Assign", "user", give) if people_ else action("take", "Assign", "user"),
-        action("close", "Close", "check", done),
-        action("cancel", "Stop sending", "no", stop),
-    ]
 
 
 # --- what is done about them ------------------------------------------------------------------------------------------
@@ -276,7 +115,7 @@ def retry_many(request: HttpRequest) -> HttpResponse:
     cause = {name: request.POST.get(name, "") for name in ("field", "words", "table", "value")}
 
     def do() -> str:
-        items = list(_same(exception_views.items(), target, cause).order_by("pk")[:MOST])
+        items = list(same(exception_views.items(), target, cause).order_by("pk")[:MOST])
         if not items:
             raise CorrectInput("None of these is open any more.")
         for item in items:
@@ -344,6 +183,7 @@ def map_value(request: HttpRequest, code: str) -> HttpResponse:
             theirs=form.get("theirs", ""),
             by=visitor.actor(request),
         )
-        return f"“{form.get('ours')}” reads “{form.get('theirs')}” at {target.title} from now on; {plural(queued, 'record')} queued"
+        words = f"“{form.get('ours')}” reads “{form.get('theirs')}” at {target.title} from now on"
+        return f"{words}; {plural(queued, 'record')} queued"
 
     return doors.act(request, do, reverse("sync:exceptions"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 
 from mdm.crypto import mask_tree
-from mdm.web import browsing
-from mdm.web.page import Action, Badge
-from mdm.web.tables import Cell, Column, Row, Table
-from sync.models import DriftFinding
+from mdm.web import browsing, visitor
+from mdm.web.browsing import Filter
+from mdm.web.page import Action, Badge, Confirm, Empty, Link
+from mdm.web.pointers import request_url
+from mdm.web.tables import Cell, Column, Field, Row, Table
+from sync.models import DriftFinding, Target
+from sync.models.drift import LIVE
 from sync.selectors import drift_views
 from sync.web import doors
 
@@ -43,6 +49,11 @@ COLUMNS = (
     Column(label="Since", priority=2),
     Column(label="Actions", hidden_label=True, tight=True),
 )
+DECIDABLE = ("open", "ignored", "pushed")
+FORM = "findings-form"
+STATES = [
+    ("open", "open"), ("pushed", "being pushed"), ("adopting", "proposed"), ("ignored", "ignored"), ("resolved", "resolved"),
+]  # fmt: skip
 _ORDER = Case(
     *(When(cause=cause, then=Value(place)) for place, cause in enumerate(CAUSES)),
     default=Value(99),
@@ -50,52 +61,125 @@ _ORDER = Case(
 )
 
 
-def findings_of(request: HttpRequest, rows: QuerySet[DriftFinding], bulk: list[Action]) -> dict[str, Any]:
-    """A page of findings as the template takes it; headings where the cause changes."""
+def listed(request: HttpRequest, rows: QuerySet[DriftFinding]) -> dict[str, Any]:
+    """Filters, table and the words for nothing: what both pages of drift show."""
+    filters = [
+        Filter(name="state", words="state is", options=STATES, default="open", any_label="Not resolved"),
+        Filter(name="target", words="target is", options=tuple(Target.objects.values_list("code", "title"))),
+        Filter(name="cause", words="cause is", options=tuple((key, words[0]) for key, words in CAUSES.items())),
+        Filter(name="kind", words="kind is", options=tuple(KINDS.items())),
+        Filter(name="field", words="field is", kind="text"),
+        Filter(name="record", words="record is", label="Record (uid)", kind="text"),
+    ]
+    held = {name: value for name, value in browsing.values_of(request, filters).items() if value}
+    words = held.pop("field", "")
+    if not held.get("state"):
+        rows = rows.filter(state__in=LIVE)
+    rows = drift_views.matching(rows, held) if is_uid(held.get("record", "")) else rows.none()
+    rows = drift_views.about(rows, words) if words else rows
+    asked = any(one.name in request.GET for one in filters)
+    text = "Take a filter away." if asked else "Every platform that was looked at holds what the golden records say."
+    return {
+        "filters": browsing.bar(request, "Findings where", filters),
+        "findings": findings_of(request, rows),
+        "empty": Empty(title="No finding fits" if asked else "Nothing differs", text=text, icon="ok"),
+    }
+
+
+def is_uid(text: str) -> bool:
+    try:
+        return not text or bool(UUID(text))
+    except ValueError:
+        return False
+
+
+def findings_of(request: HttpRequest, rows: QuerySet[DriftFinding]) -> dict[str, Any]:
+    """A page of findings as the template takes it; a heading with its count where the cause changes."""
     part = browsing.cut(request, rows.annotate(place=_ORDER), order=("place", "-pk"), size=50)
+    counts = dict(rows.order_by().values_list("cause").annotate(n=Count("pk")))
+    returned = _came_back(part.rows)
     shown: list[Row] = []
     last = ""
     for finding in part.rows:
         if finding.cause != last:
             last = finding.cause
-            words, meaning = CAUSES[last]
-            shown.append(Row(cells=(), group=f"{words}. {meaning}"))
-        shown.append(_row(request, finding))
-    table = Table(
-        caption="Findings",
-        columns=COLUMNS,
-        rows=shown,
-        selectable=bool(bulk) and doors.may_act(request),
-        form_id="findings-form",
-    )
+            shown.append(_heading(request, last, counts[last]))
+        shown.append(_row(request, finding, finding.pk in returned))
+    may_act = doors.may_act(request)
+    table = Table(caption="Findings", columns=COLUMNS, rows=shown, selectable=may_act, form_id=FORM)
     return {
         "table": table,
         "pager": browsing.pager(request, part, "findings"),
-        "bulk": bulk if doors.may_act(request) else [],
+        "bulk": _bulk(request) if may_act else [],
         "url": reverse("sync:findings-decide"),
     }
 
 
-def _row(request: HttpRequest, finding: DriftFinding) -> Row:
-    badges = [Badge(label=finding.state, tone="blue")] if finding.state != "open" else []
+def _heading(request: HttpRequest, cause: str, count: int) -> Row:
+    words, meaning = CAUSES[cause]
+    all_ = None
+    if request.GET.get("cause") != cause:
+        all_ = Link(f"Show all {count:,}", visitor.changed_query(request, cause=cause))
+    return Row(cells=(), group=f"{words}. {meaning}", group_count=count, group_link=all_)
+
+
+def _came_back(found: Sequence[DriftFinding]) -> set[int]:
+    """Findings whose very difference was resolved before; one query."""
+    identity = {(f.target_id, f.type, f.target_key, f.kind, f.field): f.pk for f in found}
+    earlier = DriftFinding.objects.filter(
+        state="resolved",
+        target__in={f.target_id for f in found},
+        target_key__in={f.target_key for f in found},
+        field__in={f.field for f in found},
+    ).exclude(cause="never_pushed")
+    rows = earlier.values_list("target_id", "type", "target_key", "kind", "field")
+    return {identity[row] for row in rows if row in identity}
+
+
+def _row(request: HttpRequest, finding: DriftFinding, returned: bool) -> Row:
+    label = finding.label or f"Key {finding.target_key}"
     return Row(
-        uid=str(finding.uid),
-        title=finding.label or finding.target_key,
+        uid=str(finding.uid) if finding.state in DECIDABLE else "",
+        title=label,
         cells=[
             Cell(
-                value=finding.label or f"Key {finding.target_key}",
+                value=label,
                 kind="title",
                 url=doors.record_link(finding.type, finding.record),
                 sub=finding.target_key if finding.label else "",
+                badges=_badges(finding, returned),
             ),
             Cell(value=drift_views.field_words(finding.path, finding.kind) if finding.field else KINDS[finding.kind]),
             Cell(value=finding.target.title),
-            Cell(value=_plain(finding.golden)),
-            Cell(value=_plain(finding.target_value), kind="differs"),
-            Cell(value=finding.first_seen_at, kind="time", badges=badges),
-            Cell(kind="actions", actions=_actions(request, finding)),
+            Cell(value=_ours(finding)),
+            Cell(value=_plain(finding.target_value), kind="differs")
+            if finding.kind != "missing"
+            else Cell(value="", note="not there"),
+            Cell(value=finding.first_seen_at, kind="time"),
+            Cell(kind="actions", actions=_actions(request, finding), note=f"What to do about {label}"),
         ],
     )
+
+
+def _badges(finding: DriftFinding, returned: bool) -> list[Badge]:
+    found = [Badge(label="Back again", tone="amber", icon="undo", outline=True)] if returned else []
+    if finding.state == "adopting" and finding.change:
+        found.append(Badge(label=finding.change.number, tone="blue", icon="half", url=request_url(finding.change)))
+    elif finding.state == "pushed" and finding.delivery:
+        url = reverse("sync:delivery", args=[finding.delivery.uid])
+        found.append(Badge(state="pushed", domain="finding", url=url))
+    elif finding.state == "ignored":
+        until = f" until {finding.ignored_until:%d %b %Y}" if finding.ignored_until else ""
+        found.append(Badge(state="ignored", domain="finding", label=f"Ignored{until}: {finding.reason[:60]}"))
+    elif finding.state != "open":
+        found.append(Badge(state=finding.state, domain="finding"))
+    return found
+
+
+def _ours(finding: DriftFinding) -> Any:
+    if finding.kind == "missing" and isinstance(finding.golden, dict) and "version" in finding.golden:
+        return f"version {finding.golden['version']}"
+    return _plain(finding.golden)
 
 
 def _plain(value: Any) -> Any:
@@ -117,13 +201,60 @@ def _leaves(value: Any) -> list[Any]:
     return [value]
 
 
+# --- what can be done -------------------------------------------------------------------------------------------------
+
+
+def _ignore(many: bool) -> Confirm:
+    return Confirm(
+        title="Ignore these differences?" if many else "Ignore this difference?",
+        body="What is there stays there and is not counted as drift. With a date it comes back after that day.",
+        button="Ignore",
+        reason_label="Why this is all right",
+        fields=(Field(name="until", label="Until", kind="date", optional=True, help="Empty: until it changes."),),
+    )
+
+
 def _actions(request: HttpRequest, finding: DriftFinding) -> list[Action]:
-    if finding.state != "open":
+    if finding.state not in DECIDABLE:
         return []
     url = reverse("sync:findings-decide")
 
-    def action(what: str, label: str, icon: str) -> Action:
+    def action(what: str, label: str, icon: str, why_not: str = "", confirm: Confirm | None = None) -> Action:
         fields = {"do": what, "uid": str(finding.uid)}
-        return doors.action(request, label=label, name=f"{what}-{finding.pk}", url=url, icon=icon, fields=fields)
+        return doors.action(
+            request, label=label, name=f"{what}-{finding.pk}", url=url, icon=icon, fields=fields, confirm=confirm,
+            allowed=not why_not, why_not=why_not,
+        )  # fmt: skip
 
-    return [action("push", "Push ours", "send"), action("adopt", "Adopt theirs", "pencil")]
+    return [
+        action("push", "Push ours", "send", _no_push(finding)),
+        action("adopt", "Adopt theirs", "pencil", _no_adopt(finding)),
+        action("ignore", "Ignore", "clock", confirm=_ignore(many=False)),
+    ]
+
+
+def _no_push(finding: DriftFinding) -> str:
+    if finding.record is None:
+        return "there is nothing of ours to push"
+    return "a value has no counterpart there yet" if finding.kind == "unmapped" else ""
+
+
+def _no_adopt(finding: DriftFinding) -> str:
+    if finding.record is None:
+        return "import it from its system first"
+    return "it is about the whole record" if finding.shape in ("record", "block") or finding.kind == "unmapped" else ""
+
+
+def _bulk(request: HttpRequest) -> list[Action]:
+    """Buttons of the shared form: what they do stands in their address, which also brings the reader back."""
+    back = {"next": request.get_full_path()}
+
+    def action(what: str, label: str, icon: str, confirm: Confirm | None = None) -> Action:
+        url = f"{reverse('sync:findings-decide')}?{urlencode({'do': what, **back})}"
+        return Action(label=label, name=f"{what}-many", url=url, icon=icon, method="post", confirm=confirm)
+
+    return [
+        action("push", "Push ours", "send"),
+        action("adopt", "Adopt theirs", "pencil"),
+        action("ignore", "Ignore", "clock", _ignore(many=True)),
+    ]

@@ -111,7 +111,9 @@ def test_a_form_without_its_file(steward):
     assert answer.status_code == 400 and answer.json()["errors"][0]["path"] == "file"
 
 
-@pytest.mark.parametrize("media", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(
+    "media", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=x"]
+)
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"--x"])
 def test_a_form_that_is_broken(steward, media, body):
     answer = steward.generic("POST", "/api/v1/imports/", body, content_type=media)

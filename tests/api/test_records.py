@@ -26,7 +26,9 @@ def test_a_record_by_uid_and_by_code(steward):
         assert answer["ETag"] == '"1"'
 
 
-@pytest.mark.parametrize("reference", ["00000000-0000-4000-8000-000000000000", "code:none", "nonsense", "code:%00", "%F0%9F%92%A9"])
+@pytest.mark.parametrize(
+    "reference", ["00000000-0000-4000-8000-000000000000", "code:none", "nonsense", "code:%00", "%F0%9F%92%A9"]
+)
 def test_what_is_not_there_is_404(steward, reference):
     answer = steward.read(f"suppliers/{reference}/")
     assert answer.status_code == 404
@@ -180,6 +182,21 @@ def test_a_list_never_shows_a_whole_number(steward):
         text = b"".join(answer.streaming_content) if answer.streaming else answer.content
         assert IBAN.encode() not in text and b"12345678901" not in text
         assert "DE89…3000".encode() in text or b"DE89\\u2026" in text
+
+
+def test_a_list_shows_a_record_as_it_is_shown_alone(steward):
+    """Lists take a shorter way from the database; what they show is the same."""
+    imitation = '{"ct": "a", "bix": "b", "kid": "c", "head": "d", "last4": "e"}'
+    made = make_record(
+        "supplier",
+        legal_name=f'Quote " back \\ {imitation}',
+        tags=["ü", "…", imitation],
+        bank_accounts=[{"iban": IBAN, "account_number": "12345678"}, {"account_number": "99887766"}],
+    )
+    alone = steward.read(f"suppliers/{made.uid}/").json()
+    assert steward.read("suppliers/").json()["results"] == [alone]
+    assert steward.read("suppliers/?fields=legal_name,tags").json()["results"][0]["tags"] == alone["tags"]
+    assert imitation in alone["legal_name"] and alone["bank_accounts"][1]["account_number"] == "9988…7766"
 
 
 def test_exports_hold_what_the_filter_leaves(steward):

@@ -96,13 +96,13 @@ def _correct_a_row(page: Page) -> None:
 
 def _propose_merge(page: Page) -> None:
     _open(page, "Duplicates")
-    page.get_by_role("region", name="Queue").get_by_role("link").filter(has_text=re.compile(NAME, re.I)).first.click()
+    page.get_by_role("region", name="Queue").get_by_role("link").filter(has_text=re.compile("haldenwerk", re.I)).click()
     pair = page.get_by_role("article")
     expect(pair.get_by_text(OTHER_NAME).first).to_be_visible()
     pair.get_by_role("link", name="Preview merge").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Merge into {NAME}")
     terms = page.get_by_role("row", name=re.compile("^Payment terms"))
-    terms.get_by_role("radio").last.check()
+    terms.get_by_label("NET45").check()
     expect(terms.locator(".merge-result")).to_contain_text("NET45")
     page.get_by_label("Why are they the same").fill("The same company, entered twice on every platform.")
     page.get_by_role("button", name="Send merge for approval").click()
@@ -158,8 +158,8 @@ def _everything_arrived(page: Page, story: Story, before: dict[str, set[str]]) -
 def _push_everything_to_the_erp(page: Page, story: Story) -> None:
     _open(page, "Targets")
     card = page.get_by_role("region", name="SAP S/4HANA")
-    card.get_by_role("button", name="Push everything").click()
-    page.get_by_role("dialog").get_by_role("button", name="Push everything").click()
+    card.get_by_role("link", name="Push everything").click()
+    page.get_by_role("button", name=re.compile(r"^Queue \d+ lines")).click()
     expect(page.get_by_text(re.compile("lines are queued for SAP S/4HANA"))).to_be_visible()
 
     def sent() -> bool:
