@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from mdm import registry
 from mdm.admin import GovernanceAdmin
 from mdm.permissions import scopes_of
+from mdm.types import Actor
 from sync import platforms
 from sync.errors import SyncError
 from sync.models import Subscription, Target, ValueMapRow
@@ -135,5 +137,5 @@ class ValueMapRowAdmin(GovernanceAdmin):
     fields = ("target", "table", "ours", "theirs")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        obj.updated_by = request.user.get_full_name() or request.user.get_username()
+        obj.updated_by = Actor.person(cast(User, request.user)).name
         super().save_model(request, obj, form, change)

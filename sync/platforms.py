@@ -37,6 +37,11 @@ def connector_class(name: str) -> type[Connector]:
     return cast(type[Connector], importlib.import_module(f"sync.connectors.{name}.connector").connector)
 
 
+def takes(connector: str, type: str) -> bool:
+    """False also when this installation has no such connector: one target must not stop the others."""
+    return connector in names() and type in connector_class(connector).types
+
+
 def mapping_of(connector: str, type: str) -> mapping.Mapping:
     """The declared mapping of one record type; NotSupported when the platform does not take it."""
     if type not in connector_class(connector).types:

@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm.api import bodies
-from mdm.api.imports import ImportBody, ImportView, spool
+from mdm.api.import_shapes import ImportBody
+from mdm.api.imports import ImportView, spool
 from mdm.api.operations import Answer, Operation, Query, Upload, operation
 from mdm.errors import CorrectInput
 from mdm.reading import tables

@@ -45,35 +45,52 @@ def key_of(request: Request) -> str:
     return key
 
 
-def once(request: Request, call: Callable[[], Response], *, sealed: bool = False) -> Response:
+def once(request: Request, call: Callable[[], Response], *, sealed: bool = False, detached: bool = False) -> Response:
     """Run `call` in a transaction that also stores its answer; or replay the answer it gave before.
 
-    A call that fails leaves no trace, so its key can be used again: a key commits with its effect.
+    A call that fails leaves no trace, so its key can be used again: a key commits with its effect. A `detached` call
+    talks to others and must not keep a transaction open: only its answer is stored, after it.
     """
     key = key_of(request) if request.method == "POST" else ""
+    if detached:
+        return _alone(request, key, call, sealed) if key else call()
     with transaction.atomic():
         if not key:
             return call()
         client = client_of(request)
-        if not _lock(client, key):
+        if not _lock(client, key, "pg_try_advisory_xact_lock"):
             raise StillRunning("The first call with this Idempotency-Key is still running.", retry_after=1)
-        fingerprint = _fingerprint(request)
-        stored = IdempotencyKey.objects.filter(client=client, key=key).first()
-        if stored is not None:
-            if not hmac.compare_digest(stored.fingerprint, fingerprint):
-                raise OtherBody("This Idempotency-Key was used for another request: use a new one.")
-            return _replay(stored)
-        response = call()
-        if response.status_code < 400:
-            _store(client, key, fingerprint, response, sealed)
-        return response
+        return _remembered(request, client, key, call, sealed)
 
 
-def _lock(client: str, key: str) -> bool:
-    """A try-lock that the end of the transaction releases; the second caller is told instead of kept waiting."""
+def _alone(request: Request, key: str, call: Callable[[], Response], sealed: bool) -> Response:
+    client = client_of(request)
+    if not _lock(client, key, "pg_try_advisory_lock"):
+        raise StillRunning("The first call with this Idempotency-Key is still running.", retry_after=1)
+    try:
+        return _remembered(request, client, key, call, sealed)
+    finally:
+        _lock(client, key, "pg_advisory_unlock")
+
+
+def _remembered(request: Request, client: str, key: str, call: Callable[[], Response], sealed: bool) -> Response:
+    fingerprint = _fingerprint(request)
+    stored = IdempotencyKey.objects.filter(client=client, key=key).first()
+    if stored is not None:
+        if not hmac.compare_digest(stored.fingerprint, fingerprint):
+            raise OtherBody("This Idempotency-Key was used for another request: use a new one.")
+        return _replay(stored)
+    response = call()
+    if response.status_code < 400:
+        _store(client, key, fingerprint, response, sealed)
+    return response
+
+
+def _lock(client: str, key: str, function: str) -> bool:
+    """A try-lock: the second caller is told instead of kept waiting."""
     number = int.from_bytes(hashlib.sha256(f"{client}\0{key}".encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute(f"SELECT {function}(%s)", [number])
         return bool(cursor.fetchone()[0])
 
 

@@ -5,106 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from datetime import datetime
-from typing import Any, BinaryIO, Literal, cast
-from uuid import UUID
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.urls import reverse
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions, registry
 from mdm.api import bodies, documents, problems
-from mdm.api.operations import Answer, Body, Operation, Page, PageQuery, Shown, Upload, operation
+from mdm.api.import_shapes import (
+    DismissInput,
+    ImportBody,
+    ImportFields,
+    ImportQuery,
+    RefusedQuery,
+    RefusedRow,
+    ResubmitInput,
+)
+from mdm.api.operations import Answer, Operation, Page, Upload, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import ImportJob, QuarantinedRow, System
 from mdm.services import importing, quarantine
 from mdm.types import Problem
 
-JobState = Literal["uploaded", "queued", "running", "done", "failed", "cancelled"]
 _KIB = 64 * 1024
-
-
-class Counts(Shown):
-    """`in` = linked + new + updated + unchanged + candidate + quarantined, always."""
-
-    in_: int = Field(alias="in")
-    linked: int
-    new: int
-    updated: int
-    unchanged: int
-    candidate: int
-    quarantined: int
-
-
-class ImportBody(Shown):
-    uid: UUID
-    system: str
-    type: str
-    file_name: str
-    state: JobState
-    error: str
-    counts: Counts
-    progress: float | None = Field(description="0 to 1; null while the rows are not counted yet.")
-    rows_total: int | None
-    change_request: UUID | None
-    created_by: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    correlation_id: str
-
-
-class ImportQuery(PageQuery):
-    state: JobState | None = None
-    system: str | None = Field(None, max_length=40)
-    type: str | None = Field(None, max_length=60)
-
-
-class ImportFields(Body):
-    """The parts of the form beside the file."""
-
-    system: str = Field(max_length=40, description="Code of the system the rows come from.")
-    type: str = Field(max_length=60, description="Record type.")
-    mapping: str | None = Field(
-        None, max_length=100_000, description="Column mapping as JSON; without it the system's own."
-    )
-
-
-class ProblemDetail(Shown):
-    path: str
-    code: str
-    message: str
-
-
-class RefusedRow(Shown):
-    uid: UUID
-    row: int
-    key: str
-    cause: str
-    errors: list[ProblemDetail]
-    raw: dict[str, Any] = Field(description="As received; bank numbers masked.")
-    state: Literal["open", "resolved", "dismissed"]
-    resolved_by: str
-    resolved_at: datetime | None
-
-
-class RefusedQuery(PageQuery):
-    state: Literal["open", "resolved", "dismissed"] | None = None
-    cause: str | None = Field(None, max_length=40)
-
-
-class ResubmitInput(Body):
-    values: dict[str, str] = Field(description="The columns that change; a mask sent back means unchanged.")
-
-
-class DismissInput(Body):
-    reason: str = Field(min_length=1, max_length=2000)
 
 
 def present(job: ImportJob) -> dict[str, Any]:

@@ -8,7 +8,7 @@ class Targets(HubView):
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, Generic, TypeVar
@@ -92,11 +92,11 @@ class Operation:
     if_match: bool = False
     tagged: bool = False  # answers carry an ETag; GET honours If-None-Match
     sealed: bool = False  # a stored first answer holds a secret and is kept sealed
+    detached: bool = False  # runs outside a transaction, because it talks to others
     max_bytes: int | None = None
     id: str = ""
     tag: str = ""
     notes: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def media(self) -> tuple[str, ...]:
         if isinstance(self.body, Upload):

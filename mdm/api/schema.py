@@ -15,54 +15,10 @@ from pydantic import BaseModel
 
 from mdm.api import operations, problems
 from mdm.api.operations import Answer, Operation, RawBody, Upload
+from mdm.api.schema_names import suffixed, tidy, without_null
+from mdm.api.schema_words import ALWAYS, HEADERS, PATH_WORDS, SAYS, TOO_LONG
 
 _REF = "#/components/schemas/{model}"
-_SAYS = {
-    200: "Done.",
-    201: "Made and in force already.",
-    202: "Accepted: it takes effect once it is approved, or the work is done.",
-    204: "Done; there is nothing to show.",
-    304: "You hold this version already.",
-    400: "A value, a parameter or the JSON itself needs correction; `errors` say which.",
-    401: "No token, or one that is unknown, revoked or expired.",
-    403: "The caller lacks the scope or the right; `code` says which.",
-    404: "There is no such thing, or not for you.",
-    409: "Not possible now: `code` says whether to read again, to wait, or that it was done before.",
-    412: "If-Match names another version than the current one.",
-    413: "The body is larger than this call takes.",
-    415: "The body is in a media type this call does not take.",
-    422: "This Idempotency-Key was used for another request.",
-    428: "If-Match is missing.",
-    429: "Too many calls: wait as long as Retry-After says.",
-    503: "The hub or its database does not answer now; nothing was changed.",
-}
-_HEADERS: dict[str, dict[str, Any]] = {
-    "X-Correlation-ID": {
-        "description": "Follows this call to events, deliveries and targets.",
-        "schema": {"type": "string"},
-    },
-    "RateLimit": {"description": "Calls left and seconds until the window ends.", "schema": {"type": "string"}},
-    "RateLimit-Policy": {"description": "Calls per window.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
-    "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": {"type": "string"}},
-    "Location": {"description": "Address of what was made.", "schema": {"type": "string", "format": "uri-reference"}},
-    "Link": {
-        "description": '`rel="successor-version"` leads from a merged record to its survivor.',
-        "schema": {"type": "string"},
-    },
-    "Idempotent-Replayed": {
-        "description": "`true` when this is the stored first answer.",
-        "schema": {"type": "string"},
-    },
-    "WWW-Authenticate": {"description": "The Bearer challenge.", "schema": {"type": "string"}},
-    "Allow": {"description": "Methods this address knows.", "schema": {"type": "string"}},
-    "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
-}
-_TOO_LONG = {
-    "description": "The address is longer than the web server takes (8190 bytes); it answers for itself, in HTML.",
-    "content": {"text/html": {"schema": {"type": "string"}}},
-}
-_ALWAYS = ("X-Correlation-ID", "RateLimit", "RateLimit-Policy")
 
 
 class ProblemPart(BaseModel):
@@ -157,7 +113,7 @@ class HubSchema(AutoSchema):
     def _parameters(self) -> list[dict[str, Any]]:
         names = re.findall(r"{(\w+)}", self.path)
         found: list[dict[str, Any]] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **_PATH_WORDS.get(name, {})}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, **PATH_WORDS.get(name, {})}
             for name in names
         ]
         if shape := operations.shape_for(self.spec.query, self.view):
@@ -177,7 +133,7 @@ class HubSchema(AutoSchema):
         schema = shape.model_json_schema(ref_template=_REF, mode="validation")
         self._keep_parts(schema.pop("$defs", {}), "")
         for name, part in schema.get("properties", {}).items():
-            plain = _without_null(part)
+            plain = without_null(part)
             words = plain.pop("description", "")
             plain.pop("title", None)
             parameter = {"name": name, "in": "query", "schema": plain}
@@ -226,11 +182,11 @@ class HubSchema(AutoSchema):
             answer = declared if isinstance(declared, Answer) else Answer(declared)
             found[str(status)] = self._answer(status, answer)
         if self.spec.tagged and self.method == "GET":
-            found["304"] = {"description": _SAYS[304], "headers": self._headers(("ETag", *_ALWAYS))}
+            found["304"] = {"description": SAYS[304], "headers": self._headers(("ETag", *ALWAYS))}
         for status in sorted(self._errors()):
             found[str(status)] = self._problem(status)
         if self.spec.query is not None:
-            found["414"] = _TOO_LONG
+            found["414"] = TOO_LONG
         found["default"] = {
             "description": "Any other failure, in the same shape.",
             "headers": self._headers(("X-Correlation-ID",)),
@@ -255,13 +211,13 @@ class HubSchema(AutoSchema):
         return statuses | {503}
 
     def _answer(self, status: int, answer: Answer) -> dict[str, Any]:
-        headers = [*answer.headers, *_ALWAYS]
+        headers = [*answer.headers, *ALWAYS]
         if self.spec.tagged and "ETag" not in headers and status < 300:
             headers.append("ETag")
         if self.method == "POST":
             headers.append("Idempotent-Replayed")
         shown: dict[str, Any] = {
-            "description": answer.says or _SAYS.get(status, "Done."),
+            "description": answer.says or SAYS.get(status, "Done."),
             "headers": self._headers(headers),
         }
         shape = operations.shape_for(answer.shape, self.view)
@@ -272,13 +228,13 @@ class HubSchema(AutoSchema):
         return shown
 
     def _problem(self, status: int) -> dict[str, Any]:
-        headers = list(_ALWAYS)
+        headers = list(ALWAYS)
         if status in (409, 429, 503):
             headers.append("Retry-After")
         if status == 401:
             headers.append("WWW-Authenticate")
         content = {problems.MEDIA_TYPE: {"schema": self._ref(ProblemBody, "serialization")}}
-        shown = {"description": _SAYS.get(status, "Refused."), "headers": self._headers(headers), "content": content}
+        shown = {"description": SAYS.get(status, "Refused."), "headers": self._headers(headers), "content": content}
         kind = ResolvedComponent.RESPONSE
         component = ResolvedComponent(name=f"Problem{status}", type=kind, schema=shown, object=HubSchema)
         self.registry.register_on_missing(component)
@@ -290,23 +246,23 @@ class HubSchema(AutoSchema):
         suffix = "Input" if mode == "validation" else ""
         schema = shape.model_json_schema(ref_template=_REF, mode=mode)
         self._keep_parts(schema.pop("$defs", {}), suffix)
-        return self._keep(_suffixed(shape.__name__, suffix), schema, suffix)
+        return self._keep(suffixed(shape.__name__, suffix), schema, suffix)
 
     def _headers(self, names: Iterable[str]) -> dict[str, Any]:
         refs = {}
         for name in dict.fromkeys(names):
             kind = ResolvedComponent.HEADER
-            component = ResolvedComponent(name=name, type=kind, schema=_HEADERS[name], object=HubSchema)
+            component = ResolvedComponent(name=name, type=kind, schema=HEADERS[name], object=HubSchema)
             self.registry.register_on_missing(component)
             refs[name] = component.ref
         return refs
 
     def _keep_parts(self, parts: dict[str, Any], suffix: str) -> None:
         for name, schema in parts.items():
-            self._keep(_suffixed(name, suffix), schema, suffix)
+            self._keep(suffixed(name, suffix), schema, suffix)
 
     def _keep(self, name: str, schema: dict[str, Any], suffix: str = "Input") -> dict[str, Any]:
-        schema = _tidy(schema, suffix)
+        schema = tidy(schema, suffix)
         component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=HubSchema)
         if component in self.registry and self.registry[component].schema != schema:
             warn(f"two different shapes are called {name}")
@@ -314,58 +270,8 @@ class HubSchema(AutoSchema):
         return component.ref
 
 
-_PATH_WORDS: dict[str, dict[str, Any]] = {
-    "uid": {"description": "uid of the thing; for records also `code:<code>`."},
-    "other_uid": {"description": "uid of the other record, or `code:<code>`."},
-}
-
-
 def _header(name: str, words: str, *, max_length: int | None = None) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if max_length:
         schema["maxLength"] = max_length
     return {"name": name, "in": "header", "description": words, "schema": schema}
-
-
-def _without_null(part: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that is absent is simply not there: null is no value in a query string."""
-    part = dict(part)
-    kept = [item for item in part.get("anyOf", []) if item.get("type") != "null"]
-    if len(kept) == 1:
-        part.pop("anyOf")
-        part |= kept[0]
-    if part.get("default", ...) is None:
-        part.pop("default")
-    return part
-
-
-def _name(name: str) -> str:
-    """`Page[TargetBody]` → TargetBodyPage; component names have letters, digits, dots, dashes and underscores only."""
-    if match := re.fullmatch(r"(\w+)[\[_](.+?)[\]_]+", name) if "[" in name or name.endswith("_") else None:
-        return f"{match[2]}{match[1]}"
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
-
-
-def _suffixed(name: str, suffix: str) -> str:
-    """What comes in and what goes out may differ under one name: what comes in ends with Input."""
-    name = _name(name)
-    return name if suffix and name.endswith(suffix) else name + suffix
-
-
-def _tidy(value: Any, suffix: str) -> Any:
-    """Titles that only repeat names are noise; references lead to the components as they are named here."""
-    if isinstance(value, list):
-        return [_tidy(item, suffix) for item in value]
-    if not isinstance(value, dict):
-        return value
-    tidy = {}
-    for key, item in value.items():
-        if key == "title" and isinstance(item, str):
-            continue
-        if key == "$ref":
-            item = f"#/components/schemas/{_suffixed(item.rsplit('/', 1)[1], suffix)}"
-        elif key == "properties":
-            tidy[key] = {name: _tidy(part, suffix) for name, part in item.items()}
-            continue
-        tidy[key] = _tidy(item, suffix)
-    return tidy

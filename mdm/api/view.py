@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -142,8 +143,9 @@ class HubView(APIView):
         if request.method in ("GET", "HEAD"):
             return method(self, request, *args, **kwargs)
         spec = operations.of(self, request.method)
-        sealed = spec.sealed if spec else False
-        return idempotency.once(request, lambda: method(self, request, *args, **kwargs), sealed=sealed)
+        assert spec is not None
+        call = partial(method, self, request, *args, **kwargs)
+        return idempotency.once(request, call, sealed=spec.sealed, detached=spec.detached)
 
     @property
     def actor(self) -> Actor:

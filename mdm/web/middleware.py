@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from mdm.web import kept_forms
 
 _OPEN = ("/login/", "/healthz", "/readyz", "/metrics", "/static/", "/api/", "/admin/login/")
 
@@ -24,4 +27,6 @@ class LoginRequiredMiddleware:
             response = HttpResponse(status=204)
             response["HX-Redirect"] = redirect_to_login(request.headers.get("HX-Current-URL", "/")).url
             return response
+        if kept_forms.keep(request):
+            return redirect_to_login(reverse("web:kept"))
         return redirect_to_login(request.get_full_path())

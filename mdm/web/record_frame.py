@@ -125,6 +125,9 @@ def _sync_badges(frame: Frame) -> list[Badge]:
     if troubled:
         label = f"Refused by {troubled} target{'s' * (troubled > 1)}"
         return [Badge(label=label, tone="red", icon="no", url=frame.url("sync"), outline=True)]
+    if "drift" in states:
+        where = ", ".join(dict.fromkeys(line["title"] for line in frame.targets if line["state"] == "drift"))
+        return [Badge(label=f"Drift in {where}", tone="amber", icon="drift", url=frame.url("sync"), outline=True)]
     behind = sum(state in ("behind", "sending", "held", "unknown") for state in states)
     if behind:
         label = f"{behind} target{'s' * (behind > 1)} behind"

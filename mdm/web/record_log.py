@@ -33,9 +33,8 @@ _SAID: dict[str, tuple[str, str, str]] = {
 
 def requests(frame: Frame) -> dict[str, Any]:
     found = request_items.touching(visitor.requests_seen(frame.request), frame.kind, frame.row.uid)
-    part = keyset.cut(
-        found.select_related("requester").prefetch_related("steps"), size=SIZE, cursor=frame.request.GET.get("cursor", ""), falling=True
-    )
+    found = found.select_related("requester").prefetch_related("steps")
+    part = keyset.cut(found, size=SIZE, cursor=frame.request.GET.get("cursor", ""), falling=True)
     text = "Changes of this record are asked for by requests; they stay listed here."
     return {
         "table": _table(part.rows) if part.rows else None,

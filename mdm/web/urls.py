@@ -12,6 +12,7 @@ urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("login/", session.Login.as_view(), name="login"),
     path("logout/", session.Logout.as_view(), name="logout"),
+    path("kept/", session.kept, name="kept"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/approve/", inbox.approve, name="inbox-approve"),
     path("requests/<int:number>/", requests.show, name="request"),

@@ -11,7 +11,8 @@ from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput
 from mdm.types import Problem
-from sync.api import shapes, targets
+from sync.api import drift_shapes as shapes
+from sync.api import targets
 from sync.selectors import drift_views
 from sync.services import drift, resolving
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,7 +53,7 @@ class Assign(OneException):
         id="exceptions_assign",
     )
     def post(self, request: Request, uid: str) -> Response:
-        user = request.user
+        user: Any = request.user
         if self.body.user is not None:
             user = User.objects.filter(username=self.body.user, is_active=True).first()
             if user is None:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from mdm.api.operations import Answer, Page, PageQuery, operation
 from mdm.api.view import HubView
 from mdm.errors import NotFound
-from sync.api import shapes
+from sync.api import target_shapes as shapes
 from sync.models import Target
 from sync.selectors import target_health
 from sync.services import targets

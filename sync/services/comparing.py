@@ -98,8 +98,8 @@ def _pair(scope: Scope, remotes: list[RemoteRecord]) -> list[Seen]:
         one = Seen(remote, "extra" if link is None else "primary" if link.primary else "secondary")
         if link is not None:
             one.uid = str(link.uid)
-            one.expected_digest = fingerprint([one.uid, versions.get(link.uid), scope.render.version, one.role, scope.render.parts,
-                                               scope.subscription.filter])  # fmt: skip
+            ours = [one.uid, versions.get(link.uid), scope.render.version, scope.render.parts]
+            one.expected_digest = fingerprint([*ours, one.role, scope.subscription.filter])
         one.actual_digest = fingerprint([remote.fields, remote.blocked])
         paired.append(one)
     return paired

@@ -163,7 +163,7 @@ def label_of(type_key: str, document: Document) -> str:
 def _subscriptions(types: set[str]) -> list[Subscription]:
     """Only what the platform takes: a subscription to anything else shows as a gap, not as failed deliveries."""
     rows = Subscription.objects.select_related("target").filter(active=True, target__active=True, type__in=types)
-    return [row for row in rows if row.type in platforms.connector_class(row.target.connector).types]
+    return [row for row in rows if platforms.takes(row.target.connector, row.type)]
 
 
 def _documents(events: Sequence[Event]) -> dict[tuple[str, int], Document]:

@@ -22,6 +22,27 @@ from sync.services.outcomes import Verdict
 _LOST = "Another process took this lane over; what we did will be read back by it."
 
 
+_LANE_DOWN = """
+UPDATE sync_lane l SET lease_owner = NULL, lease_until = NULL,
+        ambiguous_until = q.ends, hold_reason = CASE WHEN %(hold)s <> '' THEN %(hold)s ELSE hold_reason END,
+        next_at = CASE WHEN %(quarantined)s OR %(state)s NOT IN ('unknown') AND q.ends > now()
+                       THEN greatest(now(), q.ends) ELSE now() + make_interval(secs => %(wait)s) END,
+        open = %(state)s = ANY(%(open)s) OR EXISTS (
+          SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.id <> %(delivery)s
+             AND d.state = ANY(%(open)s)),
+        confirmed_seq = CASE WHEN %(posted)s THEN %(seq)s ELSE confirmed_seq END,
+        confirmed_version = CASE WHEN %(posted)s THEN %(version)s ELSE confirmed_version END,
+        confirmed_action = CASE WHEN %(posted)s THEN %(action)s ELSE confirmed_action END,
+        confirmed_hash = CASE WHEN %(posted)s THEN %(hash)s ELSE confirmed_hash END,
+        confirmed_mapping = CASE WHEN %(posted)s THEN %(mapping)s ELSE confirmed_mapping END,
+        confirmed_verified = CASE WHEN %(posted)s THEN %(verified)s ELSE confirmed_verified END,
+        confirmed_at = CASE WHEN %(posted)s THEN now() ELSE confirmed_at END
+   FROM (SELECT id, CASE WHEN %(doubt)s::float IS NULL THEN ambiguous_until WHEN %(doubt)s::float = 0 THEN NULL
+                         ELSE now() + make_interval(secs => %(doubt)s::float) END AS ends
+           FROM sync_lane WHERE id = %(lane)s) q
+  WHERE l.id = q.id AND l.epoch = %(epoch)s"""
+
+
 @dataclass(frozen=True)
 class Try:
     """One try as evidence: the attempt opened by the intent, or None when nothing but reading was done."""
@@ -148,24 +169,7 @@ def _put_lane_down(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
     posted = verdict.state == "posted"
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE sync_lane l SET lease_owner = NULL, lease_until = NULL,
-                      ambiguous_until = q.ends, hold_reason = CASE WHEN %(hold)s <> '' THEN %(hold)s ELSE hold_reason END,
-                      next_at = CASE WHEN %(quarantined)s OR %(state)s NOT IN ('unknown') AND q.ends > now()
-                                     THEN greatest(now(), q.ends) ELSE now() + make_interval(secs => %(wait)s) END,
-                      open = %(state)s = ANY(%(open)s) OR EXISTS (
-                        SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.id <> %(delivery)s
-                           AND d.state = ANY(%(open)s)),
-                      confirmed_seq = CASE WHEN %(posted)s THEN %(seq)s ELSE confirmed_seq END,
-                      confirmed_version = CASE WHEN %(posted)s THEN %(version)s ELSE confirmed_version END,
-                      confirmed_action = CASE WHEN %(posted)s THEN %(action)s ELSE confirmed_action END,
-                      confirmed_hash = CASE WHEN %(posted)s THEN %(hash)s ELSE confirmed_hash END,
-                      confirmed_mapping = CASE WHEN %(posted)s THEN %(mapping)s ELSE confirmed_mapping END,
-                      confirmed_verified = CASE WHEN %(posted)s THEN %(verified)s ELSE confirmed_verified END,
-                      confirmed_at = CASE WHEN %(posted)s THEN now() ELSE confirmed_at END
-                 FROM (SELECT id, CASE WHEN %(doubt)s::float IS NULL THEN ambiguous_until WHEN %(doubt)s::float = 0 THEN NULL
-                                       ELSE now() + make_interval(secs => %(doubt)s::float) END AS ends
-                         FROM sync_lane WHERE id = %(lane)s) q
-                WHERE l.id = q.id AND l.epoch = %(epoch)s""",
+            _LANE_DOWN,
             {
                 "lane": tried.claim.lane_id,
                 "epoch": tried.claim.epoch,

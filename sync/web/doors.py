@@ -68,8 +68,9 @@ def again(request: HttpRequest, url: str, status: int) -> HttpResponse:
 
 def action(request: HttpRequest, **values: Any) -> Action:
     """A button that posts; shown to everybody, usable by those who may."""
-    allowed = values.pop("allowed", True) and may_act(request)
-    why_not = values.pop("why_not", "") if may_act(request) else WHY_NOT
+    own, why_not = values.pop("allowed", True), values.pop("why_not", "")
+    allowed = own and may_act(request)
+    why_not = why_not if may_act(request) else WHY_NOT
     fields = {"next": request.get_full_path(), **values.pop("fields", {})}
     return Action(method="post", fields=fields, allowed=allowed, why_not="" if allowed else why_not, **values)
 

@@ -96,7 +96,7 @@ def _actions(frame: Frame, target: Target) -> list[Action]:
         Action(
             label="Its differences",
             url=f"{reverse('sync:drift')}?record={frame.row.uid}&target={target.code}#findings",
-            icon="list",
+            icon="filter",
         ),
     ]
 

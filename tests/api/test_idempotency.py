@@ -8,7 +8,10 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test import RequestFactory
 from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from mdm.api import idempotency
 from mdm.models import ApiToken, ChangeRequest, IdempotencyKey
@@ -77,7 +80,7 @@ def test_while_the_first_call_runs_the_second_is_told(transactional_db):
     def hold() -> None:
         with transaction.atomic():
             client = f"token:{ApiToken.objects.get().pk}"
-            assert idempotency._lock(client, "k1")
+            assert idempotency._lock(client, "k1", "pg_try_advisory_xact_lock")
             held.set()
             release.wait(10)
         connection.close()
@@ -92,3 +95,22 @@ def test_while_the_first_call_runs_the_second_is_told(transactional_db):
         release.set()
         thread.join()
     assert requester.post_json("suppliers/", BODY, Idempotency_Key="k1").status_code == 202
+
+
+def test_a_call_that_talks_to_others_holds_no_transaction_and_is_replayed(steward):
+    """Only its answer is stored, and the key is free again when it fails."""
+    answers = iter([Response({"n": 1}), Response({"n": 2})])
+    request = asked(steward)
+    first = idempotency.once(request, lambda: next(answers), detached=True)
+    again = idempotency.once(request, lambda: next(answers), detached=True)
+    assert first.data == again.data == {"n": 1} and again["Idempotent-Replayed"] == "true"
+    with pytest.raises(ZeroDivisionError):
+        idempotency.once(asked(steward, "k2"), lambda: 1 / 0, detached=True)
+    assert idempotency.once(asked(steward, "k2"), lambda: Response({"n": 3}), detached=True).data == {"n": 3}
+
+
+def asked(by, key: str = "k1") -> Request:
+    headers = {"HTTP_IDEMPOTENCY_KEY": key}
+    request = Request(RequestFactory().post("/api/v1/x/", b"{}", content_type="application/json", **headers))
+    request.user, request.auth = by.user, None
+    return request

@@ -178,25 +178,30 @@ def _look(page: Page) -> None:
     """A drift run at the ERP, from its card to its end."""
     _open(page, "Targets")
     page.get_by_role("region", name="SAP S/4HANA").get_by_role("button", name="Look for drift").click()
-    expect(page.get_by_role("heading", level=1, name="Drift")).to_be_visible()
-    expect(page.locator("#live")).to_have_count(0, timeout=40_000)
-    _open(page, "Drift")
+    expect(page.get_by_text("Looking at what SAP S/4HANA holds")).to_be_visible()
+
+    def ended() -> bool:
+        _open(page, "Drift")
+        return page.get_by_role("progressbar", name="Records compared").count() == 0
+
+    until(ended, "the look at the ERP has ended", 45)
 
 
 def _drift(page: Page, story: Story) -> None:
     _look(page)
     findings = page.locator("#findings")
-    expect(findings.get_by_role("button", name="Push ours")).to_have_count(0)
+    expect(findings.get_by_role("checkbox")).to_have_count(0)
     side = story.sides["s4hana"]
     side.mutate(FIRST["s4hana"], "A_BusinessPartner.OrganizationBPName1", CHANGED)
     _look(page)
     row = findings.get_by_role("row").filter(has_text=CHANGED)
     expect(row).to_contain_text(NAME)
+    row.locator("summary").click()
     row.get_by_role("button", name="Push ours").click()
     until(lambda: _name_at(side) == NAME, "the ERP holds our name again")
     _look(page)
     expect(page.get_by_text(CHANGED)).to_have_count(0)
-    expect(findings.get_by_role("button", name="Push ours")).to_have_count(0)
+    expect(findings.get_by_role("checkbox")).to_have_count(0)
     assert [row for row in story.by("operator").all("drift-findings/", target="s4hana") if row["state"] != "resolved"] == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -13,6 +15,7 @@ from tests.web.visitors import browser, read
 pytestmark = pytest.mark.django_db
 
 WORD = "a-long-enough-word"
+FORM = "application/x-www-form-urlencoded"  # as browsers send forms without a file
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +107,44 @@ def test_without_a_role_every_page_says_why() -> None:
     nobody = browser("nobody")
     for url in ("/inbox/", "/records/suppliers/", "/requests/10001/", "/records/suppliers/new/"):
         assert "no role in the hub" in read(nobody, url, 403)
+
+
+# --- a form sent too late -------------------------------------------------------------------------------------
+
+
+def test_what_was_typed_when_the_session_ended_is_sent_on() -> None:
+    client = Client()
+    sign_in(client, WORD)
+    client.cookies.pop("mdm_session")  # the session ends, the browser stays
+    typed = {
+        "legal_name": "Typed Long AG",
+        "bank_accounts-0-iban": "DE89370400440532013000",
+        "csrfmiddlewaretoken": "x",
+    }
+    answer = client.post("/records/suppliers/new/?a=1", urlencode(typed), content_type=FORM)
+    assert answer["Location"] == "/login/?next=/kept/"
+    assert "DE89370400440532013000" not in str(dict(client.session))
+    assert sign_in(client, WORD, "/kept/") == 302
+    html = client.get("/kept/").content.decode()
+    assert 'action="/records/suppliers/new/?a=1"' in html
+    assert 'value="Typed Long AG"' in html
+    assert html.count("csrfmiddlewaretoken") == 3  # of our own forms, not the old one
+    client.post("/kept/")
+    assert client.get("/kept/")["Location"] == "/"
+
+
+def test_nobody_else_is_shown_what_was_typed() -> None:
+    client = Client()
+    sign_in(client, WORD)
+    client.cookies.pop("mdm_session")
+    client.post("/records/suppliers/new/", "legal_name=Typed+Long+AG", content_type=FORM)
+    other = person("nora", "requester")
+    other.set_password(WORD)
+    other.save()
+    client.post("/login/", {"username": "nora", "password": WORD})
+    assert client.get("/kept/")["Location"] == "/"
+
+
+def test_strangers_keep_nothing() -> None:
+    answer = Client().post("/records/suppliers/new/", "legal_name=x", content_type=FORM)
+    assert answer["Location"] == "/login/?next=/records/suppliers/new/"

@@ -157,7 +157,7 @@ def _target(effect: dict[str, Any]) -> dict[str, Any]:
         "title": effect["title"],
         "url": effect.get("url") or "",
         "receives": mask(receives),
-        "when": day(timezone.localtime(at)) if at else effect.get("when") or "",
+        "when": "" if does == "none" else day(timezone.localtime(at)) if at else effect.get("when") or "",
         "accepts": effect.get("accepts") or ("none" if does == "none" else "no" if refused else "unknown"),
         "reason": refused,
     }

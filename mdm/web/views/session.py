@@ -10,11 +10,14 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from mdm.permissions import ROLES, actor_of
 from mdm.services import audit
 from mdm.types import Actor
-from mdm.web import memory
+from mdm.web import kept_forms, memory, visitor
+from mdm.web.page import Link, Page
 
 MOST = 5  # wrong passwords for one name from one place
 MOST_FOR_NAME = 50  # … from everywhere: slow enough for guessing, too many for locking somebody out by accident
@@ -33,7 +36,9 @@ class Login(LoginView):
         memory.forget(*self._keys())
         user = form.get_user()
         audit.record(action="session.opened", by=actor_of(user), object_type="person", object_label=user.get_username())
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        kept_forms.remember_person(response, user)
+        return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         here, everywhere = (memory.count_up(key, PAUSE) for key in self._keys())
@@ -69,6 +74,18 @@ class Login(LoginView):
 
 class Logout(LogoutView):
     http_method_names = ["post", "options"]
+
+
+@visitor.page
+def kept(request: HttpRequest) -> HttpResponse:
+    """The form that was sent after the session had ended: sent on, or discarded."""
+    found = kept_forms.of(request)
+    if found is None or request.method == "POST":
+        kept_forms.forget(request)
+        return redirect("web:dashboard")
+    page = Page(title="What you typed is kept", crumbs=[Link("Dashboard", reverse("web:dashboard")), Link("Kept", "")])
+    context = {"page": page, "path": found.path, "fields": found.fields, "drop_url": reverse("web:kept")}
+    return render(request, "web/kept.html", context)
 
 
 def demo_users() -> list[dict[str, str]]:
