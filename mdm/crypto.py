@@ -1,7 +1,8 @@
 """Sealing of secret values (bank numbers): AES-256-GCM with key ids, and a keyed blind index to find and compare them.
 
 A sealed value is a small JSON object that may stand in any stored document:
-`{"ct": base64(nonce + ciphertext), "kid": key id, "bix": hex HMAC-SHA256, "head": first 4, "last4": last 4}`.
+`{"ct": base64(nonce + ciphertext), "kid": key id, "bix": hex HMAC-SHA256, "head": first 4, "last4": last 4}`;
+of a short number less is shown (`shown_of`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.conf import settings
 
 _AAD = b"mdm/sealed/1"
 _NOISE = re.compile(r"[\s.\-/]")
+_LONG = 15  # the shortest IBAN there is; national account numbers are shorter
 
 
 class UnknownKey(Exception):
@@ -59,7 +61,15 @@ def seal(plain: str) -> dict[str, str]:
     kid, cipher = next(iter(_ciphers(settings.MASTER_KEYS).items()))
     nonce = os.urandom(12)
     ct = base64.b64encode(nonce + cipher.encrypt(nonce, number.encode(), _AAD)).decode()
-    return {"ct": ct, "kid": kid, "bix": blind_index(number), "head": number[:4], "last4": number[-4:]}
+    head, last = shown_of(number)
+    return {"ct": ct, "kid": kid, "bix": blind_index(number), "head": head, "last4": last}
+
+
+def shown_of(number: str) -> tuple[str, str]:
+    """What people may see of a number: both ends of a long one (an IBAN); of a short one never enough to guess the rest."""
+    if len(number) >= _LONG:
+        return number[:4], number[-4:]
+    return "", number[-4:] if len(number) >= 9 else number[-2:] if len(number) >= 5 else ""
 
 
 def open_sealed(sealed: dict[str, str]) -> str:

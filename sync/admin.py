@@ -28,6 +28,9 @@ class TargetForm(forms.ModelForm):
         help_text="Stored sealed, shown to nobody. Empty: keep the one that is stored.",
     )
 
+    base_url = forms.URLField(max_length=300, assume_scheme="https", label="Address")
+    token_url = forms.URLField(max_length=300, assume_scheme="https", required=False, label="Address for tokens")
+
     class Meta:
         model = Target
         exclude = ("sealed_secret",)

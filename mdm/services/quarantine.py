@@ -46,7 +46,7 @@ def secret_columns(job: ImportJob) -> set[str]:
 
 def _mask(value: str) -> str:
     number = crypto.normalise_number(value)
-    return f"{number[:4]}…{number[-4:]}" if len(number) > 8 else "…" if number else ""
+    return "…".join(crypto.shown_of(number)) if number else ""
 
 
 @transaction.atomic

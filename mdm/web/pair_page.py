@@ -167,7 +167,7 @@ def _row(
     *,
     words: str | None = None,
 ) -> dict[str, Any]:
-    left, right = equal_parts(texts[0], texts[1]) if all(texts) and verdict else (texts[0], texts[1])  # type: ignore[assignment]
+    left, right = equal_parts(texts[0], texts[1]) if all(texts) and verdict else (texts[0], texts[1])
     said = words if words is not None else (part["note"].capitalize() if part and not verdict else "")
     return {
         "label": label, "left": left, "right": right, "left_note": notes[0], "right_note": notes[1], "verdict": verdict,

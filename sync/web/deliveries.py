@@ -185,7 +185,7 @@ def _replay_all(request: HttpRequest) -> Action:
 def replay_stopped(request: HttpRequest) -> HttpResponse:
     """Dead letters that nobody followed up: counted first, queued by the button."""
     asked = {name: value for name in REPLAYED if (value := request.GET.get(name, "").strip()[:200])}
-    wanted: dict[str, Any] = asked or {"target": list(Target.objects.values_list("code", flat=True))}
+    wanted: dict[str, Any] = asked or {"target": [*Target.objects.values_list("code", flat=True), "-"]}  # never empty
     if request.method == "POST":
 
         def do() -> str:

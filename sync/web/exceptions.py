@@ -52,7 +52,7 @@ def _tabs(request: HttpRequest, now: str) -> list[Link]:
 
 def _open(request: HttpRequest, rows: QuerySet[ExceptionItem], *, mine: bool) -> dict[str, Any]:
     if mine:
-        rows = rows.filter(assignee=request.user)
+        rows = rows.filter(assignee=request.user.pk)
     groups = exception_views.groups(rows)
     targets = {target.code: target for target in Target.objects.select_related("system")}
     people_ = _operators() if doors.may_act(request) else []

@@ -196,7 +196,7 @@ def test_a_list_shows_a_record_as_it_is_shown_alone(steward):
     alone = steward.read(f"suppliers/{made.uid}/").json()
     assert steward.read("suppliers/").json()["results"] == [alone]
     assert steward.read("suppliers/?fields=legal_name,tags").json()["results"][0]["tags"] == alone["tags"]
-    assert imitation in alone["legal_name"] and alone["bank_accounts"][1]["account_number"] == "9988…7766"
+    assert imitation in alone["legal_name"] and alone["bank_accounts"][1]["account_number"] == "…66"
 
 
 def test_exports_hold_what_the_filter_leaves(steward):

@@ -85,6 +85,26 @@ def test_an_unknown_parameter_is_400(everybody, method, path):
     assert {"nonsense": "unknown_parameter"}.items() <= {e["path"]: e["code"] for e in answer.json()["errors"]}.items()
 
 
+NASTY = [
+    "%00",
+    "%F0%9F%92%A9'%22--",
+    "-1",
+    "9" * 40,
+    "1e999",
+    "0001-01-01T00:00:00%2B15:59",
+    "9999-12-31T23:59:59-17:00",
+]
+
+
+@pytest.mark.parametrize("path", [p for m, p in OPERATIONS if m == "GET" and "wait" not in str(described(m, p))])
+def test_nasty_values_of_every_parameter_are_answered_as_described(everybody, path):
+    """`call` holds every answer against the document: none is a server error, none is a surprise."""
+    for parameter in described("GET", path).get("parameters", []):
+        if parameter["in"] == "query":
+            for value in NASTY:
+                call(everybody, "GET", f"{fill(path)}?{parameter['name']}={value}")
+
+
 @pytest.mark.parametrize(("method", "path"), [o for o in with_body() if media(*o)[0] == "application/json"])
 def test_an_unknown_field_is_refused(everybody, method, path):
     """At the latest when the thing itself was found: what is not there is 404 before its body is looked at."""
@@ -128,7 +148,9 @@ def test_other_methods_are_405(everybody, path):
         assert answer.status_code == 405 and answer["Allow"]
 
 
-@pytest.mark.parametrize("path", [p for m, p in OPERATIONS if m == "GET" and "{" not in p and "page_size" in str(described(m, p))])
+@pytest.mark.parametrize(
+    "path", [p for m, p in OPERATIONS if m == "GET" and "{" not in p and "page_size" in str(described(m, p))]
+)
 def test_lists_have_their_shape(everybody, path):
     body = call(everybody, "GET", path).json()
     assert {"results", "next", "previous"} <= set(body) and isinstance(body["results"], list)

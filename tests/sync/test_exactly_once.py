@@ -56,6 +56,7 @@ def test_applied_but_the_answer_was_lost(coupa, fault):
 def test_not_applied_and_the_answer_was_lost(coupa, fault):
     """It is read back, not found, and sent again only when the lost request cannot arrive any more."""
     _, side = coupa
+    Target.objects.update(max_inflight_s=3)
     world.supplier()
     side.fault(fault, "^POST /api/suppliers")
     assert world.send_now() == {"unknown": 1}

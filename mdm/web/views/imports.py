@@ -195,9 +195,9 @@ def _rows(request: HttpRequest, job: ImportJob) -> dict[str, Any]:
 def progress(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The polled part. Once the run ended the whole page is drawn again, with quarantine and what to do next."""
     job = job_at(request, uid)
-    context = {"run": import_pages.run(job), "progress_url": request.path}
-    response = render(request, "web/_import_progress.html", context)
-    if context["run"]["state"] not in import_pages.LIVE:
+    run = import_pages.run(job)
+    response = render(request, "web/_import_progress.html", {"run": run, "progress_url": request.path})
+    if run["state"] not in import_pages.LIVE:
         response["HX-Refresh"] = "true"
     return response
 
