@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from mdm.reading.tables import Row
 from mdm.services import audit, documents, importing, loading
 from mdm.types import Actor, Document
 
+_LONG_NUMBER = re.compile(r"\d(?:[ .\-/]?\d){6,}")
 CUT = "…[cut here]"  # how reading marks a value it kept only in part
 
 
@@ -32,16 +34,18 @@ def values_of(row: QuarantinedRow) -> dict[str, str]:
 
 def shown(row: QuarantinedRow) -> dict[str, str]:
     """As received, with the columns that hold bank numbers masked: a mask sent back means unchanged."""
-    secret = secret_columns(row.job)
-    values = {name: _mask(value) if name in secret else value for name, value in values_of(row).items()}
-    if loading.RAW in values:
-        # A line nobody could split may hold a bank number anywhere.
-        values[loading.RAW] = redact(values[loading.RAW])
-    return values
+    secret, received = secret_columns(row.job), values_of(row)
+    # A line nobody could split may hold a bank number anywhere, also in a column that is none of its own.
+    other = _mask_long_numbers if loading.RAW in received else str
+    return {name: _mask(value) if name in secret else other(value) for name, value in received.items()}
 
 
 def secret_columns(job: ImportJob) -> set[str]:
     return columns.secret_columns(job.mapping, registry.get(job.type))
+
+
+def _mask_long_numbers(text: str) -> str:
+    return _LONG_NUMBER.sub(lambda found: _mask(found[0]), redact(text))
 
 
 def _mask(value: str) -> str:
@@ -111,18 +115,14 @@ def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str
 
 def _merged(row: QuarantinedRow, values: dict[str, str]) -> dict[str, str]:
     """The row as received with the corrections; a mask sent back means unchanged."""
-    received = values_of(row)
-    secret = secret_columns(row.job)
+    received, seen = values_of(row), shown(row)
     if row.job.format == "ndjson" and loading.RAW in values:
         # A broken line is corrected as a line: what it says now replaces everything.
         again = read_row(values.pop(loading.RAW), importing.limits(), number=row.row)
         if again.problem:
             raise CorrectInput(again.problem.message, problems=[again.problem])
-        received, values = {}, {**again.values, **values}
-    merged = {
-        **received,
-        **{k: v for k, v in values.items() if not (k in secret and v == _mask(received.get(k, "")))},
-    }
+        received, seen, values = {}, {}, {**again.values, **values}
+    merged = {**received, **{name: value for name, value in values.items() if value != seen.get(name)}}
     merged.pop(loading.RAW, None)
     if any(value.endswith(CUT) for value in merged.values()):
         raise CorrectInput("A value of this row was too long and is kept only in part: give it whole, or shorter.")

@@ -241,9 +241,7 @@ def _outcome_row(
         Cell(kind="number", value=row.row),
         Cell(kind="id", value=row.key),
         Cell(value=kind.name_of(row.document)),
-        Cell(value=code, url=record_url(kind, uid) if uid else "", note=name)
-        if uid
-        else Cell(value="", note="not applied yet"),
+        Cell(value=code, url=record_url(kind, uid), sub=name) if uid else Cell(value="", note="not applied yet"),
     ]
     if paired:
         pair = pairs.get(uid)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -164,7 +165,8 @@ def _over_the_api(story: Story) -> str:
         requester.refused("POST", "suppliers/", json={**body, "bank_accounts": [wrong]}, status=400, code="invalid")
     broken = {"content": f'{{"legal_name": "x", "iban": "{IBAN}", '.encode(), "headers": {"Content-Type": "application/json"}}
     requester.refused("POST", "suppliers/", status=400, code="malformed", **broken)
-    assert steward.post("suppliers/match/", {"document": {"bank_accounts": [{"iban": IBAN}]}})["candidates"]
+    like = {"legal_name": "Canary Metallbau", "country": "DE", "bank_accounts": [{"iban": IBAN, "account_number": ACCOUNT}]}
+    assert steward.post("suppliers/match/", {"document": like})["candidates"]
     steward.get("suppliers/", q=IBAN)
     steward.call("GET", f"suppliers/?q={SPACED.replace(' ', '%20')}&legal_name={ACCOUNT}", expect=200)
     _approved(story, change)
@@ -200,14 +202,15 @@ def _approved(story: Story, change: Any) -> None:
 # --- the web UI -------------------------------------------------------------------------------------------------------
 
 
-def _visitor(story: Story, role: str) -> httpx.Client:
+@contextmanager
+def _visitor(story: Story, role: str) -> Iterator[httpx.Client]:
     """A browser without script, signed in."""
-    browser = httpx.Client(base_url=story.hub.base_url, follow_redirects=True, timeout=30, trust_env=False)
     username, password = story.passwords[role]
-    browser.get("/login/")
-    answer = _send(browser, "/login/", {"username": username, "password": password})
-    assert answer.status_code == 200 and "Sign in" not in answer.text[:3000]
-    return browser
+    with httpx.Client(base_url=story.hub.base_url, follow_redirects=True, timeout=30, trust_env=False) as browser:
+        browser.get("/login/")
+        answer = _send(browser, "/login/", {"username": username, "password": password})
+        assert answer.status_code == 200 and "Sign in" not in answer.text[:3000]
+        yield browser
 
 
 def _send(browser: httpx.Client, path: str, fields: dict[str, Any]) -> httpx.Response:
@@ -280,6 +283,9 @@ def _settled(story: Story) -> None:
 def _drift(story: Story, uid: str) -> None:
     """Somebody changed an account inside the ERP; it is found, masked, and adopted with two approvals."""
     side = story.sides["s4hana"]
+    for r in story.by("operator").all("deliveries/", target="s4hana"):
+        print(r["label"], r["state"], r["effect"], r["error"], r["version"], r["reason"], r["record"]==uid, r["target_key"])
+    print([ (k,v) for k,v in side.records().items() if "Canary" in str(v)])
     key, name = next(
         (key, name)
         for key, fields in side.records().items()
