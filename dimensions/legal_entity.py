@@ -24,11 +24,7 @@ class LegalEntityDocument(Part):
 def check_lei(document: Document) -> list[Problem]:
     value = document.get("lei")
     if value and not lei.is_valid(value):
-        return [
-            Problem(
-                "lei", "invalid_lei", "An LEI has 20 characters and two check digits; this one does not fit."
-            )
-        ]
+        return [Problem("lei", "invalid_lei", "An LEI has 20 characters and two check digits; this one does not fit.")]
     return []
 
 

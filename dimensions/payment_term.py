@@ -28,9 +28,7 @@ class PaymentTermDocument(Part):
 def check_discount(document: Document) -> list[Problem]:
     days, percent = document.get("discount_days"), document.get("discount_percent")
     if (days is None) != (percent is None):
-        return [
-            Problem("discount_days", "incomplete_discount", "A discount needs both its days and its percent.")
-        ]
+        return [Problem("discount_days", "incomplete_discount", "A discount needs both its days and its percent.")]
     if days is not None and days > document["net_days"]:
         return [Problem("discount_days", "discount_after_due", "The discount ends after the invoice is due.")]
     return []

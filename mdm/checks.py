@@ -22,15 +22,9 @@ def _incomplete(kind: RecordType) -> list[Error]:
     problems = []
     if not issubclass(kind.model, GoldenRecord):
         problems.append("its model is no GoldenRecord")
-    problems += [
-        f"the document field “{f}” has no column" for f in fields - {c.name for c in kind.children} - columns
-    ]
-    problems += [
-        f"the list column “{c.name}” is no column of the table" for c in kind.columns if c.name not in columns
-    ]
-    problems += [
-        f"the filter “{name}” names no column" for name, field in kind.filters.items() if field not in columns
-    ]
+    problems += [f"the document field “{f}” has no column" for f in fields - {c.name for c in kind.children} - columns]
+    problems += [f"the list column “{c.name}” is no column of the table" for c in kind.columns if c.name not in columns]
+    problems += [f"the filter “{name}” names no column" for name, field in kind.filters.items() if field not in columns]
     shown = {name for section in kind.sections for name in section.fields} | {c.name for c in kind.children}
     problems += [f"the field “{f}” stands on no section of its page" for f in fields - shown]
     if kind.name_field not in fields:
@@ -42,6 +36,4 @@ def _incomplete(kind: RecordType) -> list[Error]:
             problems.append(f"the child “{child.name}” is not in its document")
         missing = set(child.document.model_fields) - {field.name for field in child.model._meta.get_fields()}
         problems += [f"the child field “{child.name}.{name}” has no column" for name in missing]
-    return [
-        Error(f"The record type “{kind.key}” is not complete: {text}.", id="mdm.E001") for text in problems
-    ]
+    return [Error(f"The record type “{kind.key}” is not complete: {text}.", id="mdm.E001") for text in problems]

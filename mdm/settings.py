@@ -102,9 +102,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- database: `owner` migrates, `default` is a login that owns nothing (DESIGN: the second wall) -------------
-_OWNER_URL = env.str(
-    "DATABASE_URL", default=_secrets.get("DATABASE_URL", "postgresql://mdm_owner@127.0.0.1:5432/mdm")
-)
+_OWNER_URL = env.str("DATABASE_URL", default=_secrets.get("DATABASE_URL", "postgresql://mdm_owner@127.0.0.1:5432/mdm"))
 _APP_URL = env.str("DATABASE_APP_URL", default=_secrets.get("DATABASE_APP_URL", _OWNER_URL))
 
 
@@ -179,9 +177,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("MDM_BEHIND_PROXY", default=False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("MDM_BEHIND_PROXY", default=False) else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -273,6 +269,4 @@ LOGGING = {
 }
 
 # --- sandboxes of the demo (see sync/demo.py) -----------------------------------------------------------------
-SANDBOX_URLS = {
-    name: env.str(f"MDM_SANDBOX_{name.upper()}_URL", default="") for name in ("s4hana", "coupa", "concur")
-}
+SANDBOX_URLS = {name: env.str(f"MDM_SANDBOX_{name.upper()}_URL", default="") for name in ("s4hana", "coupa", "concur")}

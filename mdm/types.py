@@ -121,9 +121,7 @@ def _diff_children(name: str, old: list[Document], new: list[Document]) -> list[
             changes.append(Change(f"{name}/{uid}", left, right))
             continue
         for key in dict.fromkeys((*left, *right)):
-            if not same(left.get(key), right.get(key)) and not (
-                _empty(left.get(key)) and _empty(right.get(key))
-            ):
+            if not same(left.get(key), right.get(key)) and not (_empty(left.get(key)) and _empty(right.get(key))):
                 changes.append(Change(f"{name}/{uid}/{key}", left.get(key), right.get(key)))
     return changes
 
@@ -148,9 +146,7 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[Change]) -> Doc
             result[name] = change.after
             continue
         uid, _, key = rest.partition("/")
-        children = [
-            child for child in result.get(name) or [] if child["uid"] != uid or key or change.after is None
-        ]
+        children = [child for child in result.get(name) or [] if child["uid"] != uid or key or change.after is None]
         if key:
             for child in children:
                 if child["uid"] == uid:
@@ -168,12 +164,6 @@ def conflicts(changes: Iterable[Change], current: Mapping[str, Any]) -> list[dic
     found = []
     for change in changes:
         now = value_at(current, change.path)
-        if (
-            not same(now, change.before)
-            and not same(now, change.after)
-            and not (_empty(now) and _empty(change.before))
-        ):
-            found.append(
-                {"path": change.path, "base": change.before, "proposed": change.after, "current": now}
-            )
+        if not same(now, change.before) and not same(now, change.after) and not (_empty(now) and _empty(change.before)):
+            found.append({"path": change.path, "base": change.before, "proposed": change.after, "current": now})
     return found

@@ -32,6 +32,4 @@ def applying(change_id: int) -> Iterator[None]:
 
 def require(what: str) -> None:
     if _change.get() is None:
-        raise OutsideWritePath(
-            f"{what} is golden data: propose a change request (mdm.services.changes.propose)."
-        )
+        raise OutsideWritePath(f"{what} is golden data: propose a change request (mdm.services.changes.propose).")

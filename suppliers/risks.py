@@ -28,8 +28,7 @@ def _changed_accounts(before: Document | None, after: Document) -> list[Document
         for row in after.get("bank_accounts") or []
         if row["uid"] not in known
         or any(
-            not same(row.get(k), known[row["uid"]].get(k))
-            for k in ("iban", "account_number", "holder", "bank_code")
+            not same(row.get(k), known[row["uid"]].get(k)) for k in ("iban", "account_number", "holder", "bank_code")
         )
     ]
 
@@ -98,9 +97,7 @@ def name_risks(uid: str, before: Document | None, after: Document) -> list[dict[
     if before and before.get("legal_name") == after.get("legal_name"):
         return []
     for word in re.findall(r"\w+", after.get("legal_name") or ""):
-        scripts = {
-            s for char in word if char.isalpha() for s in _SCRIPTS if unicodedata.name(char, "").startswith(s)
-        }
+        scripts = {s for char in word if char.isalpha() for s in _SCRIPTS if unicodedata.name(char, "").startswith(s)}
         if len(scripts) > 1:
             text = f"“{word}” mixes letters of {' and '.join(sorted(s.capitalize() for s in scripts))}."
             return [_flag("mixed_script", "high", text, word)]

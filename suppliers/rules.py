@@ -22,17 +22,9 @@ def check_bank_accounts(document: Document) -> list[Problem]:
     for index, account in enumerate(document.get("bank_accounts") or []):
         path = f"bank_accounts/{account.get('uid') or index}"
         if not account.get("iban") and not account.get("account_number"):
-            problems.append(
-                Problem(f"{path}/iban", "missing", "A bank account needs an IBAN or an account number.")
-            )
-        if (
-            account.get("valid_from")
-            and account.get("valid_to")
-            and account["valid_from"] > account["valid_to"]
-        ):
-            problems.append(
-                Problem(f"{path}/valid_to", "ends_before_start", "This account ends before it starts.")
-            )
+            problems.append(Problem(f"{path}/iban", "missing", "A bank account needs an IBAN or an account number."))
+        if account.get("valid_from") and account.get("valid_to") and account["valid_from"] > account["valid_to"]:
+            problems.append(Problem(f"{path}/valid_to", "ends_before_start", "This account ends before it starts."))
     return problems
 
 
@@ -42,9 +34,7 @@ def check_identifiers(document: Document) -> list[Problem]:
         path = f"identifiers/{identifier.get('uid') or index}/value"
         scheme, value = identifier["scheme"].upper(), identifier["value"].replace("-", "").replace(" ", "")
         if scheme == "LEI" and not lei.is_valid(value):
-            problems.append(
-                Problem(path, "invalid_lei", "This LEI is not valid: its check digits do not fit.")
-            )
+            problems.append(Problem(path, "invalid_lei", "This LEI is not valid: its check digits do not fit."))
         if scheme == "DUNS" and not (value.isdigit() and len(value) == 9):
             problems.append(Problem(path, "invalid_duns", "A DUNS number has nine digits."))
     return problems

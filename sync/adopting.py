@@ -27,9 +27,7 @@ def adopt_field(
     kinds: Mapping[str, str],
 ) -> list[Change]:
     if rule.derived or not rule.sources:
-        raise NotSupported(
-            "This field is made by the target or fixed by the mapping; there is nothing to adopt."
-        )
+        raise NotSupported("This field is made by the target or fixed by the mapping; there is nothing to adopt.")
     child = None
     prefix = ""
     if rows is not None:

@@ -62,9 +62,7 @@ class OAuth2:
         if scope:
             self._form["scope"] = scope
         self._style, self._life = style, life
-        self._key = _digest(
-            client.url(self._url), config.client_id, config.secret, repr(sorted(self._form.items()))
-        )
+        self._key = _digest(client.url(self._url), config.client_id, config.secret, repr(sorted(self._form.items())))
 
     def token(self) -> Token:
         """The token in hand, or a new one when it is about to end."""
@@ -93,9 +91,7 @@ class OAuth2:
         else:
             form.update(client_id=self._config.client_id, client_secret=self._config.secret)
         try:
-            answer = self._client.json(
-                "POST", self._url, data=form, headers=headers, auth=False, writes=False
-            )
+            answer = self._client.json("POST", self._url, data=form, headers=headers, auth=False, writes=False)
         except Refused as error:  # token endpoints answer 400 invalid_client or invalid_grant
             raise Unauthorised(f"Signing in failed: {error.message}", status=error.status) from None
         if not isinstance(answer, dict) or not answer.get("access_token"):

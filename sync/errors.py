@@ -54,9 +54,7 @@ class Throttled(SyncError):
 
     code = "throttled"
 
-    def __init__(
-        self, message: str, *, retry_after: float, status: int | None = None, body: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float, status: int | None = None, body: str = "") -> None:
         super().__init__(message, status=status, body=body)
         self.retry_after = retry_after
 

@@ -56,6 +56,4 @@ def rows(payload: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]]:
 
 def from_rows(part: str, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The reverse of `rows`."""
-    return {
-        join_name(part, row, leaf): value for row, leaves in found.items() for leaf, value in leaves.items()
-    }
+    return {join_name(part, row, leaf): value for row, leaves in found.items() for leaf, value in leaves.items()}

@@ -209,9 +209,7 @@ class Client:
         kept: str,
     ) -> None:
         redactor = self.redactor
-        secret = request.url.path.rstrip("/").endswith(
-            "token"
-        )  # a token exchange shows nothing of its bodies
+        secret = request.url.path.rstrip("/").endswith("token")  # a token exchange shows nothing of its bodies
         self._exchanges.append(
             Exchange(
                 method=request.method,

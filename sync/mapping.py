@@ -220,8 +220,7 @@ def _pair(rows: Rows, ours: Dict[str, Dict[str, Any]], theirs: Dict[str, Dict[st
 def _identity(rows: Rows, leaves: tuple[str, ...], row: Dict[str, Any]) -> tuple[Any, ...] | None:
     rules = [rows.rule_of(leaf) for leaf in leaves]
     found = tuple(
-        canonical(row.get(leaf), rule.compare if rule else ())
-        for leaf, rule in zip(leaves, rules, strict=True)
+        canonical(row.get(leaf), rule.compare if rule else ()) for leaf, rule in zip(leaves, rules, strict=True)
     )
     return None if any(is_empty(value) for value in found) else found
 

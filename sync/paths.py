@@ -88,9 +88,7 @@ def children_at(path: Path, document: Mapping[str, Any]) -> list[Mapping[str, An
     return [item for item in found if isinstance(item, Mapping) and not item.get("_end")]
 
 
-def locate(
-    path: Path, document: Mapping[str, Any], child_kinds: Mapping[str, str], prefix: str = ""
-) -> Place:
+def locate(path: Path, document: Mapping[str, Any], child_kinds: Mapping[str, str], prefix: str = "") -> Place:
     """Where to write a value of this path, for a change request."""
     holder: Any = document
     address = prefix

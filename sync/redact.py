@@ -12,9 +12,7 @@ _SECRET = frozenset(
     {"authorization", "password", "secret", "clientsecret", "token", "accesstoken", "refreshtoken", "idtoken"}
     | {"assertion", "apikey"}
 )
-_NUMBER = frozenset(
-    {"iban", "bankaccount", "accountnumber", "bankaccountnumber", "accountno", "bankaccountno"}
-)
+_NUMBER = frozenset({"iban", "bankaccount", "accountnumber", "bankaccountnumber", "accountno", "bankaccountno"})
 _START = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))[A-Za-z]{2}\d{2}")
 _IN_ONE = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}(?![A-Za-z0-9])")
 _JSON_FIELD = re.compile(r'(?P<before>"(?P<name>[\w\- ]+)"\s*:\s*)(?P<value>"(?:[^"\\]|\\.)*"|\d+)')

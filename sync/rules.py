@@ -146,9 +146,7 @@ def _read_rows(declared: Mapping[str, Any]) -> Rows:
         name: tuple(str(item) for item in (allowed if isinstance(allowed, list) else [allowed]))
         for name, allowed in declared.get("where", {}).items()
     }
-    return Rows(
-        part, paths.parse(declared["each"]), declared.get("key", "uid"), where, match, leftover, extra, fields
-    )
+    return Rows(part, paths.parse(declared["each"]), declared.get("key", "uid"), where, match, leftover, extra, fields)
 
 
 def _lengths(declared: Any, count: int) -> tuple[int, ...]:

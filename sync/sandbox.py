@@ -75,9 +75,7 @@ class Response:
             return b""
         if isinstance(self.body, bytes):
             return self.body
-        return (
-            self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
-        ).encode()
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)).encode()
 
 
 class Fail(Exception):
@@ -118,9 +116,7 @@ class Sandbox:
     indexes: ClassVar[Mapping[str, Iterable[str]]] = {}  # type -> fields that are searched for
     refuse_field: ClassVar[str] = ""  # the field named by the planned fault `refuse`
 
-    def __init__(
-        self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = SECRET
-    ) -> None:
+    def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = SECRET) -> None:
         self.store = Store(state, indexes=self.indexes)
         self.seed_file, self.client_id, self.secret = seed, client_id, secret
         self.tokens: dict[str, float] = {}

@@ -77,9 +77,7 @@ class Store:
         for type, names in (indexes or {}).items():
             for name in names:
                 label = hashlib.sha256(f"{type}/{name}".encode()).hexdigest()[:12]
-                self._db.execute(
-                    f"CREATE INDEX IF NOT EXISTS field_{label} ON record(type, {_extract(name)})"
-                )
+                self._db.execute(f"CREATE INDEX IF NOT EXISTS field_{label} ON record(type, {_extract(name)})")
 
     @contextmanager
     def transaction(self, cause: Cause | None = None) -> Iterator[None]:
@@ -158,9 +156,7 @@ class Store:
     def effects(self, after: int = 0) -> list[dict[str, Any]]:
         names = _EFFECT
         with self._lock:
-            rows = self._db.execute(
-                f"SELECT {', '.join(names)} FROM effect WHERE seq > ? ORDER BY seq", (after,)
-            )
+            rows = self._db.execute(f"SELECT {', '.join(names)} FROM effect WHERE seq > ? ORDER BY seq", (after,))
             return [dict(zip(names, row, strict=True)) for row in rows]
 
     def add_fault(self, match: str, kind: str, count: int) -> None:

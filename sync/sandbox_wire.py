@@ -170,9 +170,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
     }
     answer = answers.get((request.method, name))
     if answer is None:
-        return Response(
-            404, {"error": f"No {request.method} {name}; there are: records, effects, faults, mutate."}
-        )
+        return Response(404, {"error": f"No {request.method} {name}; there are: records, effects, faults, mutate."})
     try:
         return Response(200, answer())
     except (KeyError, ValueError, TypeError) as error:
@@ -181,9 +179,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
 
 def _records(sandbox: Sandbox, query: dict[str, str]) -> dict[str, Any]:
     rows = sandbox.store.page(query.get("type", "supplier"))
-    found = [
-        {"key": row.key, "fields": row.fields, "changed_at": row.changed_at, "etag": row.etag} for row in rows
-    ]
+    found = [{"key": row.key, "fields": row.fields, "changed_at": row.changed_at, "etag": row.etag} for row in rows]
     return {"records": found}
 
 

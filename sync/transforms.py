@@ -85,9 +85,7 @@ def _lookup_back(value: Any, argument: Any, scope: Scope) -> Any:
         return value
     if not known:
         raise Unmapped(path=scope.path, value=_key(value), table=options["map"])
-    return (
-        scope.current if _key(scope.current) in known else known[0]
-    )  # several of ours may share one of theirs
+    return scope.current if _key(scope.current) in known else known[0]  # several of ours may share one of theirs
 
 
 def _key(value: Any) -> str:
@@ -96,9 +94,7 @@ def _key(value: Any) -> str:
 
 def _join(value: Any, argument: Any, scope: Scope) -> Any:
     items = value if isinstance(value, list) else [value]
-    return (" " if argument is None else argument).join(
-        str(item) for item in items if not is_empty(item)
-    ) or None
+    return (" " if argument is None else argument).join(str(item) for item in items if not is_empty(item)) or None
 
 
 def _join_back(value: Any, argument: Any, scope: Scope) -> Any:

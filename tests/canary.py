@@ -24,7 +24,11 @@ def needles(number: str) -> dict[str, bytes]:
     """The number as it might be stored: plain, lower case, in groups, base64 at any place of a text, hex, UTF-16."""
     grouped = " ".join(number[start : start + 4] for start in range(0, len(number), 4))
     written = {"plain": number, "lower case": number.lower(), "groups": grouped, "groups, lower case": grouped.lower()}
-    written |= {"dashes": grouped.replace(" ", "-"), "url": grouped.replace(" ", "%20"), "form": grouped.replace(" ", "+")}
+    written |= {
+        "dashes": grouped.replace(" ", "-"),
+        "url": grouped.replace(" ", "%20"),
+        "form": grouped.replace(" ", "+"),
+    }
     found = {name: text.encode() for name, text in written.items()}
     for name, text in list(found.items())[:4]:
         for shift in range(3):

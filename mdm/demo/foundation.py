@@ -46,7 +46,11 @@ POLICIES: tuple[tuple[str, dict[str, object], tuple[tuple[int, str, int, int], .
         {"types": ["supplier"], "actions": ["update"], "paths": ["bank_accounts"], "require_reason": True},
         ((1, "approver", 1, 24), (2, "treasury", 1, 24)),
     ),
-    ("New suppliers", {"types": ["supplier"], "actions": ["create"], "origins": ["web", "api"]}, ((1, "steward", 1, 48),)),
+    (
+        "New suppliers",
+        {"types": ["supplier"], "actions": ["create"], "origins": ["web", "api"]},
+        ((1, "steward", 1, 48),),
+    ),
     ("Merges", {"actions": ["merge"]}, ((1, "approver", 1, 72),)),
     (
         "Our own companies and payment terms",

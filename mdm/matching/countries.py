@@ -12,9 +12,7 @@ COUNTRY_PAIRS = {
     "united arab emirates": "uae", "czech republic": "czechia", "u.s.a.": "usa", "u.s.": "usa",
     "u.k.": "uk",
 }  # fmt: skip
-TWO_WORDS = re.compile(
-    "|".join(rf"\b{re.escape(pair)}" for pair in sorted(COUNTRY_PAIRS, key=len, reverse=True))
-)
+TWO_WORDS = re.compile("|".join(rf"\b{re.escape(pair)}" for pair in sorted(COUNTRY_PAIRS, key=len, reverse=True)))
 # What a full country name is written as in address fields that hold no ISO code.
 ISO3 = {
     "usa": "US", "deu": "DE", "fra": "FR", "ita": "IT", "esp": "ES", "gbr": "GB", "che": "CH", "aut": "AT",

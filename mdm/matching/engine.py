@@ -115,9 +115,7 @@ class Engine:
                 one, other = block[i]
                 yield one, other, self._score(records[one], records[other], compared[i], confirmed=False)
 
-    def levels(
-        self, pairs: Iterable[tuple[Features, Features]], rarity: Rarity | None = None
-    ) -> npt.NDArray[np.int8]:
+    def levels(self, pairs: Iterable[tuple[Features, Features]], rarity: Rarity | None = None) -> npt.NDArray[np.int8]:
         """Comparison vectors of many pairs, columns as in FEATURES: what weights are learnt from."""
         weights = TokenWeights(rarity)
         rows = [

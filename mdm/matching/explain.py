@@ -93,11 +93,7 @@ def build_explanation(
     for feature, level, weight in zip(FEATURES, compared.levels, weights, strict=True):
         if level:
             shown_left, shown_right = _shown(feature, left, right, compared)
-            out.append(
-                Contribution(
-                    feature, shown_left, shown_right, weight, _NOTES[feature][LEVELS[feature][level]]
-                )
-            )
+            out.append(Contribution(feature, shown_left, shown_right, weight, _NOTES[feature][LEVELS[feature][level]]))
     return tuple(out)
 
 

@@ -97,9 +97,7 @@ def canonical_phone(text: str) -> str:
     return digits[-8:]
 
 
-_SECOND_LEVEL = frozenset(
-    ["co", "com", "org", "net", "gov", "ac", "edu", "or", "ne", "gob", "gouv", "ltd", "plc"]
-)
+_SECOND_LEVEL = frozenset(["co", "com", "org", "net", "gov", "ac", "edu", "or", "ne", "gob", "gouv", "ltd", "plc"])
 
 
 @lru_cache(maxsize=50_000)

@@ -25,9 +25,7 @@ LEADING = frozenset(read_words("leading_forms")) | frozenset(
 )
 _CLEAR_LEADING = frozenset(("ooo", "oao", "zao", "pao", "ojsc", "cjsc", "pjsc", "jsc", "tov", "tzov"))
 # Clear enough to be recognised in the middle («Acme GmbH Niederlassung Nord»).
-ANYWHERE = frozenset(
-    ("gmbh", "ltd", "llc", "inc", "srl", "sarl", "plc", "limited", "incorporated", "kft", "spzoo")
-)
+ANYWHERE = frozenset(("gmbh", "ltd", "llc", "inc", "srl", "sarl", "plc", "limited", "incorporated", "kft", "spzoo"))
 # One-word forms whose beginning is still recognised when a field's width cut them.
 _CUT_WORDS = (
     "limited",

@@ -128,9 +128,7 @@ def _bin(value: float, edges: tuple[float, ...]) -> int:
     return place
 
 
-def _pair_words(
-    left: list[str], right: list[str], weights: TokenWeights
-) -> tuple[float, list[str], list[str]]:
+def _pair_words(left: list[str], right: list[str], weights: TokenWeights) -> tuple[float, list[str], list[str]]:
     """Misspelt, cut and joined words, best first; the rest is what only one side has."""
     found: list[tuple[float, str, str, str, str]] = []
     for one in left:

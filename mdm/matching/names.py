@@ -127,9 +127,7 @@ def _sort_words(words: list[str], form: str, own_cities: frozenset[str]) -> Name
             places.append(value)
     if not core:
         core = towns or {skeleton(word): word for word in words if _classify(word)[0] != "skip"}
-    return NameParts(
-        tuple(core), tuple(core.values()), form, tuple(sorted(set(numbers))), tuple(sorted(set(places)))
-    )
+    return NameParts(tuple(core), tuple(core.values()), form, tuple(sorted(set(numbers))), tuple(sorted(set(places))))
 
 
 @lru_cache(maxsize=200_000)

@@ -32,9 +32,7 @@ def normalise(config: MatchConfig, document: dict[str, Any], hasher: Hasher | No
     features: Features = {
         "v": VERSION,
         "country": country,
-        "names": [
-            {"show": show, "core": list(parts.core), "words": list(parts.words)} for show, parts in names
-        ],
+        "names": [{"show": show, "core": list(parts.core), "words": list(parts.words)} for show, parts in names],
         "form": next((parts.form for _, parts in names if parts.form), ""),
         "numbers": list(names[0][1].numbers) if names else [],
         "regions": list(names[0][1].places) if names else [],
@@ -85,9 +83,7 @@ def _places(config: MatchConfig, document: dict[str, Any], country: str) -> list
         if isinstance(lines, list | tuple):
             lines = ", ".join(str(line) for line in lines if line)
         own = country_code(item.get(fields.country)) or country
-        place = build_place(
-            str(lines), str(item.get(fields.postcode) or ""), str(item.get(fields.city) or ""), own
-        )
+        place = build_place(str(lines), str(item.get(fields.postcode) or ""), str(item.get(fields.city) or ""), own)
         if (place["street"] or place["postcode"] or place["city"]) and place not in seen:
             seen.append(place)
             out.append({"country": own, "city": place["city"], "place": place})
@@ -131,9 +127,7 @@ def _internet(config: MatchConfig, document: dict[str, Any]) -> tuple[list[str],
             else:
                 domains.append(domain)
     for path in config.websites:
-        domains += [
-            d for d in (web_domain(str(v)[:200]) for v in collect(document, path)) if not is_free_mail(d)
-        ]
+        domains += [d for d in (web_domain(str(v)[:200]) for v in collect(document, path)) if not is_free_mail(d)]
     return _unique(mails), _unique(domains)
 
 

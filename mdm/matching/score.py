@@ -96,9 +96,7 @@ def _is_sibling(level: dict[str, str]) -> bool:
     close = level.get("domain") in ("same", "same_shared", "close") or level.get("name") in (
         "close", "very_close", "nearly_equal", "equal",
     )  # fmt: skip
-    words_apart = (
-        level.get("pattern") in ("relative", "relative_strong") and level.get("other_words") != "none"
-    )
+    words_apart = level.get("pattern") in ("relative", "relative_strong") and level.get("other_words") != "none"
     return (apart and close) or (words_apart and level.get("tax") not in ("same", "same_unchecked"))
 
 

@@ -70,8 +70,6 @@ eighth: 8th
 ninth: 9th
 tenth: 10th"""
 ORDINALS = {
-    short: skeleton(line.split(":")[0])
-    for line in _ORDINALS.splitlines()
-    for short in line.split(":")[1].split()
+    short: skeleton(line.split(":")[0]) for line in _ORDINALS.splitlines() for short in line.split(":")[1].split()
 }
 FREE_MAIL = frozenset(read_words("free_mail"))

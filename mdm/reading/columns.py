@@ -161,9 +161,7 @@ class ColumnMap:
         tables: Mapping[str, Mapping[str, Any]] = self.spec.get("values", {})
         for text in tables:
             if self._knows(text, f"values.{text}") and text not in feeds:
-                self.problems.append(
-                    Problem(f"values.{text}", "not_mapped", f"No column is mapped to {text}.")
-                )
+                self.problems.append(Problem(f"values.{text}", "not_mapped", f"No column is mapped to {text}."))
         return tables
 
     def _knows(self, text: str, where: str) -> bool:

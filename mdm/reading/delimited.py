@@ -12,9 +12,7 @@ from mdm.reading.rows import MARK, Limits, Record, bad_encoding, clip, row_too_l
 from mdm.types import Problem
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_BUNDLE = (
-    1_000  # lines of one record put together, so that many short ones take no more memory than their text
-)
+_BUNDLE = 1_000  # lines of one record put together, so that many short ones take no more memory than their text
 
 
 class BadQuotes(Exception):

@@ -73,9 +73,7 @@ _KEYS = ("number", "no", "code", "id", "key", "nr")
 _NUMBERED = re.compile(r"(.*\D) ?(\d)")
 
 
-def guess(
-    kind: RecordType, columns: Sequence[str], samples: Iterable[Mapping[str, str]] = ()
-) -> dict[str, Any]:
+def guess(kind: RecordType, columns: Sequence[str], samples: Iterable[Mapping[str, str]] = ()) -> dict[str, Any]:
     """A spec for ColumnMap. Columns nobody recognises are left out; what it finds has to be looked over."""
     rows = list(samples)
     known = _phrases(kind)

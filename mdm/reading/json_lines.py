@@ -82,15 +82,7 @@ def _flatten(found: dict[str, Any], prefix: str, depth: int, flat: dict[str, str
         if isinstance(value, str):
             flat[name] = value
         else:
-            flat[name] = (
-                ""
-                if value is None
-                else "true"
-                if value is True
-                else "false"
-                if value is False
-                else str(value)
-            )
+            flat[name] = "" if value is None else "true" if value is True else "false" if value is False else str(value)
 
 
 class JsonRows:
@@ -139,9 +131,7 @@ def read_row(text: str, limits: Limits, *, number: int = 0, line: int = 0) -> Ro
         except BadJson as error:
             row.problem = _bad_json(error)
     if row.problem:
-        row.values = {
-            name[:200]: clip(value, 2_000) for name, value in list(row.values.items())[: limits.columns]
-        }
+        row.values = {name[:200]: clip(value, 2_000) for name, value in list(row.values.items())[: limits.columns]}
         row.raw = clip(text)
     return row
 
@@ -160,6 +150,4 @@ def _long_value(values: dict[str, str], limits: Limits) -> Problem | None:
 
 
 def _bad_json(error: BadJson) -> Problem:
-    return Problem(
-        "", "bad_json", f"This line is not one JSON object. {error} Correct the line, or export it again."
-    )
+    return Problem("", "bad_json", f"This line is not one JSON object. {error} Correct the line, or export it again.")

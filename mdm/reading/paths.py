@@ -75,9 +75,7 @@ def parse(text: str, kind: RecordType) -> Path:
             raise BadPath(f"“{name}” is a list of texts: number its places, as in {name}[0].")
         return _field(kind.document, text, name, int(selector) if selector else None)
     if selector is None or not inner:
-        raise BadPath(
-            f"“{name}” is a list of rows: name one and its field, as in {name}[0].{child.columns[0]}."
-        )
+        raise BadPath(f"“{name}” is a list of rows: name one and its field, as in {name}[0].{child.columns[0]}.")
     found = _field(child.document, text, inner, int(place) if place else None)
     chosen = "" if selector.isdigit() else _selector_field(child.document)
     if not selector.isdigit() and not chosen:

@@ -99,15 +99,11 @@ def clip(text: str, limit: int = RAW_KEPT) -> str:
 
 def cell_too_long(path: str, limit: int) -> Problem:
     where = f"A cell of column “{path}”" if path else "A cell"
-    return Problem(
-        path, "cell_too_long", f"{where} has more than {limit:,} characters. Shorten it at the source."
-    )
+    return Problem(path, "cell_too_long", f"{where} has more than {limit:,} characters. Shorten it at the source.")
 
 
 def row_too_long(limit: int) -> Problem:
-    return Problem(
-        "", "cell_too_long", f"This row has more than {limit:,} characters. Shorten its longest cell."
-    )
+    return Problem("", "cell_too_long", f"This row has more than {limit:,} characters. Shorten its longest cell.")
 
 
 def bad_encoding() -> Problem:

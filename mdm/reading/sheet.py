@@ -58,9 +58,7 @@ class _Cells(Events):
             self._phonetic = True
 
     def text(self, text: str) -> None:
-        if (
-            self._reading and self._size <= self._limits.cell
-        ):  # one character over the limit is enough to see it
+        if self._reading and self._size <= self._limits.cell:  # one character over the limit is enough to see it
             text = text[: self._limits.cell + 1 - self._size]
             self._pieces.append(text)
             self._size += len(text)
@@ -95,18 +93,13 @@ class _Cells(Events):
             try:
                 return unguard(self._book.texts[int(raw)])
             except (ValueError, IndexError):
-                self._problem = Problem(
-                    "", "cell_error", "A cell refers to a text this workbook does not have."
-                )
+                self._problem = Problem("", "cell_error", "A cell refers to a text this workbook does not have.")
                 return ""
         if kind == "n":
             style = self._style
             render = (
                 self._book.formats[int(style)]
-                if style.isascii()
-                and style.isdigit()
-                and len(style) < 6
-                and int(style) < len(self._book.formats)
+                if style.isascii() and style.isdigit() and len(style) < 6 and int(style) < len(self._book.formats)
                 else plain_number
             )
             return render(raw) if len(raw) < 400 else raw

@@ -41,9 +41,7 @@ _MAGIC = (
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_SEPARATOR_LINE = re.compile(
-    r"sep=([;,\t])\r?\n?", re.IGNORECASE
-)  # first line by which Excel names the delimiter
+_SEPARATOR_LINE = re.compile(r"sep=([;,\t])\r?\n?", re.IGNORECASE)  # first line by which Excel names the delimiter
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,7 @@ def sniff(head: bytes) -> Sniffed:
 
 def _refuse_binary(head: bytes) -> None:
     if head.startswith(_OLE):
-        locked = (
-            "EncryptedPackage".encode("utf-16-le") in head or "EncryptionInfo".encode("utf-16-le") in head
-        )
+        locked = "EncryptedPackage".encode("utf-16-le") in head or "EncryptionInfo".encode("utf-16-le") in head
         raise refuse("protected_file" if locked else "old_excel")
     if head.startswith((b"\x09\x08\x10\x00", b"\x09\x08\x08\x00", b"\x09\x04\x06\x00", b"\x09\x02\x06\x00")):
         raise refuse("old_excel")  # bare BIFF, before Excel 97
@@ -167,9 +163,7 @@ def _delimiter(text: str) -> str:
     best, best_score = ",", (0, 0)
     for delimiter in DELIMITERS:
         sample = records(Lines(iter([text]), MIB), delimiter, Limits())
-        widths = [
-            len(record.cells) for record, _ in zip(sample, range(50), strict=False) if any(record.cells)
-        ]
+        widths = [len(record.cells) for record, _ in zip(sample, range(50), strict=False) if any(record.cells)]
         if not widths or widths[0] < 2:
             continue
         if len(widths) > 2 and len(text) >= SAMPLE // 2:

@@ -43,31 +43,21 @@ def secret_columns(spec: Spec, kind: RecordType) -> set[str]:
 def check_shape(spec: Spec) -> list[Problem]:
     """What is wrong with the spec before any path is looked at."""
     problems = [
-        Problem(
-            name, "unknown_setting", f"“{name}” is not part of a mapping: key, const, columns, values are."
-        )
+        Problem(name, "unknown_setting", f"“{name}” is not part of a mapping: key, const, columns, values are.")
         for name in spec
         if name not in _SETTINGS
     ]
     key = spec.get("key")
     parts = [key] if isinstance(key, str) else key
-    if (
-        not isinstance(parts, list | tuple)
-        or not parts
-        or not all(isinstance(part, str) and part for part in parts)
-    ):
+    if not isinstance(parts, list | tuple) or not parts or not all(isinstance(part, str) and part for part in parts):
         problems.append(Problem("key", "missing", "Name the column, or columns, that hold the key of a row."))
     tables = [name for name in _SETTINGS[1:] if not isinstance(spec.get(name, {}), Mapping)]
-    problems += [
-        Problem(name, "wrong_type", f"“{name}” has to be a table of names and values.") for name in tables
-    ]
+    problems += [Problem(name, "wrong_type", f"“{name}” has to be a table of names and values.") for name in tables]
     if problems:
         return problems
     for column, text in spec.get("columns", {}).items():
         if not text or not isinstance(text, str):
-            problems.append(
-                Problem(f"columns.{column}", "wrong_type", f"Give “{column}” one path, or leave it out.")
-            )
+            problems.append(Problem(f"columns.{column}", "wrong_type", f"Give “{column}” one path, or leave it out."))
     for text, table in spec.get("values", {}).items():
         if not isinstance(table, Mapping):
             problems.append(Problem(f"values.{text}", "wrong_type", "Give a table: their value to ours."))

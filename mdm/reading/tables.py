@@ -226,8 +226,5 @@ def _judge(number: int, record: Record, columns: tuple[str, ...], most: int, lim
     if problem is None:
         return Row(number, values, None, record.line)
     raw = clip(record.raw.rstrip("\r\n") or "\t".join(cells))
-    values = {
-        name: clip(cell, CELL_KEPT if len(cell) > limits.cell else limits.cell)
-        for name, cell in values.items()
-    }
+    values = {name: clip(cell, CELL_KEPT if len(cell) > limits.cell else limits.cell) for name, cell in values.items()}
     return Row(number, values, problem, record.line, raw)

@@ -143,9 +143,7 @@ class _Relations(Events):
         if name == "Relationship" and attributes.get("TargetMode") != "External" and len(self.found) < 5_000:
             target = attributes.get("Target", "")
             path = (
-                target.lstrip("/")
-                if target.startswith("/")
-                else posixpath.join(posixpath.dirname(self.base), target)
+                target.lstrip("/") if target.startswith("/") else posixpath.join(posixpath.dirname(self.base), target)
             )
             kind = attributes.get("Type", "").rpartition("/")[2]
             self.found[attributes.get("Id", "")] = (kind, posixpath.normpath(path))

@@ -1,15 +1,17 @@
-"""Reading the audit log: newest first, by who, what, about what; paged by its own number, never counted."""
+"""Reading the audit log: newest first, by who, what, about what and when; never counted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 
 from mdm.models import AuditEntry
 
-PAGE = 50
-FILTERS = ("q", "actor", "action", "type", "object", "correlation")
+FILTERS = ("q", "actor", "action", "type", "object", "correlation", "from", "to")
 
 
 def find(filters: Mapping[str, str]) -> QuerySet[AuditEntry]:
@@ -29,14 +31,17 @@ def find(filters: Mapping[str, str]) -> QuerySet[AuditEntry]:
         rows = rows.filter(object_uid=asked["object"])
     if asked["correlation"]:
         rows = rows.filter(correlation_id=asked["correlation"])
+    if first := _day(asked["from"]):
+        rows = rows.filter(at__gte=first)
+    if last := _day(asked["to"]):
+        rows = rows.filter(at__lt=last + timedelta(days=1))
     return rows
 
 
-def page(rows: QuerySet[AuditEntry], before: int | None, after: int | None) -> tuple[list[AuditEntry], bool, bool]:
-    """(entries newest first, is there something newer, is there something older) around a cursor."""
-    if after is not None:
-        found = list(rows.filter(pk__gt=after).order_by("pk")[: PAGE + 1])
-        newer, found = len(found) > PAGE, found[:PAGE]
-        return found[::-1], newer, True
-    found = list((rows.filter(pk__lt=before) if before is not None else rows)[: PAGE + 1])
-    return found[:PAGE], before is not None, len(found) > PAGE
+def _day(text: str) -> datetime | None:
+    """Midnight of a day; nothing for what is no day."""
+    try:
+        day = parse_date(text)
+    except ValueError:
+        return None
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None

@@ -40,11 +40,7 @@ def current_document(type_key: str, uid: str | UUID) -> Document:
 
 def document_at(type_key: str, uid: str | UUID, known_at: datetime) -> Document:
     """What the hub believed of the record at that time."""
-    row = (
-        RecordVersion.objects.filter(type=type_key, uid=uid, created_at__lte=known_at)
-        .order_by("-version")
-        .first()
-    )
+    row = RecordVersion.objects.filter(type=type_key, uid=uid, created_at__lte=known_at).order_by("-version").first()
     if row is None:
         raise NotFound("The hub did not know this record at that time.")
     document: Document = row.document
@@ -99,7 +95,5 @@ def survivor_uid(kind: RecordType, uid: str | UUID) -> str:
 def names(type_key: str, uids: Iterable[str | UUID]) -> dict[str, tuple[str, str]]:
     """{uid: (code, name)} for links and labels; one query."""
     kind = registry.get(type_key)
-    rows = kind.model._default_manager.filter(uid__in=list(uids)).values_list(
-        "uid", "code", F(kind.name_field)
-    )
+    rows = kind.model._default_manager.filter(uid__in=list(uids)).values_list("uid", "code", F(kind.name_field))
     return {str(uid): (code, name) for uid, code, name in rows}

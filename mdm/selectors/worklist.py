@@ -31,9 +31,7 @@ def mine(by: Actor) -> QuerySet[ChangeRequest]:
 
 def team(by: Actor) -> QuerySet[ChangeRequest]:
     """Everything open that waits for a person."""
-    return ChangeRequest.objects.filter(state__in=("in_review", "returned", "conflicted")).order_by(
-        "due_at", "pk"
-    )
+    return ChangeRequest.objects.filter(state__in=("in_review", "returned", "conflicted")).order_by("due_at", "pk")
 
 
 def sent(by: Actor) -> QuerySet[ChangeRequest]:
@@ -56,9 +54,7 @@ def with_steps(queryset: QuerySet[ChangeRequest]) -> QuerySet[ChangeRequest]:
 
 def open_for(type_key: str, uid: Any) -> QuerySet[ChangeRequest]:
     """Open requests that touch this record."""
-    return ChangeRequest.objects.filter(
-        items__type=type_key, items__uid=uid, state__in=OPEN_STATES
-    ).distinct()
+    return ChangeRequest.objects.filter(items__type=type_key, items__uid=uid, state__in=OPEN_STATES).distinct()
 
 
 def count_mine(by: Actor) -> int:

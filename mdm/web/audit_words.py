@@ -100,7 +100,8 @@ def _pairs(uids: list[str]) -> dict[str, str]:
     for key in {row.type for row in rows}:
         names |= records.names(key, {uid for row in rows if row.type == key for uid in (row.left, row.right)})
     return {
-        str(row.uid): " and ".join(names.get(str(uid), ("", "a record"))[1] for uid in (row.left, row.right)) for row in rows
+        str(row.uid): " and ".join(names.get(str(uid), ("", "a record"))[1] for uid in (row.left, row.right))
+        for row in rows
     }
 
 

@@ -110,9 +110,8 @@ def _field(one: Filter, value: str) -> Field:
 def cut(request: HttpRequest, rows: QuerySet[Any], *, order: Sequence[str] = ("-pk",), size: int = PAGE) -> Slice:
     """The page of the cursor in the address. `-pk` alone is an order of its own."""
     named = [name for name in order if name.lstrip("-") != "pk"]
-    if not named and order[0].startswith("-"):
-        named = ["-id"]
-    return keyset.cut(rows, order=named, size=size, cursor=request.GET.get("cursor", "")[:2000])
+    cursor = request.GET.get("cursor", "")[:2000]
+    return keyset.cut(rows, order=named, size=size, cursor=cursor, falling=order[0].startswith("-"))
 
 
 def pager(request: HttpRequest, slice_: Slice, what: str, *, ends: str = "") -> Pager | None:

@@ -88,7 +88,9 @@ def _number(cell: Cell) -> SafeString:
 def _source(cell: Cell) -> SafeString:
     drawn = format_html_join("", "{}", ((marks.source(item),) for item in cell.sources))
     if cell.url:
-        drawn = format_html('<a class="fact-mark" href="{}" aria-label="Where this row comes from">{}</a>', cell.url, drawn)
+        drawn = format_html(
+            '<a class="fact-mark" href="{}" aria-label="Where this row comes from">{}</a>', cell.url, drawn
+        )
     return format_html("{} {}", drawn, cell.value) if cell.value else drawn
 
 

@@ -68,7 +68,7 @@ REST = (
     Group(
         "Control",
         (
-            Entry("Audit", "shield", "web:audit"),
+            Entry("Audit", "shield", "web:audit", scope="audit"),
             Entry("Settings", "gear", "admin:index", scope="admin"),
         ),
     ),

@@ -36,11 +36,7 @@ def load_extracts(say: Say) -> None:
     by = person("mara")
     for code, name in EXTRACTS:
         system = System.objects.get(code=code)
-        job = (
-            ImportJob.objects.filter(system=system, file_name=name)
-            .exclude(state__in=("failed", "cancelled"))
-            .first()
-        )
+        job = ImportJob.objects.filter(system=system, file_name=name).exclude(state__in=("failed", "cancelled")).first()
         if job is None:
             with (HERE / "extracts" / name).open("rb") as stream:
                 job = importing.receive(
@@ -98,9 +94,7 @@ def _parents(say: Say) -> None:
         for duns, name in missing.items()
     ]
     if new:
-        changes.propose(
-            items=new, by=by, origin="system", title="Parent companies of Treasury vendors", reason=why
-        )
+        changes.propose(items=new, by=by, origin="system", title="Parent companies of Treasury vendors", reason=why)
     known = _by_duns()
     children = {
         known[row["child_duns"]]: known[row["parent_duns"]]
@@ -143,11 +137,7 @@ def _well_known(count: int) -> list[Document]:
             chosen.append(document)
     have = {document["uid"] for document in chosen}
     model = registry.get("supplier").model
-    more = (
-        model._default_manager.filter(group="nordhaven", status="active")
-        .exclude(uid__in=have)
-        .order_by("code")
-    )
+    more = model._default_manager.filter(group="nordhaven", status="active").exclude(uid__in=have).order_by("code")
     for uid in more.values_list("uid", flat=True)[:200]:
         if len(chosen) >= count:
             break
@@ -170,9 +160,7 @@ def _other(now: str | None, first: str, second: str) -> str:
 
 def _approve(change: ChangeRequest, *usernames: str, comment: str = "") -> ChangeRequest:
     for username in usernames:
-        change = changes.approve(
-            change=change, by=person(username), content_hash=change.content_hash, comment=comment
-        )
+        change = changes.approve(change=change, by=person(username), content_hash=change.content_hash, comment=comment)
     return change
 
 
@@ -194,9 +182,7 @@ def _decided(chosen: list[Document]) -> None:
     _approve(_update(second, {"contacts": contact}, "nora", "New shared mailbox for invoices."), "mara")
     change = _update(first, {"website": "www.nordhaven-partner.example"}, "nora", "Their site moved.")
     _approve(change, "mara", comment="Checked on their letterhead.")
-    change = _update(
-        third, {"incoterm": _other(third["incoterm"], "DAP", "DDP")}, "nora", "As agreed by phone."
-    )
+    change = _update(third, {"incoterm": _other(third["incoterm"], "DAP", "DDP")}, "nora", "As agreed by phone.")
     changes.reject(
         change=change,
         by=person("mara"),
@@ -228,9 +214,7 @@ def _waiting(chosen: list[Document]) -> None:
             "currency": "EUR",
         }
     ]
-    _update(
-        second, {"bank_accounts": account}, "nora", "Letter of the supplier: new account for all invoices."
-    )
+    _update(second, {"bank_accounts": account}, "nora", "Letter of the supplier: new account for all invoices.")
     held = [{"uid": fifth["bank_accounts"][0]["uid"], "verification": "verified"}]
     change = _update(fifth, {"bank_accounts": held}, "nora", "Called back on the number on file.")
     _approve(change, "diego", comment="Call-back protocol seen.")
@@ -280,16 +264,12 @@ def _merge() -> None:
     if pair:
         reason = "Same company, entered twice."
         kind = registry.get("supplier")
-        merging.propose(
-            kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara")
-        )
+        merging.propose(kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara"))
 
 
 def _judged() -> None:
     """A few judgements, so that the queue shows what was decided and why."""
     pairs = list(DuplicatePair.objects.filter(state="open").order_by("probability")[:6])
     for number, pair in enumerate(pairs):
-        judgement, reason = (
-            ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
-        )
+        judgement, reason = ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
         matching.decide(pair=pair, judgement=judgement, reason=reason, by=person("mara"))

@@ -94,7 +94,7 @@ def _figure(pushed: Pushed, loop: Loop, count: int) -> Figure:
 
 
 class Platform:
-    """Concur's sandbox (it has no rate limit of its own): first without latency, so that it gets its records quickly, then at 100 ms an answer."""
+    """Concur's sandbox, which has no rate limit: first without latency to fill it, then at 100 ms an answer."""
 
     def __init__(self, here: Ground, port: int) -> None:
         self.here, self.port, self.url = here, port, f"http://127.0.0.1:{port}"
@@ -183,7 +183,9 @@ def _requests(row: dict[str, Any], token: str) -> list[bytes]:
 
 
 def _request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n"
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n"
+    )
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

@@ -67,9 +67,7 @@ def test_the_folder_is_complete(name: str) -> None:
 def test_nothing_forbidden_is_imported(name: str) -> None:
     for file in folder(name).glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            modules = (
-                [alias.name for alias in getattr(node, "names", ())] if isinstance(node, ast.Import) else []
-            )
+            modules = [alias.name for alias in getattr(node, "names", ())] if isinstance(node, ast.Import) else []
             modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for module in modules:
                 top = module.split(".")[0]
@@ -335,9 +333,7 @@ def test_only_mapped_changes_are_differences(target: Platform) -> None:
             continue
         target.control("POST", "mutate", {"key": key, "field": field, "value": "ZZ9"})
         after = connector.read("supplier", key)
-        found = (
-            target.mapping.compare(payload, after.fields) if after else []
-        )  # None: its own key was changed
+        found = target.mapping.compare(payload, after.fields) if after else []  # None: its own key was changed
         for difference in found:
             if difference.kind == "different":
                 rule, _ = target.mapping.rule(difference.field)

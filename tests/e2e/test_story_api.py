@@ -74,10 +74,16 @@ def _propose_merge(story: Story, survivor: str, losers: list[str]) -> Any:
     for system in FIRST:
         assert (effects[system]["updates"], effects[system]["blocks"]) == (FIRST[system], [SECOND[system]])
     change = steward.post(
-        "suppliers/merge/", {**body, "reason": "The same company, entered twice."}, expect=202, Idempotency_Key="merge-1"
+        "suppliers/merge/",
+        {**body, "reason": "The same company, entered twice."},
+        expect=202,
+        Idempotency_Key="merge-1",
     )
     again = steward.post(
-        "suppliers/merge/", {**body, "reason": "The same company, entered twice."}, expect=202, Idempotency_Key="merge-1"
+        "suppliers/merge/",
+        {**body, "reason": "The same company, entered twice."},
+        expect=202,
+        Idempotency_Key="merge-1",
     )
     assert again["uid"] == change["uid"], "asked twice, proposed once"
     assert change["state"] == "in_review"
@@ -98,9 +104,7 @@ def _pushed(story: Story, survivor: str, before: dict[str, set[str]]) -> None:
     """Every platform: the primary key updated, the other blocked, nothing doubled."""
     rows = story.settled(survivor)
     assert {(row["target"], row["target_key"], row["action"]) for row in rows} == {
-        (system, key, action)
-        for keys, action in ((FIRST, "upsert"), (SECOND, "block"))
-        for system, key in keys.items()
+        (system, key, action) for keys, action in ((FIRST, "upsert"), (SECOND, "block")) for system, key in keys.items()
     }
     assert {(row["state"], row["verified"]) for row in rows} == {("posted", True)}
     assert {row["effect"] for row in rows if row["action"] == "block"} == {"blocked"}

@@ -143,7 +143,9 @@ def _everything_arrived(page: Page, story: Story, before: dict[str, set[str]]) -
     def done() -> bool:
         page.reload()
         rows = [row.inner_text() for row in table.get_by_role("row").all()[1:]]
-        return len(rows) >= 3 and not any(re.search("waiting|sending|pending|in flight|queued", row, re.I) for row in rows)
+        return len(rows) >= 3 and not any(
+            re.search("waiting|sending|pending|in flight|queued", row, re.I) for row in rows
+        )
 
     until(done, "the three targets have answered", 45)
     uid = re.search(r"/records/suppliers/([0-9a-f-]+)/", page.url)[1]  # type: ignore[index]
@@ -202,7 +204,9 @@ def _drift(page: Page, story: Story) -> None:
     _look(page)
     expect(page.get_by_text(CHANGED)).to_have_count(0)
     expect(findings.get_by_role("checkbox")).to_have_count(0)
-    assert [row for row in story.by("operator").all("drift-findings/", target="s4hana") if row["state"] != "resolved"] == []
+    assert [
+        row for row in story.by("operator").all("drift-findings/", target="s4hana") if row["state"] != "resolved"
+    ] == []
 
 
 def _name_at(side: Any) -> Any:

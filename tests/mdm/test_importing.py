@@ -75,9 +75,7 @@ def test_a_row_becomes_a_golden_record_with_its_key_source_and_provenance():
     row = Crosswalk.objects.get(system__code="erp", key="1")
     document = records.current_document("supplier", row.uid)
     assert (document["legal_name"], document["addresses"][0]["city"]) == ("Acme Werkzeuge GmbH", "Berlin")
-    assert (
-        document["tax_registrations"][0]["country"] == "DE"
-    )  # taken from the record, the file names it once
+    assert document["tax_registrations"][0]["country"] == "DE"  # taken from the record, the file names it once
     assert (document["bank_accounts"][0]["iban"]["last4"], row.primary) == ("3000", True)
     from mdm.models import Provenance
 
@@ -159,8 +157,7 @@ def test_a_quarantined_row_is_corrected_and_taken_in():
     job.refresh_from_db()
     assert (job.state, counts(job)) == ("done", {"in": 1, "new": 1})
     assert (
-        records.current_document("supplier", Supplier.objects.get().uid)["bank_accounts"][0]["iban"]["last4"]
-        == "3000"
+        records.current_document("supplier", Supplier.objects.get().uid)["bank_accounts"][0]["iban"]["last4"] == "3000"
     )
     row.refresh_from_db()
     assert (row.state, row.resolved_by) == ("resolved", "Stan")
@@ -242,9 +239,7 @@ def test_people_beat_sources_and_the_better_source_beats_the_other():
     assert records.current_document("supplier", uid)["legal_name"] == "Acme Werkzeuge GmbH"
     from tests.people import propose
 
-    change = propose(
-        records.current_document("supplier", uid), actor("rita", "requester"), legal_name="Acme SE"
-    )
+    change = propose(records.current_document("supplier", uid), actor("rita", "requester"), legal_name="Acme SE")
     changes.approve(change=change, by=actor("stan", "steward"), content_hash=change.content_hash)
     load("1;Acme Werkzeuge KG;DE;Hauptstr. 5;Berlin;10115;DE136695976;;")
     assert records.current_document("supplier", uid)["legal_name"] == "Acme SE"

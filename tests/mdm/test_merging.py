@@ -44,9 +44,7 @@ def test_the_survivor_keeps_its_values_and_its_gaps_are_filled():
         "website": "acme.example",
         "trade_names": ["Acme"],
     }
-    picked = merging.preview(
-        kind=kind(), survivor=one["uid"], losers=[two["uid"]], choices={"legal_name": two["uid"]}
-    )
+    picked = merging.preview(kind=kind(), survivor=one["uid"], losers=[two["uid"]], choices={"legal_name": two["uid"]})
     assert picked["result"]["legal_name"] == "ACME Tools"
     assert records.current_document("supplier", one["uid"])["version"] == 1
 
@@ -58,17 +56,13 @@ def test_a_merge_moves_keys_and_references_and_stores_its_pre_image():
     for where, key, document in ((erp, "1", one), (erp, "2", two), (buy, "9", two)):
         crosswalks.link(system=where, type="supplier", key=key, uid=document["uid"])
     maker = actor("mara", "steward")
-    change = merging.propose(
-        kind=kind(), survivor=one["uid"], losers=[two["uid"]], by=maker, reason="Same firm"
-    )
+    change = merging.propose(kind=kind(), survivor=one["uid"], losers=[two["uid"]], by=maker, reason="Same firm")
     with pytest.raises(FourEyes):
         approve(change, maker)
     change = approve(change, actor("ann", "approver"))
 
     assert change.state == "applied"
-    rows = {
-        (r.system.code, r.key): (str(r.uid), r.primary) for r in Crosswalk.objects.select_related("system")
-    }
+    rows = {(r.system.code, r.key): (str(r.uid), r.primary) for r in Crosswalk.objects.select_related("system")}
     uid = one["uid"]
     assert rows == {("erp", "1"): (uid, True), ("erp", "2"): (uid, False), ("buy", "9"): (uid, True)}
     gone = records.current_document("supplier", two["uid"])
@@ -147,7 +141,5 @@ def test_only_the_live_are_found():
         merging.propose(kind=kind(), survivor=one["uid"], losers=[two["uid"]], by=actor("mara", "steward")),
         actor("ann", "approver"),
     )
-    found = matching.search(
-        kind=kind(), document={"legal_name": "ACME Tools", "country": "DE", "addresses": ADDRESS}
-    )
+    found = matching.search(kind=kind(), document={"legal_name": "ACME Tools", "country": "DE", "addresses": ADDRESS})
     assert [match.uid for match in found] == [one["uid"]]

@@ -14,11 +14,7 @@ from tests.people import actor, person, propose, supplier
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 GOLDEN = sorted(
-    {
-        model
-        for kind in registry.all_types()
-        for model in (kind.model, *(child.model for child in kind.children))
-    },
+    {model for kind in registry.all_types() for model in (kind.model, *(child.model for child in kind.children))},
     key=lambda model: model._meta.db_table,
 )
 TABLES = [model._meta.db_table for model in GOLDEN] + [model.history.model._meta.db_table for model in GOLDEN]
@@ -50,11 +46,11 @@ def run(sql: str) -> None:
 @pytest.mark.parametrize("sql", ["UPDATE {} SET id = id", "DELETE FROM {}", "INSERT INTO {} DEFAULT VALUES"])
 def test_the_database_refuses_without_an_approved_change(table, sql):
     for setting in (None, "", "999999999"):
-        with pytest.raises(DatabaseError, match="permission denied|approved change request|append-only"):
-            with transaction.atomic():
-                if setting is not None:
-                    run(f"SELECT set_config('mdm.change_id', '{setting}', true)")
-                run(sql.format(table))
+        refused = pytest.raises(DatabaseError, match="permission denied|approved change request|append-only")
+        with refused, transaction.atomic():
+            if setting is not None:
+                run(f"SELECT set_config('mdm.change_id', '{setting}', true)")
+            run(sql.format(table))
 
 
 def test_a_request_that_is_not_approved_opens_no_door():
@@ -76,9 +72,7 @@ def test_logs_are_append_only(model):
 
 def test_the_application_owns_no_table_and_cannot_make_one():
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user"
-        )
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
         assert cursor.fetchone() == (0,)
     for sql in (
         "CREATE TABLE mine (id int)",

@@ -69,9 +69,7 @@ class Platform:
         self.child.kill()
         self.child.wait(timeout=10)
 
-    def connector(
-        self, *, timeout: float = 5.0, secret: str = "mdm-sandbox-secret", **options: Any
-    ) -> Connector:
+    def connector(self, *, timeout: float = 5.0, secret: str = "mdm-sandbox-secret", **options: Any) -> Connector:
         config = Config(self.url, "mdm", secret, timeout=timeout, options=options)
         return connector_class(self.name)(config)
 

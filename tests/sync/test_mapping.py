@@ -136,9 +136,7 @@ def test_without_an_address_nothing_is_said_about_it(mapping: Mapping) -> None:
 
 def test_ended_children_are_not_sent(mapping: Mapping) -> None:
     ended = [{**DOCUMENT["bank_accounts"][0], "_end": True}, DOCUMENT["bank_accounts"][1]]
-    assert not any(
-        name.startswith("Bank[b1]") for name in mapping.render({**DOCUMENT, "bank_accounts": ended})
-    )
+    assert not any(name.startswith("Bank[b1]") for name in mapping.render({**DOCUMENT, "bank_accounts": ended}))
 
 
 def test_value_maps_of_the_hub_win(mapping: Mapping) -> None:
@@ -376,9 +374,7 @@ TEXT = st.text(st.characters(whitelist_categories=("Lu", "Ll", "Nd")), min_size=
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    name=NAME.filter(lambda name: len(name) <= 90), city=TEXT, terms=st.sampled_from(["NET30", "IMMEDIATE"])
-)
+@given(name=NAME.filter(lambda name: len(name) <= 90), city=TEXT, terms=st.sampled_from(["NET30", "IMMEDIATE"]))
 def test_rendered_values_adopt_back(mapping: Mapping, name: str, city: str, terms: str) -> None:
     address = {"uid": "a1", "kind": "registered", "lines": ["Ring 5"], "city": city}
     wanted = {**DOCUMENT, "legal_name": name, "payment_terms": terms, "addresses": [address]}

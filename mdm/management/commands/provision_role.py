@@ -36,7 +36,9 @@ class Command(BaseCommand):
     def _role(self, cursor: Any, name: str, password: str) -> None:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
         if not cursor.fetchone():
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
+            cursor.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
+            )
 
     def _grants(self, name: str) -> list[sql.Composed]:
         role = sql.Identifier(name)

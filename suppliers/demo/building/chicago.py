@@ -56,9 +56,7 @@ TOWNS = [
     "Kankakee",
     "Mlian",
 ]
-_TOWN = re.compile(
-    rf"^(.*?)[,\s]+({'|'.join(sorted(TOWNS, key=len, reverse=True))})(?:,? IL(?: (\d{{5}}))?)?$"
-)
+_TOWN = re.compile(rf"^(.*?)[,\s]+({'|'.join(sorted(TOWNS, key=len, reverse=True))})(?:,? IL(?: (\d{{5}}))?)?$")
 _HOUSE = re.compile(r"^(\d+(?:\s*-\s*\d+(?!\w))?[A-Za-z]?)(?:\s+|\s*[-,]\s*)(?=\S)(.*)$")
 _EXTRA = re.compile(r"^(.*?),?\s+((?:Suite|Ste\.?|Unit|Room|P\.O\. Box|\d+(?:st|nd|rd|th) [Ff]loor)\b.*)$")
 

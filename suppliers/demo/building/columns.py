@@ -141,9 +141,7 @@ def s4hana(entry: Entry) -> Cells:
         "Website": entry.website,
         "VAT Registration No.": "".join(ch for ch in entry.vat if ch.isalnum()),
         "DUNS": entry.duns,
-        "Company Code": next(
-            (code for code, countries in ENTITY_OF.items() if entry.country in countries), "NH01"
-        ),
+        "Company Code": next((code for code, countries in ENTITY_OF.items() if entry.country in countries), "NH01"),
         "Reconciliation Account": "0000161000" if entry.group == "nordhaven" else "0000160000",
         "Payment Terms": S4_TERMS[terms(entry)],
         "Currency": CURRENCY.get(entry.country, "EUR"),
@@ -274,7 +272,5 @@ def _make_unique(entry: Entry, names: set[str]) -> None:
 
 
 def _suffixed(name: str, programme: str, count: int) -> str:
-    suffix = (
-        programme if programme and count == 2 else f"{programme} {count - 1 if programme else count}".strip()
-    )
+    suffix = programme if programme and count == 2 else f"{programme} {count - 1 if programme else count}".strip()
     return f"{name[: 97 - len(suffix)].strip()} ({suffix})"

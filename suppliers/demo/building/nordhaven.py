@@ -173,9 +173,7 @@ def _national(country: str, number_: str) -> str:
         stem = "363" + number_[3:10]  # the first three digits must be a bank's
         return f"{stem}{int(stem) % 97 or 97:02d}"
     if country == "NO":  # some stems have no check digit: count on to the next that has
-        return next(
-            s for i in range(100) if kontonr.is_valid(s := f"{number_[:9]}{(int(number_[9:]) + i) % 100:02d}")
-        )
+        return next(s for i in range(100) if kontonr.is_valid(s := f"{number_[:9]}{(int(number_[9:]) + i) % 100:02d}"))
     return number_
 
 

@@ -63,11 +63,7 @@ def _fill(alone: list[Entry], system: str) -> list[Entry]:
         )
         found += able[:count]
     taken = {entry.key for entry in found}
-    spare = [
-        entry
-        for entry in alone
-        if entry.system == system and entry.group == "chicago" and entry.key not in taken
-    ]
+    spare = [entry for entry in alone if entry.system == system and entry.group == "chicago" and entry.key not in taken]
     spare.sort(key=lambda entry: number("spare", entry.key))
     return found + spare[: ROWS - 5 - len(found)]
 

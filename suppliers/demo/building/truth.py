@@ -22,9 +22,7 @@ HEADER_LINES = {S4HANA: 1, COUPA: 1, CONCUR: 0}
 KEYLESS = {"missing_key", "broken_json"}
 
 
-def write(
-    files: dict[str, list[Row]], chosen: dict[str, object], folder: Path, *, pairs: bool = True
-) -> None:
+def write(files: dict[str, list[Row]], chosen: dict[str, object], folder: Path, *, pairs: bool = True) -> None:
     expected = expect(files) | chosen
     text = json.dumps(expected, ensure_ascii=False, indent=1)
     (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
@@ -142,9 +140,5 @@ def _pair(left: Entry, right: Entry, shared: list[str]) -> dict[str, object]:
         side: {"system": entry.system, "key": entry.hub_key, "name": _shown(entry)}
         for side, entry in (("left", left), ("right", right))
     }
-    kind = (
-        {"kind": left.family.split("-")[1]}
-        if left.family == right.family and left.entity != right.entity
-        else {}
-    )
+    kind = {"kind": left.family.split("-")[1]} if left.family == right.family and left.entity != right.entity else {}
     return {"group": left.group, **kind, **sides, "shared": shared}

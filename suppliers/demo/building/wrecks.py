@@ -25,9 +25,7 @@ WRECKS = {
     "binary.csv": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
     "no_header.csv": (_line("0000199001", "Header Forgotten Ltd") + "\r\n").encode(),
     "key_column_missing.csv": (HEADER.removeprefix("Supplier;") + "\r\n").encode(),
-    "column_twice.csv": (
-        HEADER.replace("Name 2", "Name 1") + "\r\n" + _line("0000199002", "A", "B") + "\r\n"
-    ).encode(),
+    "column_twice.csv": (HEADER.replace("Name 2", "Name 1") + "\r\n" + _line("0000199002", "A", "B") + "\r\n").encode(),
     "quote_never_closed.csv": (HEADER + "\r\n" + _line("0000199003", '"Open Quote GmbH') + "\r\n").encode(),
     "nul_bytes.csv": (HEADER + "\r\n" + _line("0000199004", "Nul\x00 Byte SA") + "\r\n").encode(),
     "not_a_workbook.xlsx": b"This is a letter, not a spreadsheet.\n",

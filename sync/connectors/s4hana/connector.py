@@ -66,9 +66,7 @@ class S4HanaConnector:
         missing = tuple(name for name in self.mapping.parts if name not in reachable)
         pushable = {part: part in reachable for part in self.mapping.parts}
         if not catalogue.knows(HEAD, self.reference_field):
-            words = (
-                f"The system has no {self.reference_field}: suppliers can be updated here but not created."
-            )
+            words = f"The system has no {self.reference_field}: suppliers can be updated here but not created."
             return Health(True, words, pushable, (*missing, f"{HEAD}.{self.reference_field}"))
         words = f"Connected; not available here: {', '.join(missing)}." if missing else "Connected."
         return Health(True, words, pushable, missing)
@@ -159,9 +157,7 @@ class S4HanaConnector:
         found = self._read(catalogue, push.key) if push.key else None
         found = found or self._find(catalogue, push.reference, push.payload)
         if found is None and push.key:
-            words = (
-                f"The system holds no business partner {push.key}; check the crosswalk, nothing was created."
-            )
+            words = f"The system holds no business partner {push.key}; check the crosswalk, nothing was created."
             raise Refused(words, problems=(FieldProblem("BusinessPartner", "key_unknown", words),))
         return found
 

@@ -37,9 +37,7 @@ SETS: dict[str, EntitySet] = {
     item.name: item
     for item in (
         EntitySet(HEAD, keys=("BusinessPartner",)),
-        EntitySet(
-            ADDRESS, "to_BusinessPartnerAddress", HEAD, ("BusinessPartner",), ("AddressID",), single=True
-        ),
+        EntitySet(ADDRESS, "to_BusinessPartnerAddress", HEAD, ("BusinessPartner",), ("AddressID",), single=True),
         EntitySet(
             "A_AddressEmailAddress",
             "to_EmailAddress",
@@ -71,9 +69,7 @@ SETS: dict[str, EntitySet] = {
             ("BusinessPartner",),
             ("BankIdentification",),
         ),
-        EntitySet(
-            "A_BusinessPartnerTaxNumber", "to_BusinessPartnerTax", HEAD, ("BusinessPartner",), ("BPTaxType",)
-        ),
+        EntitySet("A_BusinessPartnerTaxNumber", "to_BusinessPartnerTax", HEAD, ("BusinessPartner",), ("BPTaxType",)),
         EntitySet(
             "A_BuPaIdentification",
             "to_BuPaIdentification",

@@ -55,9 +55,7 @@ def after_key(text: str, key: str) -> str:
     return found[1] if found else ""
 
 
-def _either(
-    tokens: list[tuple[str, str]], text: str, properties: Mapping[str, Any]
-) -> tuple[Test, list[Any]]:
+def _either(tokens: list[tuple[str, str]], text: str, properties: Mapping[str, Any]) -> tuple[Test, list[Any]]:
     left, tokens = _both(tokens, text, properties)
     while tokens and tokens[0] == ("word", "or"):
         right, tokens = _both(tokens[1:], text, properties)
@@ -90,13 +88,7 @@ def _one(tokens: list[tuple[str, str]], text: str, properties: Mapping[str, Any]
 def _comparison(name: str, compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
     def test(entity: Mapping[str, Any]) -> bool:
         held = entity.get(name)
-        held = (
-            ""
-            if held is None and isinstance(wanted, str)
-            else bool(held)
-            if isinstance(wanted, bool)
-            else held
-        )
+        held = "" if held is None and isinstance(wanted, str) else bool(held) if isinstance(wanted, bool) else held
         return bool(compare(held, wanted))
 
     return test

@@ -33,9 +33,7 @@ def entities(row: Row, name: str) -> Iterator[tuple[str | None, dict[str, Any]]]
     """(row id, properties with all keys) of one entity set within one record."""
     entity_set = SETS[name]
     shared = {
-        key: row.key
-        for key in (*entity_set.inherited, *entity_set.keys)
-        if key in ("BusinessPartner", "Supplier")
+        key: row.key for key in (*entity_set.inherited, *entity_set.keys) if key in ("BusinessPartner", "Supplier")
     }
     if name in (HEAD, SUPPLIER):
         found = flat.head(row.fields, name)
@@ -112,11 +110,7 @@ def _check(name: str, values: Mapping[str, Any], creating: bool) -> None:
     for leaf in REQUIRED.get(name, ()):
         if (creating or leaf in values) and is_empty(values.get(leaf)):
             raise Fail(400, f"Enter a value for {leaf}", code="R1/104", field=leaf)
-    if (
-        name == HEAD
-        and (creating or "OrganizationBPName1" in values)
-        and is_empty(values.get("OrganizationBPName1"))
-    ):
+    if name == HEAD and (creating or "OrganizationBPName1" in values) and is_empty(values.get("OrganizationBPName1")):
         raise Fail(400, "Enter a name for the organization", code="R1/212", field="OrganizationBPName1")
     terms = values.get("PaymentTerms")
     if terms and terms not in PAYMENT_TERMS:
@@ -177,9 +171,7 @@ def etag_of(row: Row) -> str:
 
 
 def key_text(entity_set: EntitySet, leaves: Mapping[str, Any]) -> str:
-    shown = {
-        key: _outgoing(PROPERTIES[entity_set.name][key].type, leaves.get(key)) for key in entity_set.all_keys
-    }
+    shown = {key: _outgoing(PROPERTIES[entity_set.name][key].type, leaves.get(key)) for key in entity_set.all_keys}
     return key_of(entity_set.all_keys, shown)
 
 
@@ -187,8 +179,7 @@ def read_key(entity_set: EntitySet, text: str) -> dict[str, Any]:
     """`'1'` or `BusinessPartner='1',BankIdentification='0001'`."""
     named = re.findall(r"(\w+)=(?:(?:datetime|datetimeoffset)?'((?:[^']|'')*)'|(true|false|null))", text)
     found: dict[str, Any] = {
-        name: (bare == "true") if bare in ("true", "false") else value.replace("''", "'")
-        for name, value, bare in named
+        name: (bare == "true") if bare in ("true", "false") else value.replace("''", "'") for name, value, bare in named
     }
     if not found and (only := re.fullmatch(r"'((?:[^']|'')*)'", text)):
         found = {entity_set.all_keys[0]: only[1].replace("''", "'")}

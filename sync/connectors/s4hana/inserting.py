@@ -29,9 +29,7 @@ def insert_below(
             insert(store, fields, owner, known[nav], item, address)
 
 
-def insert(
-    store: Store, fields: Fields, owner: str, child: EntitySet, body: Any, address: str = ""
-) -> str | None:
+def insert(store: Store, fields: Fields, owner: str, child: EntitySet, body: Any, address: str = "") -> str | None:
     """Add one entity to the raw record; its row id."""
     values = gateway.incoming(child.name, body, creating=True)
     if child.name == SUPPLIER:

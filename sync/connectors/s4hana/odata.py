@@ -50,9 +50,7 @@ class Session:
             if not self._csrf:
                 self._fetch_csrf()
             sent = {**JSON, **headers, "X-CSRF-Token": self._csrf}
-            response = self.client.request(
-                method, self._url(path), json=dict(body), headers=sent, accept={FORBIDDEN}
-            )
+            response = self.client.request(method, self._url(path), json=dict(body), headers=sent, accept={FORBIDDEN})
             if response.status != FORBIDDEN:
                 return response
             if response.header("x-csrf-token").lower() != "required" or attempt == 2:

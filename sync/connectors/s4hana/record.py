@@ -58,9 +58,7 @@ def held(entity: Entity, reference_field: str = REFERENCE) -> Held:
     return Held(record, handles)
 
 
-def _collect(
-    entity_set: EntitySet, entity: Entity, fields: dict[str, Any], handles: dict[str, Handle]
-) -> None:
+def _collect(entity_set: EntitySet, entity: Entity, fields: dict[str, Any], handles: dict[str, Handle]) -> None:
     row = None if entity_set.single or entity_set.name == HEAD else row_of(entity_set, entity)
     for leaf, value in entity.items():
         if leaf.startswith("to_") or leaf == "__metadata" or value in (None, ""):

@@ -78,15 +78,9 @@ class S4HanaSandbox(Sandbox):
                 return self.error(Fail(401, "Logon failed", headers=headers))
             if request.method not in ("GET", "HEAD") and not self._has_csrf(request):
                 headers = {"x-csrf-token": "Required"}
-                return self.error(
-                    Fail(403, "CSRF token validation failed", code="/IWFND/CM_CSRF", headers=headers)
-                )
+                return self.error(Fail(403, "CSRF token validation failed", code="/IWFND/CM_CSRF", headers=headers))
         response = super().answer(request)
-        if (
-            request.method == "GET"
-            and request.header("x-csrf-token").lower() == "fetch"
-            and response.status == 200
-        ):
+        if request.method == "GET" and request.header("x-csrf-token").lower() == "fetch" and response.status == 200:
             self._give_csrf(request, response)
         return response
 
@@ -181,16 +175,10 @@ class S4HanaSandbox(Sandbox):
     def create_child(self, request: Request, name: str) -> Response:
         """[edmx] The same by the child's own entity set, its parent's keys in the body."""
         entity_set, body = self._set(name), request.json()
-        owner = (
-            str(body.get("BusinessPartner") or body.get("Supplier") or "")
-            if isinstance(body, Mapping)
-            else ""
-        )
+        owner = str(body.get("BusinessPartner") or body.get("Supplier") or "") if isinstance(body, Mapping) else ""
         row = self.store.get("supplier", owner.zfill(10)) if owner else None
         if row is None:
-            raise Fail(
-                404, f"Business partner {owner} does not exist", code="R1/103", field="BusinessPartner"
-            )
+            raise Fail(404, f"Business partner {owner} does not exist", code="R1/103", field="BusinessPartner")
         return self._add(request, row, entity_set, str(body.get("AddressID") or ""))
 
     @route("PATCH", ENTITY)

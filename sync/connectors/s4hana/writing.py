@@ -105,9 +105,7 @@ class Planner:
         their_row = self.mapping.pair(part, wanted, held.record.fields).matched.get(row)
         return None if their_row is None else held.handle(part, their_row)
 
-    def _bodies(
-        self, wanted: Payload, found: list[Difference]
-    ) -> dict[tuple[str, str | None], dict[str, Any]]:
+    def _bodies(self, wanted: Payload, found: list[Difference]) -> dict[tuple[str, str | None], dict[str, Any]]:
         """What to send per entity; all fields of a value that is split over several."""
         bodies: dict[tuple[str, str | None], dict[str, Any]] = {}
         for difference in found:
@@ -143,10 +141,7 @@ class Planner:
 
     def _cleared(self, part: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """ABAP knows no null for texts: what is to be empty is sent as the initial value."""
-        return {
-            leaf: self.catalogue.empty(part, leaf) if is_empty(value) else value
-            for leaf, value in body.items()
-        }
+        return {leaf: self.catalogue.empty(part, leaf) if is_empty(value) else value for leaf, value in body.items()}
 
 
 def _free_number(taken: set[str]) -> str:

@@ -136,12 +136,8 @@ def test_a_person_having_confirmed_something_raises_the_bar():
 
 
 def test_hard_rules_can_be_switched_off():
-    left = supplier(
-        "Alpha Fund II GmbH", "DE", vat="DE136695976", web="alpha.com", iban=IBAN, **MUNICH, **CALL
-    )
-    right = supplier(
-        "Alpha Fund IV GmbH", "DE", vat="DE136695976", web="alpha.com", iban=IBAN, **MUNICH, **CALL
-    )
+    left = supplier("Alpha Fund II GmbH", "DE", vat="DE136695976", web="alpha.com", iban=IBAN, **MUNICH, **CALL)
+    right = supplier("Alpha Fund IV GmbH", "DE", vat="DE136695976", web="alpha.com", iban=IBAN, **MUNICH, **CALL)
     lax = Engine(supplier_config(rules=frozenset()), hasher=blind_index)
     assert engine.compare(engine.features(left), engine.features(right)).band == "review"
     assert lax.compare(lax.features(left), lax.features(right)).band == "link"

@@ -33,9 +33,7 @@ def test_keys_held_by_too_many_are_skipped():
 
 def test_counts_follow_adding_replacing_and_removing():
     store = filled(supplier("Acme Pumps", "DE"), supplier("Acme Valves", "DE"))
-    [acme] = [
-        token for token in engine.tokens(store.features(0)) if token.startswith("akm") or token == "acme"
-    ]
+    [acme] = [token for token in engine.tokens(store.features(0)) if token.startswith("akm") or token == "acme"]
     assert (store.total, store.token_count(acme)) == (2, 2)
     store.add(1, engine.features(supplier("Zulu", "DE")))
     assert (store.total, store.token_count(acme)) == (2, 1)

@@ -97,10 +97,7 @@ def test_a_child_of_constants_only_is_always_there() -> None:
 
 def test_joined_columns_keep_the_order_of_the_file() -> None:
     spec = {"key": "No", "columns": {"B": "title", "A": "title"}}
-    assert (
-        ColumnMap(spec, PARTNER).map_row({"No": "1", "A": "first", "B": "second"})[1]["title"]
-        == "first second"
-    )
+    assert ColumnMap(spec, PARTNER).map_row({"No": "1", "A": "first", "B": "second"})[1]["title"] == "first second"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +166,7 @@ def test_a_key_of_several_columns() -> None:
 )
 def test_mistakes_of_a_spec(change: dict[str, Any], where: str, code: str) -> None:
     spec = {"key": "No", "columns": {"N": "title"}, **change}
-    assert (where, code) in [
-        (problem.path, problem.code) for problem in check(spec, PARTNER, ["No", "N", "X"])
-    ]
+    assert (where, code) in [(problem.path, problem.code) for problem in check(spec, PARTNER, ["No", "N", "X"])]
     with pytest.raises(CorrectInput):
         ColumnMap(spec, PARTNER)
 

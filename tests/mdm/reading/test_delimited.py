@@ -32,9 +32,7 @@ ENCODINGS = {
 }
 HEADINGS = ["Key", "Name", "Größe"]
 wide = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
-latin = st.text(
-    st.characters(codec="cp1252", exclude_categories=["Cc"]) | st.sampled_from("\r\n\t"), max_size=30
-)
+latin = st.text(st.characters(codec="cp1252", exclude_categories=["Cc"]) | st.sampled_from("\r\n\t"), max_size=30)
 
 
 def encode(text: str, encoding: str) -> bytes:
@@ -170,9 +168,7 @@ def test_many_open_quotation_marks_stay_quick() -> None:
     assert time.monotonic() - started < 20
 
 
-@pytest.mark.parametrize(
-    "cell", ["x" * 10_000_000, '"' + "line of text\n" * 750_000 + '"'], ids=["plain", "quoted"]
-)
+@pytest.mark.parametrize("cell", ["x" * 10_000_000, '"' + "line of text\n" * 750_000 + '"'], ids=["plain", "quoted"])
 def test_ten_megabytes_in_one_cell(cell: str) -> None:
     content = f"A;B;C\n1;x;y\n2;{cell};y\n3;x;y\n".encode()
     tracemalloc.start()

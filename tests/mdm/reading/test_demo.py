@@ -89,9 +89,7 @@ def test_files_that_are_wrong_as_a_whole(path: Path) -> None:
 def test_the_first_guess_of_a_mapping_is_close(system: str) -> None:
     spec = yaml.safe_load((DEMO / "mappings.yaml").read_text())[system]
     kind = registry.get("supplier")
-    with read(
-        (DEMO / "extracts" / expected(DEMO / "extracts")["files"][system]["file"]).open("rb")
-    ) as reader:
+    with read((DEMO / "extracts" / expected(DEMO / "extracts")["files"][system]["file"]).open("rb")) as reader:
         found = guess(kind, reader.columns, [row.values for row, _ in zip(reader, range(20), strict=False)])
     assert found["key"] == spec["key"] and check(found, kind, reader.columns) == []
     same = [column for column, path in spec["columns"].items() if found["columns"].get(column, "") == path]

@@ -37,9 +37,7 @@ cells = st.lists(st.tuples(text, text | st.sampled_from(ATTACKS[:4] + ATTACKS[6:
 def test_what_is_written_is_read_again(write, rows: list[tuple[str, str]]) -> None:
     content = b"".join(write(["Key", "A", "B"], [("k", *row) for row in rows]))
     _, found = rows_of(content)
-    expected = [
-        row if write is csv_chunks else tuple(cell.replace("_x", "_x") for cell in row) for row in rows
-    ]
+    expected = [row if write is csv_chunks else tuple(cell.replace("_x", "_x") for cell in row) for row in rows]
     if not any("_x" in cell for row in rows for cell in row):
         assert [(row.values["A"], row.values["B"]) for row in found] == expected
 

@@ -62,9 +62,7 @@ def test_columns_are_those_of_the_first_rows_and_empty_lines_are_counted() -> No
     )
 )
 def test_any_text_survives(encoding: str, values: list[dict[str, str]]) -> None:
-    lines = [
-        json.dumps({"key": "k", **value}, ensure_ascii=False).replace("\x7f", "\\u007f") for value in values
-    ]
+    lines = [json.dumps({"key": "k", **value}, ensure_ascii=False).replace("\x7f", "\\u007f") for value in values]
     _, rows = rows_of("\n".join(lines).encode(encoding))
     assert [row.values for row in rows] == [{"key": "k", **value} for value in values]
 

@@ -23,9 +23,7 @@ DOCTYPE = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a
 CELL = '<c r="{0}1" t="inlineStr"><is><t>{0}</t></is></c>'
 HEAD = f'<row r="1">{CELL.format("A")}{CELL.format("B")}</row>'
 
-plain = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20
-)
+plain = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20)
 
 
 def refused(content: bytes, limits: Limits | None = None) -> tuple[type[HubError], str]:
@@ -46,10 +44,7 @@ def test_texts_are_read_as_the_spreadsheet_library_reads_them(rows: list[tuple[s
             cell.value, cell.data_type = text, "s"
     out = io.BytesIO()
     book.save(out)
-    known = [
-        row[1:]
-        for row in load_workbook(io.BytesIO(out.getvalue())).active.iter_rows(min_row=2, values_only=True)
-    ]
+    known = [row[1:] for row in load_workbook(io.BytesIO(out.getvalue())).active.iter_rows(min_row=2, values_only=True)]
     _, found = rows_of(out.getvalue())
     for row, expected in zip(found, known, strict=True):
         for name, text in zip("AB", expected, strict=True):
@@ -159,15 +154,11 @@ def test_shared_texts_stay_out_of_memory() -> None:
     tracemalloc.start()
     try:
         with read(out) as reader:
-            count = sum(
-                1 for row in reader if row.values["Name"].startswith(f"Name of number {row.values['Key']} ")
-            )
+            count = sum(1 for row in reader if row.values["Name"].startswith(f"Name of number {row.values['Key']} "))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (
-        count == 12_000 and peak < 22 * 1024 * 1024
-    )  # two spools may keep 8 MiB each before they use the disk
+    assert count == 12_000 and peak < 22 * 1024 * 1024  # two spools may keep 8 MiB each before they use the disk
 
 
 def bomb(size: int) -> bytes:

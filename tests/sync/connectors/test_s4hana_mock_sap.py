@@ -69,9 +69,7 @@ def ask(address: str, method: str, path: str, body: Any = None) -> Any:
 
 
 def plan(address: str, method: str, **rule: Any) -> None:
-    ask(
-        address, "POST", "/_mock/faults", {"match": "A_BusinessPartner", "method": method, "count": 1, **rule}
-    )
+    ask(address, "POST", "/_mock/faults", {"match": "A_BusinessPartner", "method": method, "count": 1, **rule})
 
 
 def connect(address: str, timeout: float = 10.0, **options: Any) -> S4HanaConnector:
@@ -82,9 +80,7 @@ def connect(address: str, timeout: float = 10.0, **options: Any) -> S4HanaConnec
 def push(document: dict[str, Any], **changes: Any) -> Push:
     payload = load(MAPPING, "supplier").render(document)
     given: dict[str, Any] = {"action": "upsert", "key": None, **changes}
-    return Push(
-        "supplier", payload=payload, reference=REFERENCE, idempotency_key="k", correlation_id="c", **given
-    )
+    return Push("supplier", payload=payload, reference=REFERENCE, idempotency_key="k", correlation_id="c", **given)
 
 
 def count(connector: S4HanaConnector) -> int:
@@ -186,9 +182,7 @@ def test_block(mock: str) -> None:
     assert record is not None and record.blocked
 
 
-@pytest.mark.parametrize(
-    ("scenario", "error"), [("busy", Throttled), ("lock", Throttled), ("precondition", Stale)]
-)
+@pytest.mark.parametrize(("scenario", "error"), [("busy", Throttled), ("lock", Throttled), ("precondition", Stale)])
 def test_what_its_scenarios_mean(mock: str, scenario: str, error: type[Exception]) -> None:
     connector = connect(mock)
     connector.check()

@@ -100,9 +100,7 @@ def teach(path: str) -> tuple[npt.NDArray[np.int8], Array]:
     keys = {id_: {k.hash: k.kind for k in build_keys(store.features(id_))} for id_ in store.ids()}
 
     def found_otherwise(one: str, other: str) -> bool:
-        common = [
-            (hash_, kind) for hash_, kind in keys[one].items() if hash_ in keys[other] and kind != "tax"
-        ]
+        common = [(hash_, kind) for hash_, kind in keys[one].items() if hash_ in keys[other] and kind != "tax"]
         counted = [(kind, store.key_count(hash_)) for hash_, kind in common]
         return sum(key_points(kind, count) for kind, count in counted if count <= 200) >= 1.0
 
@@ -116,9 +114,7 @@ def teach(path: str) -> tuple[npt.NDArray[np.int8], Array]:
 
 def fit(levels: npt.NDArray[np.int8], same: Array, rounds: int = 3000, pull: float = 20.0) -> Array:
     """Accelerated projected gradient; `pull` draws weights to zero, spreading them over kin."""
-    x = np.array(
-        [levels[:, FEATURES.index(f)] == INDEX[f][level] for f, level in COLUMNS], dtype=np.float32
-    ).T
+    x = np.array([levels[:, FEATURES.index(f)] == INDEX[f][level] for f, level in COLUMNS], dtype=np.float32).T
     x = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
     sample = x[np.random.default_rng(0).choice(len(x), min(5000, len(x)), replace=False)]
     step = 1.0 / (0.25 * np.linalg.norm(sample, 2) ** 2 * len(x) / len(sample) + pull)

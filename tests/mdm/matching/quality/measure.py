@@ -37,9 +37,7 @@ def supplier_document(row: dict[str, str]) -> dict[str, Any]:
         "website": row["website"],
     }
     if row["vat_id"]:
-        document["tax_registrations"] = [
-            {"country": row["country"], "scheme": "VAT", "number": row["vat_id"]}
-        ]
+        document["tax_registrations"] = [{"country": row["country"], "scheme": "VAT", "number": row["vat_id"]}]
     if row["registration_no"]:
         document["identifiers"] = [{"scheme": "REGISTER", "value": row["registration_no"]}]
     if row["bank_account"]:
@@ -73,9 +71,7 @@ def figures(found: set[Pair], truth: set[Pair]) -> tuple[float, float, float]:
     return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
 
 
-def measure_records(
-    config: MatchConfig, rows: list[dict[str, str]], truth: set[Pair], documents: Any
-) -> None:
+def measure_records(config: MatchConfig, rows: list[dict[str, str]], truth: set[Pair], documents: Any) -> None:
     engine = Engine(config, hasher=blind_index)
     prepared = [(row["record_id"], documents(row)) for row in rows]
     engine.features(prepared[0][1])
@@ -95,9 +91,7 @@ def measure_records(
     scored = [(ordered((str(one), str(other))), score) for one, other, score in everything]
     kept = {pair for pair, _ in scored}
     print(f"records {len(rows):,}  true pairs {len(truth):,}  candidates {candidates:,}")
-    print(
-        f"candidates per true pair {candidates / len(truth):.1f}, recall {len(kept & truth) / len(truth):.4f}"
-    )
+    print(f"candidates per true pair {candidates / len(truth):.1f}, recall {len(kept & truth) / len(truth):.4f}")
     each = 1e6 / len(rows)
     print(f"features {each * (made - start):.0f} µs, keys and store {each * (stored - made):.0f} µs a record")
     print(f"pairs to judged duplicates {candidates / (found - blocked):,.0f} pairs/s, peak {_peak():.0f} MB")
@@ -147,8 +141,7 @@ def measure_single(engine: Engine, store: MemoryKeyStore, queries: list[dict[str
 def measure_names(rows: list[dict[str, str]]) -> None:
     engine = Engine(supplier_config())
     pairs = [
-        (engine.features({"legal_name": row["name1"]}), engine.features({"legal_name": row["name2"]}))
-        for row in rows
+        (engine.features({"legal_name": row["name1"]}), engine.features({"legal_name": row["name2"]})) for row in rows
     ]
     start = time.perf_counter()
     values = engine.values(engine.levels(pairs))
@@ -167,9 +160,7 @@ def _f1(said: Any, same: Any) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=("suppliers", "sites", "names"), required=True)
     parser.add_argument("--as-suppliers", action="store_true", help="judge sites with the supplier weights")
     parser.add_argument("files", nargs="+")
