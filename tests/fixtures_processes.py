@@ -181,13 +181,17 @@ def celery_worker_process(transactional_db: None) -> Iterator[Child]:
         child.end(grace=5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hub_processes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """Started once per pytest process, at the first test that asks for `live_hub`."""
+    """Started at the first test of a module that asks for `live_hub`, gone after its last.
+
+    Never longer: a worker and a dispatcher left running would do the work that tests of other modules look at.
+    """
     port = free_port()
     web = [
         sys.executable, "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}",
-        "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--access-logfile", "-", "--no-control-socket",
+        "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--config", "python:mdm.serving",
+        "--no-control-socket",
     ]  # fmt: skip
     hub = Hub(
         f"http://127.0.0.1:{port}",

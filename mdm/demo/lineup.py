@@ -48,7 +48,7 @@ def hub(var: Path, port: int, environment: dict[str, str]) -> list[Child]:
         "web": [
             python, "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}",
             "--worker-class", "gthread", "--preload", "--workers", "2", "--threads", "4", "--graceful-timeout", "5",
-            "--access-logfile", "-", "--no-control-socket",  # it would lie in the home folder, one for all demos
+            "--config", "python:mdm.serving", "--no-control-socket",  # it would lie in the home folder, one for all demos
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--hostname", f"demo-{port}@%h", *level],
         "beat": [*celery, "beat", "--schedule", str(var / "beat-schedule"), "--pidfile=", *level],

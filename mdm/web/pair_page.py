@@ -9,7 +9,7 @@ from mdm import registry
 from mdm.crypto import mask
 from mdm.errors import HubError
 from mdm.matching.config import MatchConfig, collect
-from mdm.models import Crosswalk, DuplicatePair, MatchDecision
+from mdm.models import Crosswalk, DuplicatePair
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, records, visibility
 from mdm.selectors.visibility import Entities
@@ -17,18 +17,12 @@ from mdm.services import indexing, merging
 from mdm.types import Document
 from mdm.web import grids, pair_words
 from mdm.web.browsing import plural
-from mdm.web.page import Badge, Event, Fact, Item, Part, Rich
+from mdm.web.page import Badge, Fact, Item, Part, Rich
 from mdm.web.pointers import record, request_url, source
 from mdm.web.values import is_empty, show
 from mdm.web.visitor import link
 from mdm.web.words import equal_parts
 
-JUDGED = {
-    "same": ("judged them the same", "ok", "green"),
-    "different": ("judged them different", "no", "grey"),
-    "unsure": ("was unsure", "info", "amber"),
-    "open": ("took the judgement back", "undo", "grey"),
-}
 _Values = Callable[[Document], list[str]]
 
 
@@ -78,7 +72,7 @@ def build(pair: DuplicatePair, *, entities: Entities) -> dict[str, Any]:
         "waterfall": _waterfall(pair, common),
         "score_note": _score_note(pair),
         "consequences": _consequences(kind, pair, left, right, keys) if pair.state != "merged" else [],
-        "history": history(pair),
+        "history": pair_words.history(pair),
         "decided": None if pair.state == "open" else Badge(state=pair.state, domain="pair"),
     }
 
@@ -282,20 +276,6 @@ def survivor_first(left: Document, right: Document, keys: Mapping[str, Sequence[
         (left, right), key=lambda d: (d["status"] != "active", -len(keys.get(d["uid"], ())), len(d["code"]), d["code"])
     )
     return ranked[0], ranked[1]
-
-
-def history(pair: DuplicatePair) -> list[Event]:
-    rows: list[MatchDecision] = list(pair.decisions.select_related("decided_by")[:20])
-    found = []
-    for row in rows:
-        words, icon, tone = JUDGED[row.judgement]
-        said: list[str | Part] = [words]
-        if row.reason:
-            said.append(f": {row.reason}")
-        if row.evidence_hash != pair.evidence_hash:
-            said.append(" (the evidence has changed since)")
-        found.append(Event(at=row.at, text=said, who=row.decided_by or row.decided_by_name, icon=icon, tone=tone))  # type: ignore[arg-type]
-    return found
 
 
 def undo_url(pair: DuplicatePair) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdm.matching.config import NUMBER_CONFLICT, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
-from mdm.models import DuplicatePair
+from mdm.models import DuplicatePair, MatchDecision
 from mdm.selectors import duplicates
 from mdm.services import indexing
 from mdm.web import browsing
-from mdm.web.page import Due
+from mdm.web.page import Due, Event, Part
 from mdm.web.values import number
 
 FEATURES = {
@@ -42,6 +42,12 @@ FLAGS: dict[str, tuple[str, str, Any]] = {
     TAX_ID_CONFLICT: ("tax numbers differ", "Both have a valid tax number, and they differ.", "amber"),
     NUMBER_CONFLICT: ("numbers differ", "The numbers in their names differ.", "amber"),
     SIBLING: ("perhaps a sister", "It looks like another company of the same group.", "amber"),
+}
+JUDGED = {
+    "same": ("judged them the same", "ok", "green"),
+    "different": ("judged them different", "no", "grey"),
+    "unsure": ("was unsure", "info", "amber"),
+    "open": ("took the judgement back", "undo", "grey"),
 }
 # Which hashed keys stand behind a feature.
 _KEYS = {
@@ -142,3 +148,17 @@ def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Com
 def _words(features: Mapping[str, Any]) -> dict[str, str]:
     """{sound of a word: the word as written} of all names of a record."""
     return {sound: word for name in features["names"] for sound, word in zip(name["core"], name["words"], strict=False)}
+
+
+def history(pair: DuplicatePair) -> list[Event]:
+    rows: list[MatchDecision] = list(pair.decisions.select_related("decided_by")[:20])
+    found = []
+    for row in rows:
+        words, icon, tone = JUDGED[row.judgement]
+        said: list[str | Part] = [words]
+        if row.reason:
+            said.append(f": {row.reason}")
+        if row.evidence_hash != pair.evidence_hash:
+            said.append(" (the evidence has changed since)")
+        found.append(Event(at=row.at, text=said, who=row.decided_by or row.decided_by_name, icon=icon, tone=tone))  # type: ignore[arg-type]
+    return found

@@ -184,7 +184,8 @@ def _over_the_api(story: Story) -> str:
     _approved(story, change)
     (item,) = steward.get(f"change-requests/{change['uid']}/")["items"]
     record = steward.get(f"suppliers/{item['uid']}/")
-    accounts = [{"uid": record["bank_accounts"][0]["uid"], "iban": TYPED}, {"account_number": SHORT, "country": "GB"}]
+    british = {"account_number": SHORT, "country": "GB", "bank_code": "309089"}
+    accounts = [{"uid": record["bank_accounts"][0]["uid"], "iban": TYPED}, british]
     patch = {"bank_accounts": accounts, "_reason": "Letter of the supplier."}
     _approved(story, requester.patch(f"suppliers/{record['uid']}/", patch, version=record["version"]))
     lines = json.dumps({"system": "hub", "key": "B1", "legal_name": "Bulk Canary", "country": "DE",
@@ -281,9 +282,7 @@ def _settled(story: Story) -> None:
     for item in operator.all("exceptions/", state="open"):
         operator.post(f"exceptions/{item['uid']}/retry/")
     rows = _once_quiet(story)
-    outcomes = {
-        attempt["outcome"] for row in rows for attempt in operator.get(f"deliveries/{row['uid']}/")["attempts"]
-    }
+    outcomes = {attempt["outcome"] for row in rows for attempt in operator.get(f"deliveries/{row['uid']}/")["attempts"]}
     assert {"refused", "ambiguous"} <= outcomes, outcomes
 
 

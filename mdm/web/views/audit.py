@@ -97,14 +97,14 @@ def _proof() -> Callout:
         last = sealed.order_by("-seq").first()
         body: Any = "There is no entry yet."
         if last is not None:
-            said = f"{number(last.seq)} entries were checked one by one. The last one has the fingerprint "
-            body = [said, Part(text=last.hash[:16], mono=True), ": compare it with the one you noted."]
+            checked = f"{number(last.seq)} entries were checked one by one. The last one has the fingerprint "
+            body = [checked, Part(text=last.hash[:16], mono=True), ": compare it with the one you noted."]
         return Callout(
             title="The log is whole: nothing was changed, removed or put in", body=body, tone="green", icon="ok"
         )
-    said = [f"At number {found['seq']}, {found['what']}." for found in breaks[:BREAKS]]
+    listed = [f"At number {found['seq']}, {found['what']}." for found in breaks[:BREAKS]]
     rest = f" And {len(breaks) - BREAKS} more places." if len(breaks) > BREAKS else ""
-    body = f"{' '.join(said)}{rest} Keep a copy of the database and tell security now."
+    body = f"{' '.join(listed)}{rest} Keep a copy of the database and tell security now."
     return Callout(
         title=f"The chain is broken at {browsing.plural(len(breaks), 'place')}", body=body, tone="red", icon="no"
     )
@@ -116,7 +116,7 @@ def _row(request: HttpRequest, entry: AuditEntry, label: str, url: str) -> Row:
         cells=[
             Cell(value=entry.at, kind="time"),
             Cell(value=entry.actor_name if entry.actor_kind != "system" else None, kind="person", sub=_acting(entry)),
-            Cell(value=audit_words.said(entry.action).words, sub=entry.action.replace(".", " ").replace("_", " ")),
+            Cell(value=audit_words.said(entry.action).words),
             Cell(value=label, url=url),
             Cell(value=_details(entry), muted=True),
             Cell(value=f"{entry.correlation_id[:8]}…" if entry.correlation_id else "", kind="id", url=same),
@@ -131,12 +131,13 @@ def _acting(entry: AuditEntry) -> str:
 
 
 def _details(entry: AuditEntry) -> str:
-    """The telling parts of the detail in one line; never more of a bank number than its mask."""
+    """The action as filters know it, then the telling parts; never more of a bank number than its mask."""
     shown = crypto.mask_tree(entry.detail)
     said = [
         f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown.items() if value not in (None, "", [], {})
     ]
-    text = ", ".join(said)
+    action = entry.action.replace(".", " ").replace("_", " ")
+    text = f"{action}: {', '.join(said)}" if said else action
     return text if len(text) <= 140 else f"{text[:140]}…"
 
 
