@@ -215,30 +215,35 @@ class Story:
 
 
 @pytest.fixture
-def story(live_hub: Hub, sandbox: Sandboxes, settings: Any, tmp_path: Path) -> Iterator[Story]:
-    """People with tokens and passwords, companies, terms, and the sandboxes; no supplier and no target yet."""
+def house(live_hub: Hub, settings: Any, tmp_path: Path) -> Iterator[Story]:
+    """People with tokens and passwords, companies and terms; no supplier, no platform."""
     from dimensions import demo as dimensions_demo
     from mdm.demo import foundation
 
     settings.VAR_DIR = tmp_path
     settings.PASSWORD_HASHERS = ["tests.fixtures_story.FewRounds"]
-    files = story_extracts.extend(tmp_path)
-    started = {name: sandbox(name, seed=file) for name, file in files.items()}
-    settings.SANDBOX_URLS = {name: one.url for name, one in started.items()}
     foundation.load(_quiet)
     dimensions_demo.load(_quiet)
     written = json.loads((tmp_path / "demo_users.json").read_text())
     told = Story(
         hub=live_hub,
-        sides={name: Side(one) for name, one in started.items()},
+        sides={},
         passwords={user["role"]: (user["username"], user["password"]) for user in written["users"]},
         tokens=written["tokens"],
-        files=files,
+        files=story_extracts.extend(tmp_path),
         mappings=yaml.safe_load(MAPPINGS.read_text()),
     )
     yield told
     for caller in told.callers.values():
         caller.http.close()
+
+
+@pytest.fixture
+def story(house: Story, sandbox: Sandboxes, settings: Any) -> Story:
+    """The house with the three sandboxes, each holding its extract; `connect()` makes targets of them."""
+    house.sides = {name: Side(sandbox(name, seed=file)) for name, file in house.files.items()}
+    settings.SANDBOX_URLS = {name: side.sandbox.url for name, side in house.sides.items()}
+    return house
 
 
 def _quiet(_: str) -> None:

@@ -55,7 +55,6 @@ def run(request: HttpRequest, uid: Any) -> HttpResponse:
             meta=[
                 Meta(text="one record" if row.record else "everything"),
                 Meta(kind="person", text=row.requested_by_name, at=row.created_at),
-                *([Meta(kind="id", text=row.report_hash)] if row.report_hash else []),
             ],
             menu=[stop] if live else [report],
             primary=None if live else _look_again(request, row.target),
@@ -76,6 +75,7 @@ def _run_facts(row: DriftRun) -> list[Fact]:
         Fact(label="Started", value=row.started_at, kind="time"),
         Fact(label="Took", value=f"{row.timings['seconds']:g} s" if row.timings.get("seconds") else None,
              note=f"{rate:g} records a second" if rate else ""),
+        Fact(label="Fingerprint", value=row.report_hash, kind="id", note="stands in the report too"),
         Fact(label="Correlation", value=row.correlation_id, kind="id"),
     ]  # fmt: skip
 

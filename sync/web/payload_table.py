@@ -110,5 +110,5 @@ def _line(
 def _label(kind: registry.RecordType, text: str) -> str:
     """`addresses[registered|0].city` as people name it."""
     name, _, rest = text.partition("[")
-    leaf = rest.partition("]")[2].lstrip(".")
+    leaf = rest.partition("]")[2].lstrip(".").partition("[")[0]
     return kind.label(f"{name}/x/{leaf}") if leaf else kind.label(name)

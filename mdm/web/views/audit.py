@@ -20,7 +20,7 @@ from mdm.web.tables import Cell, Column, Row, Table
 from mdm.web.values import number
 
 COLUMNS = (
-    Column(label="When"),
+    Column(label="When", tight=True),
     Column(label="Who"),
     Column(label="What"),
     Column(label="About"),
