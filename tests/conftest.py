@@ -1,8 +1,13 @@
 """Loads the fixtures; settings and services: tests/settings.py, which pytest-django imports before this."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import database
+
+# Speed is measured by `make bench`: a busy machine must not make a rule look broken.
+settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")
 
 pytest_plugins = [
     "tests.fixtures_database",
