@@ -93,11 +93,12 @@ def _company(chance: random.Random, key: str) -> list[str]:
 
 
 def _again(chance: random.Random, key: str, row: list[str]) -> list[str]:
-    """The same company as another clerk would enter it: capitals, no tax number, another mailbox."""
+    """The same company as another clerk would enter it: in capitals or cut short, with or without its numbers."""
     other = list(row)
     other[0] = key
-    other[1] = row[1].upper() if chance.random() < 0.5 else row[1].rpartition(" ")[0]
-    other[6] = "" if chance.random() < 0.5 else row[6]
+    other[1] = row[1].upper() if chance.random() < 0.5 else row[1].partition(" ")[0]
+    if chance.random() < 0.5:
+        other[6] = other[7] = other[8] = other[9] = ""
     other[10] = f"office@{key.lower()}.example"
     return other
 

@@ -17,7 +17,7 @@ from tests.bench.figures import Figure
 from tests.bench.ground import Ground
 from tests.fixtures_processes import free_port
 
-_RECORDS = 40
+_RECORDS, _PAGES = 40, 8
 _ROUNDS = 3
 
 
@@ -41,7 +41,7 @@ def measure(here: Ground, tokens: list[str], seconds: float) -> list[Figure]:
     try:
         cases = [
             Case("read-record", "GET of one supplier", _records()),
-            Case("read-list", "List of 100 suppliers", ["/api/v1/suppliers/"]),
+            Case("read-list", "List of 100 suppliers", _pages(port, tokens[0])),
         ]
         return [_figure(case, port, tokens, seconds) for case in cases]
     finally:
@@ -52,7 +52,7 @@ def start(here: Ground, port: int) -> Child:
     """As the demo starts it: two processes of four threads."""
     server = here.child(
         "web", "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-        "--workers", "2", "--threads", "4",
+        "--preload", "--workers", "2", "--threads", "4", "--no-control-socket", "--config", "python:mdm.serving",
     )  # fmt: skip
     server.start()
     deadline = time.monotonic() + 60
@@ -72,6 +72,17 @@ def _records() -> list[str]:
     model = registry.get("supplier").model
     uids = model._default_manager.order_by("uid").values_list("uid", flat=True)[:_RECORDS]
     return [f"/api/v1/suppliers/{uid}/" for uid in uids]
+
+
+def _pages(port: int, token: str) -> list[str]:
+    """The first pages of the list, as a client that follows `next` asks for them."""
+    pages = ["/api/v1/suppliers/"]
+    while len(pages) < _PAGES:
+        following = json.loads(_get(port, pages[-1], token))["next"]
+        if not following:
+            break
+        pages.append(following.partition(f":{port}")[2])
+    return pages
 
 
 def _figure(case: Case, port: int, tokens: list[str], seconds: float) -> Figure:

@@ -69,7 +69,8 @@ def test_no_bank_number_is_stored_or_told(story: Story, watched: list[str]) -> N
     assert canary.hits(NUMBERS, canary.everywhere(logs)) == []
 
 
-def test_the_search_would_find_them(story: Story) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_the_search_would_find_them() -> None:
     """The control: a number left in plain in a table, in Redis and in a session is found each time."""
     import redis
     from django.conf import settings
