@@ -65,7 +65,7 @@ def test_no_bank_number_is_stored_or_told(story: Story, watched: list[str]) -> N
     _drift(story, uid)
     _seen_by_those_who_may(story, uid)
     assert any(IBAN in str(side.records()) for side in story.sides.values()), "a platform holds it: it was sent"
-    logs = [child.log for child in (story.hub.web, story.hub.worker, story.hub.dispatcher)]
+    logs = [child.log for child in story.hub.children]
     assert canary.hits(NUMBERS, canary.everywhere(logs)) == []
 
 
