@@ -161,12 +161,15 @@ class Story:
 
     def connect(self) -> None:
         """From now on every platform gets what changes; what was loaded from it is not sent back, nothing new is made."""
+        from django.db import transaction
+
         from sync import demo
         from sync.models import Subscription, Target
 
-        demo.load_targets(_quiet)
-        Target.objects.update(retry_scale=0.02, max_inflight_s=1.5, timeout_s=5, probe_every_s=1)
-        Subscription.objects.update(creates=False)
+        with transaction.atomic():  # or the hub would see targets that may still create, and send late events there
+            demo.load_targets(_quiet)
+            Target.objects.update(retry_scale=0.02, max_inflight_s=1.5, timeout_s=5, probe_every_s=1)
+            Subscription.objects.update(creates=False)
         for side in self.sides.values():
             side.mark()
 
