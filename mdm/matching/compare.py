@@ -1,15 +1,25 @@
-"""Comparing: two records become one level per feature ("same", "conflict", "unknown" …); no weights here."""
+"""Comparing: pairs of records become one level per feature ("same", "conflict", "unknown" …); no weights here."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cpdist
 
-from mdm.matching.keys import hash_key
-from mdm.matching.legal_forms import FAMILY
-from mdm.matching.levels import INDEX
+from mdm.matching.keys import plain_hash, street_hash
+from mdm.matching.levels import FEATURES, INDEX
 from mdm.matching.name_similarity import NameMatch, match_names
-from mdm.matching.rarity import TokenWeights
+from mdm.matching.rarity import Rarity, word_weights
+from mdm.matching.table import ANY_FAMILY, FORM_FAMILY, Lists, Places, Table, combinations
+from mdm.matching.vocabulary import Ids, signed
+
+Levels = npt.NDArray[np.int8]
 
 # A phone, domain or address that this many records hold is an office centre, a group, an agent.
 SHARED_FROM = 6
@@ -18,243 +28,262 @@ BANK_OTHER_WORDS = INDEX["other_words"]["usual"]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """Features unpacked for comparing; made once per record, used for many pairs."""
-
-    features: dict[str, Any]
-    names: tuple[tuple[str, ...], ...]
-    cores: tuple[str, ...]
-    form: str
-    family: str
-    numbers: frozenset[str]
-    regions: frozenset[str]
-    country: str
-    places: tuple[tuple[str, str, str, str, str, str], ...]
-    tax: tuple[tuple[str, str, int | None], ...]
-    ids: dict[str, frozenset[str]]
-    phones: tuple[str, ...]
-    domains: frozenset[str]
-    mails: frozenset[str]
-    banks: frozenset[str]
-
-
-def unpack(features: dict[str, Any]) -> Record:
-    ids: dict[str, set[str]] = {}
-    for scheme, value, validity in features["ids"]:
-        if validity != 0:
-            ids.setdefault(scheme, set()).add(value)
-    names = tuple(tuple(name["core"]) for name in features["names"])
-    form = features["form"]
-    return Record(
-        features=features,
-        names=names,
-        cores=tuple("".join(core) for core in names),
-        form=form,
-        family=FAMILY.get(form, ""),
-        numbers=frozenset(features["numbers"]),
-        regions=frozenset(features["regions"]),
-        country=features["country"],
-        places=tuple(
-            (p["street"], p["number"], p["side"], p["postcode"], p["city"], p["street"].replace(" ", ""))
-            for p in features["places"]
-        ),
-        tax=tuple((c, n, v) for c, n, v in features["tax"]),
-        ids={scheme: frozenset(values) for scheme, values in ids.items()},
-        phones=tuple(features["phones"]),
-        domains=frozenset(features["domains"]),
-        mails=frozenset(features["mails"]),
-        banks=frozenset(index for index, _last in features["banks"]),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    levels: tuple[int, ...]  # one index into LEVELS[feature] per feature, in the order of FEATURES
-    name: NameMatch
-    place: tuple[int, int]  # which address of each side was compared
+    levels: Levels  # one row per pair, one column per feature in the order of FEATURES: an index into LEVELS
+    names: tuple[Places, Places]  # the name of each side that agreed best (place in its list), -1 for none
+    places: tuple[Places, Places]  # the address of each side, likewise
 
 
-def compare_records(left: Record, right: Record, weights: TokenWeights) -> Comparison:
-    name = match_names(left.names, right.names, left.cores, right.cores, weights)
-    street, postcode, city, place = _best_place(left, right, weights)
-    tax = _tax(left, right)
-    phone = _phone(left.phones, right.phones, weights)
-    domain = _domain(left.domains, right.domains, weights)
-    number = _sets(left.numbers, right.numbers)
-    region = _sets(left.regions, right.regions)
-    country = 0 if not left.country or not right.country else (1 if left.country == right.country else 2)
-    levels = (
-        name.level, name.rarity, name.other_words, name.extra_words, name.spelling, name.via,
-        _form(left, right), number, region, country, street, postcode, city, tax,
-        _identifier(left.ids, right.ids), phone, domain,
-        0 if not left.mails or not right.mails else (2 if left.mails.isdisjoint(right.mails) else 1),
-        _bank(left.banks, right.banks, name),
-        _pattern(name, street, postcode, city, phone, domain),
-    )  # fmt: skip
-    return Comparison(levels, name, place)
+class Comparer:
+    """Compares records of one table. What the counts say of words and shared values is looked up once."""
+
+    def __init__(self, table: Table, rarity: Rarity) -> None:
+        self.table = table
+        self.weights = word_weights(table, rarity)
+        lists = table.lists
+        self._shared = {
+            "street": rarity.counts(signed(street_hash(table))) >= SHARED_FROM,
+            "phone": rarity.counts(signed(plain_hash(table, "phone", lists["phones"]["last"]))) >= SHARED_FROM,
+            "domain": rarity.counts(signed(plain_hash(table, "domain", lists["domains"]["domain"]))) >= SHARED_FROM,
+        }
+
+    def compare(self, i: Places, j: Places) -> Comparison:
+        """Record i[k] with record j[k]."""
+        scalars, lists = self.table.scalars, self.table.lists
+        name = match_names(self.table, i, j, self.weights)
+        street, postcode, city, left, right = self._places(i, j)
+        phone, domain = self._phone(i, j), self._domain(i, j)
+        country = _equal(scalars["country"], i, j)
+        columns: dict[str, Any] = {
+            "name": name.level, "rarity": name.rarity, "other_words": name.other_words,
+            "extra_words": name.extra_words, "spelling": name.spelling, "via": name.via,
+            "form": self._form(i, j),
+            "number": _sets(scalars["numbers"], i, j), "region": _sets(scalars["regions"], i, j),
+            "country": country, "street": street, "postcode": postcode, "city": city,
+            "tax": self._tax(i, j), "identifier": self._identifier(i, j),
+            "phone": phone, "domain": domain,
+            "mail": _any_equal(lists["mails"], "mail", i, j),
+            "bank": _bank(_any_equal(lists["banks"], "account", i, j), name),
+            "pattern": _pattern(name, street, postcode, city, phone, domain),
+        }  # fmt: skip
+        levels = np.stack([columns[feature] for feature in FEATURES], axis=1).astype(np.int8)
+        names = lists["names"].start
+        places = lists["places"].start
+        return Comparison(
+            levels,
+            (_within(name.left, names[i]), _within(name.right, names[j])),
+            (_within(left, places[i]), _within(right, places[j])),
+        )
+
+    def _form(self, i: Places, j: Places) -> Levels:
+        forms = self.table.scalars["form"]
+        one, other = forms[i], forms[j]
+        first, second = FORM_FAMILY[one], FORM_FAMILY[other]
+        alike = (first == second) | (first == ANY_FAMILY) | (second == ANY_FAMILY)
+        level = np.where(one == other, 1, np.where(alike, 2, 3))
+        return np.where((one == 0) | (other == 0), 0, level).astype(np.int8)
+
+    def _tax(self, i: Places, j: Places) -> Levels:
+        """Ternary evidence: same, different, unknown. Only two VALID numbers of one country can contradict."""
+        tax = self.table.lists["tax"]
+        pair, left, right = combinations(tax, i, tax, j)
+        country, number, valid = tax["country"], tax["number"], tax["valid"]
+        one_land, other_land = country[left], country[right]
+        one_land_known = (one_land > 0) & (other_land > 0)
+        equal = (number[left] == number[right]) & ((one_land == other_land) | ~one_land_known)
+        comparable = ~equal & (one_land == other_land) & one_land_known
+        both_valid = (valid[left] == 1) & (valid[right] == 1)
+        level = np.zeros(len(pair), dtype=np.int8)
+        level[comparable] = 4
+        slip = np.nonzero(comparable & ~both_valid)[0]
+        level[slip[_near(self.table, number[left[slip]], number[right[slip]])]] = 3
+        level[comparable & both_valid] = 5
+        level[equal] = np.where(valid[left[equal]] != 0, 1, 2)
+        return _best(pair, level, len(i), order=(0, 4, 5, 3, 2, 1))
+
+    def _identifier(self, i: Places, j: Places) -> Levels:
+        ids = self.table.lists["ids"]
+        pair, left, right = combinations(ids, i, ids, j)
+        level = np.where(ids["value"][left] == ids["value"][right], 1, 2)
+        level[ids["scheme"][left] != ids["scheme"][right]] = 0
+        return _best(pair, level.astype(np.int8), len(i), order=(0, 2, 1))
+
+    def _phone(self, i: Places, j: Places) -> Levels:
+        phones = self.table.lists["phones"]
+        pair, left, right = combinations(phones, i, phones, j)
+        longer = phones["length"][left] != phones["length"][right]
+        same = (phones["whole"][left] == phones["whole"][right]) | (
+            longer & (phones["last"][left] == phones["last"][right])
+        )
+        level = np.where(phones["stem"][left] == phones["stem"][right], 3, 4)
+        level[same] = np.where(self._shared["phone"][left[same]] | self._shared["phone"][right[same]], 2, 1)
+        return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
+
+    def _domain(self, i: Places, j: Places) -> Levels:
+        domains = self.table.lists["domains"]
+        pair, left, right = combinations(domains, i, domains, j)
+        stem = domains["stem"]
+        level = np.where((stem[left] == stem[right]) & (stem[left] > 0), 3, 4)
+        same = domains["domain"][left] == domains["domain"][right]
+        level[same] = np.where(self._shared["domain"][left[same]], 2, 1)
+        return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
+
+    def _places(self, i: Places, j: Places) -> tuple[Levels, Levels, Levels, Places, Places]:
+        """Levels of street, postcode and city of the two addresses that agree best, and which these are."""
+        places = self.table.lists["places"]
+        pair, left, right = combinations(places, i, places, j)
+        street, postcode, city = self._street(left, right), self._postcode(left, right), self._city(left, right)
+        points = _STREET_POINTS[street] + _POSTCODE_POINTS[postcode] + _CITY_POINTS[city]
+        shared = self._shared["street"]
+        street = np.where((street == 1) & (shared[left] | shared[right]), 2, street).astype(np.int8)
+        # On equal points the levels decide, not the order of the lists: left and right stay exchangeable.
+        order = np.lexsort((city, postcode, street, -points, pair))
+        best = order[np.r_[True, pair[order][1:] != pair[order][:-1]]] if len(order) else order
+        out = [np.zeros(len(i), dtype=np.int8) for _ in range(3)]
+        for level, found in zip(out, (street, postcode, city), strict=True):
+            level[pair[best]] = found[best]
+        where = [np.full(len(i), -1, dtype=np.int64) for _ in range(2)]
+        for place, element in zip(where, (left, right), strict=True):
+            place[pair[best]] = element[best]
+        return out[0], out[1], out[2], where[0], where[1]
+
+    def _street(self, left: Places, right: Places) -> Levels:
+        places = self.table.lists["places"]
+        compact, number, side = places["compact"], places["number"], places["side"]
+        one, other = compact[left], compact[right]
+        alike = np.full(len(left), 100.0)
+        differ = np.nonzero(one != other)[0]
+        alike[differ] = _of_texts(self.table, one[differ], other[differ], _ratio)
+        # A field cut at 25 characters, or a second line on one side only.
+        head = places["head"][left]
+        begins = np.nonzero((alike < 80) & (head > 0) & (head == places["head"][right]))[0]
+        begins = begins[_of_texts(self.table, one[begins], other[begins], _begins) > 0]
+        alike[begins] = 90.0
+        same_number = number[left] == number[right]
+        sides = (side[left] > 0) & (side[right] > 0) & (side[left] != side[right])
+        unknown_number = (number[left] == 0) | (number[right] == 0)
+        level = np.where(alike >= 92, 1, 3)
+        level[~same_number] = 5
+        level[unknown_number] = 4
+        low = alike < 72
+        level[low] = np.where(same_number & (number[left] > 0), 6, 7)[low]
+        level[sides & (alike > 70)] = 5
+        level[(one == 0) | (other == 0)] = 0
+        return level.astype(np.int8)
+
+    def _postcode(self, left: Places, right: Places) -> Levels:
+        places = self.table.lists["places"]
+        one, other = places["postcode"][left], places["postcode"][right]
+        level = np.where(places["area"][left] == places["area"][right], 3, 4)
+        differ = np.nonzero((one != other) & (one > 0) & (other > 0))[0]
+        level[differ[_near(self.table, one[differ], other[differ], least=4)]] = 2
+        level[one == other] = 1
+        level[(one == 0) | (other == 0)] = 0
+        return level.astype(np.int8)
+
+    def _city(self, left: Places, right: Places) -> Levels:
+        places = self.table.lists["places"]
+        one, other = places["city"][left], places["city"][right]
+        level = np.full(len(left), 3, dtype=np.int8)
+        differ = np.nonzero((one != other) & (one > 0) & (other > 0))[0]
+        level[differ[_of_texts(self.table, one[differ], other[differ], _city_alike) > 0]] = 2
+        level[one == other] = 1
+        level[(one == 0) | (other == 0)] = 0
+        return level
 
 
-def _sets(left: frozenset[str], right: frozenset[str]) -> int:
-    if not left or not right:
-        return 2 if left or right else 0
-    return 1 if left == right else 3
+_STREET_POINTS = np.array((3, 10, 10, 8, 6, 3, 2, 0))
+_POSTCODE_POINTS = np.array((2, 5, 4, 2, 0))
+_CITY_POINTS = np.array((1, 3, 2, 0))
 
 
-def _form(left: Record, right: Record) -> int:
-    if not left.form or not right.form:
-        return 0
-    if left.form == right.form:
-        return 1
-    alike = left.family == right.family or "any" in (left.family, right.family)
-    return 2 if alike else 3
+def _within(place: Places, start: Places) -> Places:
+    return np.where(place < 0, -1, place - start)
 
 
-def _tax(left: Record, right: Record) -> int:
-    """Ternary evidence: same, different, unknown. Only two VALID numbers of one country can contradict."""
-    level = 0
-    for country, number, valid in left.tax:
-        for other_country, other, other_valid in right.tax:
-            if number == other and (country == other_country or not country or not other_country):
-                return 1 if valid != 0 else 2
-            if country != other_country or not country:
-                continue
-            if valid and other_valid:
-                level = 5 if level == 0 or level == 4 else level
-            elif len(number) == len(other) and _near(number, other):
-                level = 3
-            elif level == 0:
-                level = 4
-    return level
+def _equal(values: Ids, i: Places, j: Places) -> Levels:
+    one, other = values[i], values[j]
+    return np.where((one == 0) | (other == 0), 0, np.where(one == other, 1, 2)).astype(np.int8)
 
 
-def _near(left: str, right: str) -> bool:
-    """One digit wrong, or two neighbours swapped."""
-    wrong = [i for i in range(len(left)) if left[i] != right[i]]
-    if len(wrong) == 1:
-        return True
-    return len(wrong) == 2 and left[wrong[0]] == right[wrong[1]] and left[wrong[1]] == right[wrong[0]]
+def _sets(values: Ids, i: Places, j: Places) -> Levels:
+    """Whole sets, each numbered as one text: equal, only on one side, different."""
+    one, other = values[i], values[j]
+    level = np.where(one == other, 1, 3)
+    level[(one == 0) | (other == 0)] = 2
+    level[(one == 0) & (other == 0)] = 0
+    return level.astype(np.int8)
 
 
-def _identifier(left: dict[str, frozenset[str]], right: dict[str, frozenset[str]]) -> int:
-    level = 0
-    for scheme in left.keys() & right.keys():
-        if not left[scheme].isdisjoint(right[scheme]):
-            return 1
-        level = 2
-    return level
+def _any_equal(list_: Lists, column: str, i: Places, j: Places) -> Levels:
+    """1 when any value of one is among the other's, 2 when none is, 0 when one has none."""
+    pair, left, right = combinations(list_, i, list_, j)
+    level = np.where(list_[column][left] == list_[column][right], 1, 2).astype(np.int8)
+    return _best(pair, level, len(i), order=(0, 2, 1))
 
 
-def _phone(left: tuple[str, ...], right: tuple[str, ...], weights: TokenWeights) -> int:
-    if not left or not right:
-        return 0
-    level = 4
-    for one in left:
-        for other in right:
-            if one == other or (one[-7:] == other[-7:] and len(one) != len(other)):
-                return 2 if weights.key_count(hash_key("phone", one[-7:])) >= SHARED_FROM else 1
-            if one[:-2] == other[:-2]:
-                level = 3
-    return level
+def _best(pair: Places, level: Levels, size: int, order: tuple[int, ...]) -> Levels:
+    """Per pair the level that stands last in `order` among its combinations; 0 without any."""
+    rank = np.argsort(order).astype(np.int8)
+    out = np.zeros(size, dtype=np.int8)
+    if len(pair):
+        starts = np.nonzero(np.r_[True, pair[1:] != pair[:-1]])[0]
+        out[pair[starts]] = np.maximum.reduceat(rank[level], starts)
+    return np.array(order, dtype=np.int8)[out]
 
 
-def _domain(left: frozenset[str], right: frozenset[str], weights: TokenWeights) -> int:
-    if not left or not right:
-        return 0
-    common = left & right
-    if common:
-        shared = min(weights.key_count(hash_key("domain", domain)) for domain in common)
-        return 2 if shared >= SHARED_FROM else 1
-    for one in left:
-        stem = one.split(".", 1)[0]
-        if len(stem) > 3 and any(stem == other.split(".", 1)[0] for other in right):
-            return 3
-    return 4
-
-
-def _bank(left: frozenset[str], right: frozenset[str], name: NameMatch) -> int:
+def _bank(level: Levels, name: NameMatch) -> Levels:
     """One account is evidence only when the names agree; else it is a warning (factoring, fraud, a pool)."""
-    if not left or not right:
-        return 0
-    if left.isdisjoint(right):
-        return 3
-    return 2 if name.level < BANK_NAME_LEVEL or name.other_words >= BANK_OTHER_WORDS else 1
+    strange = (name.level < BANK_NAME_LEVEL) | (name.other_words >= BANK_OTHER_WORDS)
+    return np.array((0, 1, 3, 2), dtype=np.int8)[np.where((level == 1) & strange, 3, level)]
 
 
-def _best_place(left: Record, right: Record, weights: TokenWeights) -> tuple[int, int, int, tuple[int, int]]:
-    if not left.places or not right.places:
-        return 0, 0, 0, (0, 0)
-    best: tuple[int, int, int] = (0, 0, 0)
-    best_points, where = -1, (0, 0)
-    for i, one in enumerate(left.places):
-        for j, other in enumerate(right.places):
-            street, postcode, city = _street(one, other), _postcode(one[3], other[3]), _city(one[4], other[4])
-            points = _STREET_POINTS[street] + _POSTCODE_POINTS[postcode] + _CITY_POINTS[city]
-            # On equal points the levels decide, not the order of the lists: left and right stay exchangeable.
-            if points > best_points or (points == best_points and (street, postcode, city) < best):
-                best, best_points, where = (street, postcode, city), points, (i, j)
-    street, postcode, city = best
-    if street == 1:
-        place = left.places[where[0]]
-        if weights.key_count(hash_key("street", f"{place[5]}|{place[1]}")) >= SHARED_FROM:
-            street = 2
-    return street, postcode, city, where
-
-
-_STREET_POINTS = (3, 10, 10, 8, 6, 3, 2, 0)
-_POSTCODE_POINTS = (2, 5, 4, 2, 0)
-_CITY_POINTS = (1, 3, 2, 0)
-
-
-def _street(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    if not one[0] or not other[0]:
-        return 0
-    similarity = 100.0 if one[0] == other[0] else fuzz.ratio(one[5], other[5])
-    same_number = one[1] == other[1]
-    sides = one[2] and other[2] and one[2] != other[2]
-    if sides and similarity > 70:
-        return 5
-    short, long = (one[0], other[0]) if len(one[0]) < len(other[0]) else (other[0], one[0])
-    if similarity < 80 and len(short) > 3 and long.startswith(short):
-        similarity = 90.0  # a field cut at 25 characters, or a second line on one side only
-    if similarity < 72:
-        return 6 if same_number and one[1] else 7
-    if not one[1] or not other[1]:
-        return 4
-    if not same_number:
-        return 5
-    return 1 if similarity >= 92 else 3
-
-
-def _postcode(one: str, other: str) -> int:
-    if not one or not other:
-        return 0
-    if one == other:
-        return 1
-    if len(one) == len(other) and len(one) > 3 and _near(one, other):
-        return 2
-    return 3 if one[:2] == other[:2] else 4
-
-
-def _city(one: str, other: str) -> int:
-    if not one or not other:
-        return 0
-    if one == other:
-        return 1
-    if fuzz.ratio(one, other) >= 75 or one.startswith(other) or other.startswith(one):
-        return 2
-    return 3
-
-
-def _pattern(name: NameMatch, street: int, postcode: int, city: int, phone: int, domain: int) -> int:
+def _pattern(name: NameMatch, street: Levels, postcode: Levels, city: Levels, phone: Levels, domain: Levels) -> Levels:
     """What the agreements look like together: a relative of the group, a namesake, a company that moved."""
-    near = (street in (1, 2, 3)) + (phone in (1, 2, 3)) + (domain in (1, 2))
-    far = (street == 7) + (postcode == 4) + (city == 3) + (phone == 4) + (domain == 4)
-    if name.other_words >= 2 and near:
-        return 2 if name.other_words >= 3 and near > 1 else 1
-    if name.level >= 6 and not near and far > 1:
-        return 3
-    if name.level >= 6 and near and far:
-        return 4
-    if name.level >= 6 and near > 1 and not far:
-        return 5
-    return 0
+    near = np.isin(street, (1, 2, 3)).astype(int) + np.isin(phone, (1, 2, 3)) + np.isin(domain, (1, 2))
+    far = (street == 7).astype(int) + (postcode == 4) + (city == 3) + (phone == 4) + (domain == 4)
+    level = np.zeros(len(street), dtype=np.int8)
+    agrees = name.level >= 6
+    level[agrees & (near > 1) & (far == 0)] = 5
+    level[agrees & (near > 0) & (far > 0)] = 4
+    level[agrees & (near == 0) & (far > 1)] = 3
+    relative = (name.other_words >= 2) & (near > 0)
+    level[relative] = np.where((name.other_words >= 3) & (near > 1), 2, 1)[relative]
+    return level
+
+
+def _of_texts(
+    table: Table, one: Ids, other: Ids, judge: Callable[[list[str], list[str]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """`judge` of each pair of texts; equal pairs are judged once, and in one order whichever side is which."""
+    if not len(one):
+        return np.zeros(0)
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    pairs, back = np.unique(low.astype(np.int64) << 32 | high, return_inverse=True)
+    texts = table.vocabulary
+    first, second = texts.pick((pairs >> 32).astype(np.int32)), texts.pick((pairs & 0xFFFFFFFF).astype(np.int32))
+    return judge(first, second)[back]
+
+
+def _ratio(first: list[str], second: list[str]) -> npt.NDArray[np.float64]:
+    return cpdist(first, second, scorer=fuzz.ratio, score_cutoff=70).astype(np.float64)
+
+
+def _begins(first: list[str], second: list[str]) -> npt.NDArray[np.float64]:
+    return np.array([a.startswith(b) or b.startswith(a) for a, b in zip(first, second, strict=True)], dtype=float)
+
+
+def _city_alike(first: list[str], second: list[str]) -> npt.NDArray[np.float64]:
+    close = cpdist(first, second, scorer=fuzz.ratio, score_cutoff=75).astype(np.float64)
+    return np.maximum(close, _begins(first, second))
+
+
+def _near(table: Table, one: Ids, other: Ids, least: int = 1) -> npt.NDArray[np.bool_]:
+    """One character wrong, or two neighbours swapped, in texts of one length."""
+
+    def judge(first: list[str], second: list[str]) -> npt.NDArray[np.float64]:
+        slips = cpdist(first, second, scorer=OSA.distance, score_cutoff=1)
+        even = np.array([len(a) == len(b) and len(a) >= least for a, b in zip(first, second, strict=True)])
+        return ((slips == 1) & even).astype(float)
+
+    return _of_texts(table, one, other, judge) > 0

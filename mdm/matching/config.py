@@ -1,30 +1,17 @@
-"""Configuration: which fields of a record type feed which evidence; its weights, thresholds and rules."""
+"""Configuration: which fields of a record type feed which evidence, what kind of thing it is, and its hard rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from mdm.matching.weights import BASE, WEIGHTS, WEIGHTS_VERSION
+from mdm.matching.model import COMPANY, KINDS
 
 # Hard rules, switchable one by one per record type.
 TAX_ID_CONFLICT = "tax_id_conflict"  # two valid, different tax ids of one country: never linked by itself
 NUMBER_CONFLICT = "number_conflict"  # Fund II and Fund IV: never linked by itself
 SHARED_BANK = "shared_bank_account"  # one account under different names: a warning, no evidence of identity
+OTHER_NAME = "other_name"  # an identifier agrees, the names do not: never linked by itself
 SIBLING = "sibling"  # a relative of the same group, another legal entity: never linked by itself
-ALL_RULES = frozenset({TAX_ID_CONFLICT, NUMBER_CONFLICT, SHARED_BANK, SIBLING})
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Score (log-odds) from which a pair is looked at by a person, and from which it is linked unasked.
-
-    The confirmed ones hold once a person has confirmed something about either record.
-    """
-
-    review: float = 0.0
-    link: float = 4.0
-    confirmed_review: float = 1.0
-    confirmed_link: float = 6.0
+ALL_RULES = frozenset({TAX_ID_CONFLICT, NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +47,15 @@ class MatchConfig:
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     websites: tuple[str, ...] = ()
-    thresholds: Thresholds = field(default_factory=Thresholds)
     rules: frozenset[str] = ALL_RULES
-    base: float = BASE
-    weights: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: WEIGHTS)
-    weights_version: str = WEIGHTS_VERSION
+    kind: str = COMPANY  # which shipped model an empty system begins with
 
     def __post_init__(self) -> None:
         unknown = self.rules - ALL_RULES
         if unknown:
             raise ValueError(f"unknown matching rules: {', '.join(sorted(unknown))}")
-        if self.thresholds.link < self.thresholds.review:
-            raise ValueError("the link threshold lies below the review threshold")
+        if self.kind not in KINDS:
+            raise ValueError(f"matching knows no kind {self.kind!r}: {', '.join(KINDS)}")
 
 
 def collect(document: Any, path: str) -> list[Any]:

@@ -1,25 +1,28 @@
 """The engine: the one door to matching. Features at write time, keys to find, compare and rank to judge."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mdm.matching import explain
-from mdm.matching.compare import Comparison, Record, compare_records, unpack
+from mdm.matching.compare import Comparer, Comparison
 from mdm.matching.config import SHARED_BANK, MatchConfig
 from mdm.matching.errors import FeaturesOutdated
+from mdm.matching.explain import Seen
 from mdm.matching.keys import Key, build_keys
 from mdm.matching.levels import FEATURES
+from mdm.matching.model import Model, shipped
+from mdm.matching.name_similarity import unmatched_words
 from mdm.matching.normalise import VERSION, Features, Hasher, normalise
-from mdm.matching.rarity import Rarity, TokenWeights
-from mdm.matching.score import Band, Score, Scorer, probability
-from mdm.matching.store import Id, MemoryKeyStore, tokens_of
+from mdm.matching.rarity import NOTHING_COUNTED, Rarity
+from mdm.matching.score import BANDS, Band, Score, Scorer, flags_of
+from mdm.matching.table import Table
 
 CandidateId = TypeVar("CandidateId")
-_BLOCK = 20_000  # pairs compared before scoring them as one array
 
 
 class Engine:
@@ -27,30 +30,48 @@ class Engine:
 
     version = VERSION
 
-    def __init__(self, config: MatchConfig, hasher: Hasher | None = None) -> None:
+    def __init__(self, config: MatchConfig, hasher: Hasher | None = None, model: Model | None = None) -> None:
         self.config = config
+        self.model = model or shipped(config.kind)
+        self.scorer = Scorer(config, self.model)
         self._hasher = hasher
-        self._scorer = Scorer(config)
 
     def features(self, document: dict[str, Any]) -> Features:
         """What matching knows of a document: JSON, versioned, no bank numbers. Store it with the record."""
         return normalise(self.config, document, self._hasher)
 
-    def keys(self, features: Features) -> list[Key]:
-        """Hashed keys to store in the same transaction as the record, and to look candidates up by."""
-        return build_keys(self._current(features))
+    def keys(self, batch: Sequence[Features]) -> list[list[Key]]:
+        """Hashed keys of each record: to store in the same transaction, and to look candidates up by.
 
-    def tokens(self, features: Features) -> list[str]:
-        """Words whose counts a Rarity is asked for; for callers that fetch counts in one query."""
-        return sorted(tokens_of(features))
+        Those of kind `token` find nothing; they count how common a word is.
+        """
+        return build_keys(self.table(batch)).by_record(len(batch))
+
+    def table(self, batch: Iterable[Features]) -> Table:
+        """Features of many records in columns. Raises FeaturesOutdated."""
+        return Table.of(_current(features) for features in batch)
 
     def compare(
         self, left: Features, right: Features, rarity: Rarity | None = None, *, confirmed: bool = False
     ) -> Score:
         """Judge one pair. `confirmed`: a person has confirmed something here, stricter thresholds hold."""
-        one, other = unpack(self._current(left)), unpack(self._current(right))
-        compared = compare_records(one, other, TokenWeights(rarity))
-        return self._score(one, other, compared, confirmed)
+        return self.compare_all([(left, right)], rarity, confirmed=confirmed)[0]
+
+    def compare_all(
+        self,
+        pairs: Sequence[tuple[Features, Features]],
+        rarity: Rarity | None = None,
+        *,
+        confirmed: bool = False,
+    ) -> list[Score]:
+        """Judge and explain each pair."""
+        if not pairs:
+            return []
+        features = [one for pair in pairs for one in pair]
+        comparer = Comparer(self.table(features), rarity or NOTHING_COUNTED)
+        left = np.arange(len(pairs)) * 2
+        compared = comparer.compare(left, left + 1)
+        return self._explained(comparer, compared, np.arange(len(pairs)), left, left + 1, features, confirmed)
 
     def rank(
         self,
@@ -62,27 +83,48 @@ class Engine:
         *,
         confirmed: bool = False,
     ) -> list[tuple[CandidateId, Score]]:
-        """Candidates from the threshold up (default: the review threshold), best first.
+        """Candidates from the threshold up (default: the review threshold), best first; only those are explained."""
+        return self.rank_all([features], [list(candidates)], limit, threshold, rarity, confirmed=confirmed)[0]
 
-        All are scored as one array; only those kept are explained. Words common to many candidates
-        are weighed once.
-        """
+    def rank_all(
+        self,
+        batch: Sequence[Features],
+        candidates: Sequence[Sequence[tuple[CandidateId, Features]]],
+        limit: int = 10,
+        threshold: float | None = None,
+        rarity: Rarity | None = None,
+        *,
+        confirmed: bool = False,
+    ) -> list[list[tuple[CandidateId, Score]]]:
+        """`rank` for each record of a batch with its own candidates, all compared at once."""
         if threshold is None:
-            limits = self.config.thresholds
+            limits = self.model.thresholds
             threshold = limits.confirmed_review if confirmed else limits.review
-        one = unpack(self._current(features))
-        weights = TokenWeights(rarity)
-        found = [(id_, unpack(self._current(other))) for id_, other in candidates]
-        if not found:
-            return []
-        compared = [compare_records(one, other, weights) for _id, other in found]
-        values = self._scorer.values(np.array([c.levels for c in compared], dtype=np.int8))
-        order = np.argsort(-values, kind="stable")[:limit]
-        return [
-            (found[i][0], self._score(one, found[i][1], compared[i], confirmed))
-            for i in order
-            if values[i] >= threshold
-        ]
+        features, place = list(batch), dict[Any, int]()
+        left, right, ids = [], [], []
+        for record, found in enumerate(candidates):
+            for id_, other in found:
+                if id_ not in place:
+                    place[id_] = len(features)
+                    features.append(other)
+                left.append(record)
+                right.append(place[id_])
+                ids.append(id_)
+        out: list[list[tuple[CandidateId, Score]]] = [[] for _ in batch]
+        if not ids:
+            return out
+        comparer = Comparer(self.table(features), rarity or NOTHING_COUNTED)
+        i, j = np.array(left), np.array(right)
+        compared = comparer.compare(i, j)
+        values = self.scorer.values(compared.levels)
+        order = np.lexsort((np.arange(len(i)), -values, i))
+        order = order[values[order] >= threshold]
+        first = np.searchsorted(i[order], i[order])
+        order = order[np.arange(len(order)) - first < limit]
+        scores = self._explained(comparer, compared, order, i, j, features, confirmed)
+        for row, score in zip(order.tolist(), scores, strict=True):
+            out[left[row]].append((ids[row], score))
+        return out
 
     def bank_warnings(
         self,
@@ -91,74 +133,86 @@ class Engine:
         rarity: Rarity | None = None,
     ) -> list[tuple[CandidateId, Score]]:
         """Candidates with the same bank account under a different name, however low they score."""
-        mine = {index for index, _last in self._current(features)["banks"]}
+        mine = {index for index, _last in _current(features)["banks"]}
         if not mine:
             return []
         same = [(id_, other) for id_, other in candidates if any(i in mine for i, _last in other["banks"])]
-        judged = ((id_, self.compare(features, other, rarity)) for id_, other in same)
-        return [(id_, score) for id_, score in judged if SHARED_BANK in score.flags]
+        scores = self.compare_all([(features, other) for _id, other in same], rarity)
+        return [(id_, score) for (id_, _), score in zip(same, scores, strict=True) if SHARED_BANK in score.flags]
 
-    def duplicates(
-        self, store: MemoryKeyStore, threshold: float | None = None, cap: int = 200
-    ) -> Iterator[tuple[Id, Id, Score]]:
-        """Duplicates within a store, for one file or one import; blocks keep memory flat."""
-        floor = self.config.thresholds.review if threshold is None else threshold
-        weights = TokenWeights(store)
-        records: dict[Id, Record] = {}
-        pairs = store.pairs(cap)
-        while block := list(islice(pairs, _BLOCK)):
-            for id_ in {id_ for pair in block for id_ in pair} - records.keys():
-                records[id_] = unpack(self._current(store.features(id_)))
-            compared = [compare_records(records[one], records[other], weights) for one, other in block]
-            values = self._scorer.values(np.array([c.levels for c in compared], dtype=np.int8))
-            for i in np.nonzero(values >= floor)[0]:
-                one, other = block[i]
-                yield one, other, self._score(records[one], records[other], compared[i], confirmed=False)
-
-    def levels(self, pairs: Iterable[tuple[Features, Features]], rarity: Rarity | None = None) -> npt.NDArray[np.int8]:
+    def levels(self, pairs: Sequence[tuple[Features, Features]], rarity: Rarity | None = None) -> npt.NDArray[np.int8]:
         """Comparison vectors of many pairs, columns as in FEATURES: what weights are learnt from."""
-        weights = TokenWeights(rarity)
-        rows = [
-            compare_records(unpack(self._current(one)), unpack(self._current(other)), weights).levels
-            for one, other in pairs
-        ]
-        return np.array(rows, dtype=np.int8).reshape(len(rows), len(FEATURES))
+        if not pairs:
+            return np.zeros((0, len(FEATURES)), dtype=np.int8)
+        table = self.table(features for pair in pairs for features in pair)
+        left = np.arange(len(pairs)) * 2
+        return Comparer(table, rarity or NOTHING_COUNTED).compare(left, left + 1).levels
 
     def values(self, levels: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-        """Scores of comparison vectors, under this engine's weights."""
-        return self._scorer.values(levels)
+        """Scores of comparison vectors, under this engine's model."""
+        return self.scorer.values(levels)
 
     def band(self, score: Score, *, confirmed: bool = False) -> Band:
         """The band of a score under the other set of thresholds."""
-        return self._scorer.band(score.value, score.flags, confirmed)
+        return self.scorer.band(score.value, score.flags, confirmed)
 
     def best_weights(self) -> dict[str, float]:
         """The most each feature can add: what a person would have to show."""
-        return {feature: float(row.max()) for feature, row in zip(FEATURES, self._scorer.table, strict=True)}
+        return {feature: float(row.max()) for feature, row in zip(FEATURES, self.scorer.table, strict=True)}
 
     def why(self, score: Score) -> list[str]:
         return explain.why(score)
 
     def why_not(self, score: Score) -> list[str]:
         """What speaks against a pair, and what would have to differ for it to be looked at."""
-        needed = explain.what_would_help(score, self.config.thresholds.review, self.best_weights())
+        needed = explain.what_would_help(score, self.model.thresholds.review, self.best_weights())
         return explain.why_not(score) + needed
 
-    def _score(self, one: Record, other: Record, compared: Comparison, confirmed: bool) -> Score:
-        weights = self._scorer.weights(compared.levels)
-        flags = self._scorer.flags(compared.levels)
-        value = self._scorer.base + sum(weights)
-        return Score(
-            value=value,
-            probability=probability(value),
-            band=self._scorer.band(value, flags, confirmed),
-            base=self._scorer.base,
-            explanation=explain.build_explanation(one, other, compared, weights),
-            flags=flags,
-        )
+    def _explained(
+        self,
+        comparer: Comparer,
+        compared: Comparison,
+        rows: npt.NDArray[np.int64],
+        i: npt.NDArray[np.int64],
+        j: npt.NDArray[np.int64],
+        features: Sequence[Features],
+        confirmed: bool,
+    ) -> list[Score]:
+        """Scores with explanations of these rows of a comparison of records i with records j."""
+        levels = compared.levels[rows]
+        weights, flags = self.scorer.weights(levels), self.scorer.flags(levels)
+        values = weights.sum(axis=1) + self.scorer.base
+        bands, chances = self.scorer.bands(values, flags, confirmed), self.model.probabilities(values)
+        names, places = ([side[rows] for side in sides] for sides in (compared.names, compared.places))
+        only = self._words(comparer, names, i[rows], j[rows])
+        out = []
+        for k, row in enumerate(rows.tolist()):
+            seen = Seen(
+                (int(names[0][k]), int(names[1][k])), (int(places[0][k]), int(places[1][k])), only[k][0], only[k][1]
+            )
+            parts = explain.build_explanation(
+                features[i[row]], features[j[row]], levels[k].tolist(), seen, weights[k].tolist()
+            )
+            band, flagged = BANDS[bands[k]], flags_of(int(flags[k]))
+            out.append(Score(float(values[k]), float(chances[k]), band, self.scorer.base, parts, flagged))
+        return out
 
     @staticmethod
-    def _current(features: Features) -> Features:
-        if features.get("v") != VERSION:
-            raise FeaturesOutdated(features.get("v"), VERSION)
-        return features
+    def _words(
+        comparer: Comparer, names: Sequence[Any], i: npt.NDArray[np.int64], j: npt.NDArray[np.int64]
+    ) -> list[tuple[list[str], list[str]]]:
+        out: list[tuple[list[str], list[str]]] = [([], []) for _ in range(len(i))]
+        known = np.nonzero((names[0] >= 0) & (names[1] >= 0))[0]
+        start = comparer.table.lists["names"].start
+        left, right = start[i[known]] + names[0][known], start[j[known]] + names[1][known]
+        for place, words in zip(
+            known.tolist(), unmatched_words(comparer.table, left, right, comparer.weights), strict=True
+        ):
+            out[place] = words
+        return out
+
+
+def _current(features: Features) -> Features:
+    if features.get("v") != VERSION:
+        raise FeaturesOutdated(features.get("v"), VERSION)
+    return features

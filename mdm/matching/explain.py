@@ -1,10 +1,15 @@
 """Explaining: what each feature saw on either side, and sentences a person can read and disagree with."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-from mdm.matching.compare import Comparison, Record
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from mdm.matching.levels import FEATURES, LEVELS
 from mdm.matching.score import Contribution, Score
+
+Features = dict[str, Any]
 
 _NOTES: dict[str, dict[str, str]] = {
     "name": {
@@ -85,43 +90,54 @@ _NOTES: dict[str, dict[str, str]] = {
 _NAME_FEATURES = frozenset(("name", "rarity", "other_words", "extra_words", "spelling", "via", "pattern"))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one comparison looked at: which name and address of each side, and the words only one side has."""
+
+    names: tuple[int, int]
+    places: tuple[int, int]
+    only_left: Sequence[str] = ()
+    only_right: Sequence[str] = ()
+
+
 def build_explanation(
-    left: Record, right: Record, compared: Comparison, weights: list[float]
+    left: Features, right: Features, levels: Sequence[int], seen: Seen, weights: Sequence[float]
 ) -> tuple[Contribution, ...]:
     """One contribution per feature that says anything, in the fixed order of features."""
     out = []
-    for feature, level, weight in zip(FEATURES, compared.levels, weights, strict=True):
+    for feature, level, weight in zip(FEATURES, levels, weights, strict=True):
         if level:
-            shown_left, shown_right = _shown(feature, left, right, compared)
-            out.append(Contribution(feature, shown_left, shown_right, weight, _NOTES[feature][LEVELS[feature][level]]))
+            shown_left, shown_right = _shown(feature, left, right, seen)
+            note = _NOTES[feature][LEVELS[feature][level]]
+            out.append(Contribution(feature, shown_left, shown_right, float(weight), note))
     return tuple(out)
 
 
-def _shown(feature: str, left: Record, right: Record, compared: Comparison) -> tuple[str, str]:
-    name = compared.name
+def _shown(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
     if feature in ("other_words", "extra_words"):
-        return _words(left, name.pair[0], name.only_left), _words(right, name.pair[1], name.only_right)
+        return _words(left, seen.names[0], seen.only_left), _words(right, seen.names[1], seen.only_right)
     if feature in _NAME_FEATURES:
-        return _item(left, "names", name.pair[0]), _item(right, "names", name.pair[1])
+        return _item(left, "names", seen.names[0]), _item(right, "names", seen.names[1])
     if feature in ("street", "postcode", "city"):
-        return _item(left, "places", compared.place[0]), _item(right, "places", compared.place[1])
+        return _item(left, "places", seen.places[0]), _item(right, "places", seen.places[1])
     return _value(feature, left), _value(feature, right)
 
 
-def _words(record: Record, place: int, sounds: tuple[str, ...]) -> str:
+def _words(features: Features, place: int, sounds: Sequence[str]) -> str:
     """Words as they were written, of which the comparison knows the sound."""
-    name = record.features["names"][place]
+    if place < 0:
+        return ""
+    name = features["names"][place]
     written = dict(zip(name["core"], name["words"], strict=True))
     return " ".join(written.get(sound, sound) for sound in sounds)
 
 
-def _item(record: Record, list_: str, place: int) -> str:
-    items = record.features[list_]
-    return str(items[place]["show"]) if place < len(items) else ""
+def _item(features: Features, list_: str, place: int) -> str:
+    items = features[list_]
+    return str(items[place]["show"]) if 0 <= place < len(items) else ""
 
 
-def _value(feature: str, record: Record) -> str:
-    features = record.features
+def _value(feature: str, features: Features) -> str:
     if feature == "bank":
         # Never more than the last four: whoever reads an explanation need not be allowed to read accounts.
         return ", ".join(f"…{last}" for _index, last in features["banks"])
@@ -132,13 +148,7 @@ def _value(feature: str, record: Record) -> str:
     plain = {"form": "form", "country": "country"}.get(feature)
     if plain:
         return str(features[plain])
-    listed = {
-        "number": "numbers",
-        "region": "regions",
-        "phone": "phones",
-        "domain": "domains",
-        "mail": "mails",
-    }
+    listed = {"number": "numbers", "region": "regions", "phone": "phones", "domain": "domains", "mail": "mails"}
     return ", ".join(str(v).lstrip("~") for v in features[listed[feature]])
 
 

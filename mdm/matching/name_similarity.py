@@ -1,186 +1,237 @@
 """Name similarity: how much information two names share, and how much of either the other does not have."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.process import cpdist
 
-from mdm.matching.rarity import TokenWeights
+from mdm.matching.table import Places, Table, combinations
 
-_NAME_EDGES = (0.15, 0.35, 0.55, 0.72, 0.85, 0.93, 0.999)
-_RARITY_EDGES = (3.0, 6.0, 9.0, 12.0, 17.0)
-_WORD_EDGES = (4.5, 7.5)  # nats: below a common word, above a rare one
-_SPELLING_EDGES = (50.0, 65.0, 80.0, 90.0, 99.99)
+Floats = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
+
+_NAME_EDGES = np.array((0.15, 0.35, 0.55, 0.72, 0.85, 0.93, 0.999))
+_RARITY_EDGES = np.array((3.0, 6.0, 9.0, 12.0, 17.0))
+_WORD_EDGES = np.array((4.5, 7.5))  # nats: below a common word, above a rare one
+_SPELLING_EDGES = np.array((50.0, 65.0, 80.0, 90.0, 99.99))
 _SAME_WORD = 0.9  # Jaro-Winkler from which two words are one, misspelt
 _MAYBE_WORD = 0.82
+_WIDTHS = (3, 6, 12, 24)  # names are compared in groups of about equal length
 
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    level: int
-    rarity: int
-    other_words: int
-    extra_words: int
-    spelling: int
-    via: int
-    pair: tuple[int, int]  # which name of each side was the best
-    similarity: float
-    only_left: tuple[str, ...]
-    only_right: tuple[str, ...]
+    """One row per pair: levels, which names agreed best, and on demand the words only one side has."""
+
+    level: Levels
+    rarity: Levels
+    other_words: Levels
+    extra_words: Levels
+    spelling: Levels
+    via: Levels
+    left: Places  # the name of the left record that was compared, -1 when it has none
+    right: Places
 
 
-NO_NAME = NameMatch(0, 0, 0, 0, 0, 0, (0, 0), 0.0, (), ())
-Core = tuple[str, ...]
-
-
-def match_names(
-    left: tuple[Core, ...],
-    right: tuple[Core, ...],
-    left_joined: tuple[str, ...],
-    right_joined: tuple[str, ...],
-    weights: TokenWeights,
-) -> NameMatch:
+def match_names(table: Table, i: Places, j: Places, weights: Floats) -> NameMatch:
     """The best of all pairs of names; the main names win over aliases when they are as good."""
-    if not left or not right:
-        return NO_NAME
-    best = _match(left[0], right[0], left_joined[0], right_joined[0], weights, (0, 0))
-    if best.level == 8 or (len(left) == 1 and len(right) == 1):
-        return best
-    for i in range(min(4, len(left))):
-        for j in range(min(4, len(right))):
-            if i or j:
-                other = _match(left[i], right[j], left_joined[i], right_joined[j], weights, (i, j))
-                if _rank(other) > _rank(best):
-                    best = other
-    return best
+    names = table.lists["names"]
+    pair, left, right = combinations(names, i, names, j)
+    main = (left == names.start[i][pair]) & (right == names.start[j][pair])
+    found = _Compared(table, left, right, weights)
+    found.via[~main & (found.via == 0)] = 1
+    rank = found.similarity + np.where(main, 0.02, 0.0)  # a short alias equal by chance beats no long name
+    if len(pair) and len(pair) > len(np.unique(pair)):
+        order = np.lexsort(
+            (found.level, found.extra_words, found.other_words, -found.spelling, -found.rarity, -rank, pair)
+        )
+    else:
+        order = np.arange(len(pair))
+    best = order[np.r_[True, pair[order][1:] != pair[order][:-1]]] if len(order) else order
+    whose = pair[best]
 
+    def spread(values: Levels) -> Levels:
+        out = np.zeros(len(i), dtype=np.int8)
+        out[whose] = values[best]
+        return out
 
-def _rank(match: NameMatch) -> tuple[float, int, int, int]:
-    # A short alias equal by chance should not beat a long name that nearly agrees.
-    bonus = 0.02 if match.pair == (0, 0) else 0.0
-    return (match.similarity + bonus, match.rarity, match.spelling, -match.other_words)
-
-
-def _match(
-    left: Core, right: Core, left_joined: str, right_joined: str, weights: TokenWeights, pair: tuple[int, int]
-) -> NameMatch:
-    via = 1 if pair != (0, 0) else 0
-    if left == right or left_joined == right_joined:
-        shared = sum(weights(word) for word in set(left if len(left) <= len(right) else right))
-        return NameMatch(8, 1 + _bin(shared, _RARITY_EDGES), 1, 1, 6, via, pair, 1.0, (), ())
-    ours, theirs = set(left), set(right)
-    common = ours & theirs
-    rest_left, rest_right = sorted(ours - common), sorted(theirs - common)
-    shared = sum(weights(word) for word in common)
-    total_left = shared + sum(weights(word) for word in rest_left)
-    total_right = shared + sum(weights(word) for word in rest_right)
-    if not (rest_left or rest_right):
-        spelling = fuzz.ratio(left_joined, right_joined)
-        return _finish(1.0, shared, (), (), spelling, via, pair, weights)
-    credit = 0.0
-    if rest_left and rest_right:
-        credit, rest_left, rest_right = _pair_words(rest_left, rest_right, weights)
-        initials = _initials(left, right)
-        if initials and credit == 0.0:
-            return _finish(0.8, 6.0, (), (), 0.0, 2, pair, weights)
-    shared += credit
-    similarity = min(1.0, 2 * shared / (total_left + total_right)) if total_left + total_right else 0.0
-    spelling = fuzz.ratio(left_joined, right_joined)
-    if similarity < 0.72 and spelling >= 88:
-        similarity = 0.8  # one word on one side, two on the other (Goodwill, Good Will), misspelt on top
-        rest_left, rest_right = [], []
-    return _finish(similarity, shared, tuple(rest_left), tuple(rest_right), spelling, via, pair, weights)
-
-
-def _finish(
-    similarity: float,
-    shared: float,
-    rest_left: Core,
-    rest_right: Core,
-    spelling: float,
-    via: int,
-    pair: tuple[int, int],
-    weights: TokenWeights,
-) -> NameMatch:
-    most_left = max((weights(word) for word in rest_left), default=0.0)
-    most_right = max((weights(word) for word in rest_right), default=0.0)
-    less, more = min(most_left, most_right), max(most_left, most_right)
+    where_left, where_right = (np.full(len(i), -1, dtype=np.int64) for _ in range(2))
+    where_left[whose], where_right[whose] = left[best], right[best]
     return NameMatch(
-        level=min(1 + _bin(similarity, _NAME_EDGES), 7 if spelling < 99.99 and rest_left + rest_right else 8),
-        rarity=1 + _bin(shared, _RARITY_EDGES) if shared else 0,
-        other_words=2 + _bin(less, _WORD_EDGES) if less else 1,
-        extra_words=1 if less or not more else 2 + _bin(more, _WORD_EDGES),
-        spelling=1 + _bin(spelling, _SPELLING_EDGES) if via != 2 else 0,
-        via=via,
-        pair=pair,
-        similarity=similarity,
-        only_left=rest_left,
-        only_right=rest_right,
-    )
+        spread(found.level), spread(found.rarity), spread(found.other_words), spread(found.extra_words),
+        spread(found.spelling), spread(found.via), where_left, where_right,
+    )  # fmt: skip
 
 
-def _bin(value: float, edges: tuple[float, ...]) -> int:
-    place = 0
-    for edge in edges:
-        if value < edge:
-            return place
-        place += 1
-    return place
+def unmatched_words(table: Table, left: Places, right: Places, weights: Floats) -> list[tuple[list[str], list[str]]]:
+    """Per pair of names: the words of either (as features spell them) that the other has nothing like."""
+    return _Compared(table, left, right, weights, keep_words=True).only
 
 
-def _pair_words(left: list[str], right: list[str], weights: TokenWeights) -> tuple[float, list[str], list[str]]:
-    """Misspelt, cut and joined words, best first; the rest is what only one side has."""
-    found: list[tuple[float, str, str, str, str]] = []
-    for one in left:
-        for other in right:
-            closeness = _closeness(one, other)
-            if closeness:
-                first, second = (one, other) if one < other else (other, one)
-                found.append((-closeness, first, second, one, other))
-    credit = 0.0
-    if found:
-        found.sort()
-        taken_left: set[str] = set()
-        taken_right: set[str] = set()
-        for minus, _first, _second, one, other in found:
-            if one not in taken_left and other not in taken_right:
-                taken_left.add(one)
-                taken_right.add(other)
-                # A misspelling is unique, hence "rare": only the commoner spelling's rarity was shared.
-                credit -= minus * min(weights(one), weights(other))
-        left = [word for word in left if word not in taken_left]
-        right = [word for word in right if word not in taken_right]
-    if left and right and len(left) != len(right) and min(len(left), len(right)) == 1:
-        single, several = (left[0], right) if len(left) == 1 else (right[0], left)
-        if len(single) > 4 and 1 < len(several) < 5:
-            pieces = [word for word in several if len(word) > 1 and word in single]
-            if len(pieces) > 1 and sum(map(len, pieces)) >= len(single) - 1:
-                credit += weights(single)
-                several = [word for word in several if word not in pieces]
-                left, right = ([], several) if len(left) == 1 else (several, [])
-    return credit, left, right
+def name_weights(table: Table, names: Places, weights: Floats) -> Floats:
+    """What the words of each name weigh together."""
+    words = table.lists["words"]
+    count = words.start[names + 1] - words.start[names]
+    name = np.repeat(np.arange(len(names)), count)
+    within = np.arange(len(name)) - np.repeat(np.cumsum(count) - count, count)
+    total = np.bincount(name, weights[words["word"][words.start[names][name] + within]], len(names))
+    return total.astype(np.float64)
 
 
-def _closeness(one: str, other: str) -> float:
-    short, long = (one, other) if len(one) <= len(other) else (other, one)
-    if len(short) < 3 or (one[0] != other[0] and (len(short) < 5 or one[1] != other[1])):
-        return 0.0
-    if short.isdigit() or long.isdigit():
-        return 0.0
-    if long.startswith(short):
-        return 0.85 if len(short) > 3 or len(long) < 10 else 0.7
-    if len(short) < 4:
-        return 0.0
-    similarity = JaroWinkler.similarity(short, long) if short < long else JaroWinkler.similarity(long, short)
-    if similarity >= _SAME_WORD:
-        return similarity
-    if similarity >= _MAYBE_WORD and fuzz.ratio(short, long) >= 80:
-        return similarity - 0.05
-    return 0.0
+class _Compared:
+    """Names left[k] against right[k] of a table."""
+
+    def __init__(self, table: Table, left: Places, right: Places, weights: Floats, *, keep_words: bool = False) -> None:
+        self.table, self.weights, self.keep_words = table, weights, keep_words
+        size = len(left)
+        self.only: list[tuple[list[str], list[str]]] = [([], []) for _ in range(size if keep_words else 0)]
+        self.similarity = np.ones(size)
+        self.level, self.rarity, self.other_words, self.extra_words, self.spelling, self.via = (
+            np.zeros(size, dtype=np.int8) for _ in range(6)
+        )
+        names = table.lists["names"]
+        equal = names["joined"][left] == names["joined"][right]
+        self._equal(np.nonzero(equal)[0], left, right)
+        longest = np.maximum(names["count"][left], names["count"][right])
+        floor = 0
+        for width in _WIDTHS:
+            rows = np.nonzero(~equal & (longest > floor) & (longest <= width))[0]
+            floor = width
+            if len(rows):
+                self._differ(rows, left[rows], right[rows], width)
+
+    def _equal(self, rows: Places, left: Places, right: Places) -> None:
+        names = self.table.lists["names"]
+        shorter = np.where(names["count"][left[rows]] <= names["count"][right[rows]], left[rows], right[rows])
+        shared = name_weights(self.table, shorter, self.weights)
+        self.level[rows], self.other_words[rows], self.extra_words[rows], self.spelling[rows] = 8, 1, 1, 6
+        self.rarity[rows] = 1 + np.searchsorted(_RARITY_EDGES, shared, side="right")
+
+    def _padded(self, names: Places, width: int) -> npt.NDArray[np.int32]:
+        words = self.table.lists["words"]
+        column = np.arange(width)
+        place = words.start[names][:, None] + column
+        inside = column < self.table.lists["names"]["count"][names][:, None]
+        return np.where(inside, words["word"][np.minimum(place, len(words["word"]) - 1)], 0)
+
+    def _differ(self, rows: Places, left: Places, right: Places, width: int) -> None:
+        one, other = self._padded(left, width), self._padded(right, width)
+        alike = (one[:, :, None] == other[:, None, :]) & (one[:, :, None] > 0)
+        rest_one, rest_other = (one > 0) & ~alike.any(2), (other > 0) & ~alike.any(1)
+        weight_one, weight_other = self.weights[one], self.weights[other]
+        total = weight_one.sum(1) + weight_other.sum(1)
+        shared = (weight_one * ((one > 0) & ~rest_one)).sum(1)
+        both = np.nonzero(rest_one.any(1) & rest_other.any(1))[0]
+        credit = np.zeros(len(rows))
+        if len(both):
+            self._pair_words(both, one, other, rest_one, rest_other, credit)
+        names = self.table.lists["names"]
+        shared = shared + credit
+        similarity = np.minimum(1.0, np.divide(2 * shared, total, out=np.zeros(len(rows)), where=total > 0))
+        initials = (
+            (credit == 0.0)
+            & (names["initials"][left] > 0)
+            & (names["initials"][left] == names["initials"][right])
+            & ((names["count"][left] == 1) != (names["count"][right] == 1))
+        )
+        initials[np.setdiff1d(np.arange(len(rows)), both)] = False
+        texts = self.table.vocabulary
+        spelling = cpdist(
+            texts.pick(names["joined"][left]), texts.pick(names["joined"][right]), scorer=fuzz.ratio, workers=1
+        ).astype(np.float64)
+        # One word on one side, two on the other (Goodwill, Good Will), misspelt on top.
+        glued = (similarity < 0.72) & (spelling >= 88) & ~initials
+        similarity[glued] = 0.8
+        rest_one[glued], rest_other[glued] = False, False
+        similarity[initials], shared[initials] = 0.8, 6.0
+        rest_one[initials], rest_other[initials] = False, False
+        if self.keep_words:
+            for k, row in enumerate(rows.tolist()):
+                self.only[row] = (texts.pick(one[k][rest_one[k]]), texts.pick(other[k][rest_other[k]]))
+        most_one, most_other = (weight_one * rest_one).max(1), (weight_other * rest_other).max(1)
+        less, more = np.minimum(most_one, most_other), np.maximum(most_one, most_other)
+        rests = rest_one.any(1) | rest_other.any(1)
+        level = 1 + np.searchsorted(_NAME_EDGES, similarity, side="right")
+        level = np.minimum(level, np.where((spelling < 99.99) & rests, 7, 8))
+        self.similarity[rows] = similarity
+        self.level[rows] = level
+        self.rarity[rows] = np.where(shared > 0, 1 + np.searchsorted(_RARITY_EDGES, shared, side="right"), 0)
+        self.other_words[rows] = np.where(less > 0, 2 + np.searchsorted(_WORD_EDGES, less, side="right"), 1)
+        extra = np.where((less > 0) | (more == 0), 1, 2 + np.searchsorted(_WORD_EDGES, more, side="right"))
+        self.extra_words[rows] = extra
+        self.spelling[rows] = np.where(initials, 0, 1 + np.searchsorted(_SPELLING_EDGES, spelling, side="right"))
+        self.via[rows] = np.where(initials, 2, 0)
+
+    def _pair_words(
+        self,
+        both: Places,
+        one: npt.NDArray[np.int32],
+        other: npt.NDArray[np.int32],
+        rest_one: Bools,
+        rest_other: Bools,
+        credit: Floats,
+    ) -> None:
+        """Misspelt, cut and joined words, best first; what stays in the rests only one side has."""
+        which, x, y = np.nonzero(rest_one[both][:, :, None] & rest_other[both][:, None, :])
+        row = both[which]
+        first, second = one[row, x], other[row, y]
+        closeness = word_closeness(self.table, first, second)
+        close = np.nonzero(closeness)[0]
+        if not len(close):
+            return
+        hashes = self.table.vocabulary.hashes()
+        chance = hashes[first[close]] ^ hashes[second[close]]
+        best_first = close[np.lexsort((chance, -closeness[close], row[close]))]
+        # A misspelling is unique, hence "rare": only the commoner spelling's rarity was shared.
+        gain = (closeness * np.minimum(self.weights[first], self.weights[second]))[best_first]
+        row, x, y = row[best_first], x[best_first], y[best_first]
+        while len(row):
+            best = np.nonzero(np.r_[True, row[1:] != row[:-1]])[0]
+            credit[row[best]] += gain[best]
+            rest_one[row[best], x[best]] = False
+            rest_other[row[best], y[best]] = False
+            left = rest_one[row, x] & rest_other[row, y]
+            row, x, y, gain = row[left], x[left], y[left], gain[left]
 
 
-def _initials(left: Core, right: Core) -> bool:
-    short, long = (left, right) if len(left) < len(right) else (right, left)
-    if len(short) != 1 or len(long) < 3 or not 2 < len(short[0]) < 7:
-        return False
-    return short[0] == "".join(word[0] for word in long)
+def word_closeness(table: Table, first: npt.NDArray[np.int32], second: npt.NDArray[np.int32]) -> Floats:
+    """0 … 1 for each pair of words: 0 when they are two words, less than 1 for one word spelt twice."""
+    length, start, after, digits = table.word_traits
+    shorter = np.minimum(length[first], length[second])
+    maybe = (shorter >= 3) & ~(digits[first] | digits[second]).astype(bool)
+    maybe &= (start[first] == start[second]) | ((shorter >= 5) & (after[first] == after[second]))
+    out = np.zeros(len(first))
+    rows = np.nonzero(maybe)[0]
+    if not len(rows):
+        return out
+    low, high = np.minimum(first[rows], second[rows]), np.maximum(first[rows], second[rows])
+    pairs, back = np.unique(low.astype(np.int64) << 32 | high, return_inverse=True)
+    out[rows] = _closeness(table, (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32))[back]
+    return out
+
+
+def _closeness(table: Table, first: npt.NDArray[np.int32], second: npt.NDArray[np.int32]) -> Floats:
+    texts = table.vocabulary
+    # In one order, whichever side they come from: Jaro-Winkler is not quite symmetric.
+    pairs = [
+        (a, b) if (len(a), a) < (len(b), b) else (b, a)
+        for a, b in zip(texts.pick(first), texts.pick(second), strict=True)
+    ]
+    short, long = [a for a, _ in pairs], [b for _, b in pairs]
+    winkler = cpdist(short, long, scorer=JaroWinkler.similarity, score_cutoff=_MAYBE_WORD).astype(np.float64)
+    winkler = np.round(winkler, 6)
+    out = np.zeros(len(pairs))
+    for k, (a, b) in enumerate(pairs):
+        if b.startswith(a):
+            out[k] = 0.85 if len(a) > 3 or len(b) < 10 else 0.7
+        elif len(a) > 3 and winkler[k] >= _SAME_WORD:
+            out[k] = winkler[k]
+        elif len(a) > 3 and winkler[k] >= _MAYBE_WORD and fuzz.ratio(a, b) >= 80:
+            out[k] = winkler[k] - 0.05
+    return out

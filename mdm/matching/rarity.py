@@ -1,9 +1,19 @@
 """Rarity: how often words and keys occur. Sharing a rare thing says much, sharing a common one little."""
 
-import math
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from mdm.matching.keys import Keys, plain_hash
+from mdm.matching.table import Table
+from mdm.matching.vocabulary import signed
 from mdm.matching.words import COMMON
+
+Counts = npt.NDArray[np.int64]
 
 
 class Rarity(Protocol):
@@ -14,14 +24,36 @@ class Rarity(Protocol):
         """Number of records counted."""
         ...
 
-    def token_count(self, token: str) -> int:
-        """Records whose name holds this word (as features spell it)."""
+    def counts(self, hashes: npt.NDArray[np.int64]) -> Counts:
+        """For each key (words are keys of kind `token`): how many records hold it."""
         ...
 
-    def key_count(self, hash_: int) -> int:
-        """Records that hold this key."""
-        ...
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Frozen counts. Keys held by one record are not listed: they count as one, as a key never seen does."""
+
+    total: int
+    hashes: npt.NDArray[np.int64]  # ascending
+    held: npt.NDArray[np.int32]
+
+    def counts(self, hashes: npt.NDArray[np.int64]) -> Counts:
+        if not len(self.hashes):
+            return np.ones(len(hashes), dtype=np.int64)
+        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return np.where(self.hashes[place] == hashes, self.held[place], 1).astype(np.int64)
+
+    @staticmethod
+    def of(keys: Keys, total: int) -> Snapshot:
+        first = np.ones(len(keys), dtype=bool)
+        first[1:] = keys.hash[1:] != keys.hash[:-1]
+        starts = np.nonzero(first)[0]
+        held = np.diff(np.append(starts, len(keys)))
+        several = held > 1
+        return Snapshot(total, keys.hash[starts[several]], held[several].astype(np.int32))
+
+
+NOTHING_COUNTED = Snapshot(0, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32))
 
 # A word never counted is taken to stand in one of 10,000 names, a common one in one of 100; the belief weighs
 # as much as a thousand records, so that a nearly empty hub does not call "services" rare.
@@ -30,25 +62,20 @@ _PRIOR_RARE = 1e-4
 _PRIOR_COMMON = 1e-2
 
 
-class TokenWeights:
-    """Information of words in nats, remembered for the length of one job."""
+def word_weights(table: Table, rarity: Rarity) -> npt.NDArray[np.float64]:
+    """Information in nats of every text of the vocabulary that is a word of a name; others are 0.
 
-    def __init__(self, rarity: Rarity | None) -> None:
-        self.rarity = rarity
-        self._known: dict[str, float] = {}
-        self._total = (rarity.total if rarity else 0) + _PRIOR_RECORDS
-
-    def __call__(self, token: str) -> float:
-        weight = self._known.get(token)
-        if weight is None:
-            count = self.rarity.token_count(token) if self.rarity else 0
-            prior = _PRIOR_COMMON if token in COMMON else _PRIOR_RARE
-            if len(token) == 1:
-                prior = _PRIOR_COMMON
-            share = (count + _PRIOR_RECORDS * prior) / self._total
-            # Rounded to sixteenths: sums come out the same in any order.
-            weight = self._known[token] = round(max(0.5, -math.log(share)) * 16) / 16
-        return weight
-
-    def key_count(self, hash_: int) -> int:
-        return self.rarity.key_count(hash_) if self.rarity else 0
+    Sixteenths: sums come out the same in any order.
+    """
+    weights = np.zeros(len(table.vocabulary))
+    used = np.zeros(len(table.vocabulary), dtype=bool)
+    used[table.lists["words"]["word"]] = True
+    words = np.nonzero(used)[0].astype(np.int32)
+    if not len(words):
+        return weights
+    counts = rarity.counts(signed(plain_hash(table, "token", words)))
+    common = np.array([text in COMMON or len(text) == 1 for text in table.vocabulary.pick(words)])
+    prior = np.where(common, _PRIOR_COMMON, _PRIOR_RARE)
+    share = (counts + _PRIOR_RECORDS * prior) / (rarity.total + _PRIOR_RECORDS)
+    weights[words] = np.round(np.maximum(0.5, -np.log(share)) * 16) / 16
+    return weights

@@ -1,16 +1,24 @@
 """Scoring: levels become an exact sum of weights in log-odds, a probability and a band."""
 
-import math
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mdm.matching.config import NUMBER_CONFLICT, SHARED_BANK, SIBLING, TAX_ID_CONFLICT, MatchConfig
+from mdm.matching.config import NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING, TAX_ID_CONFLICT, MatchConfig
 from mdm.matching.levels import FEATURES, INDEX, LEVELS
+from mdm.matching.model import Model
 
 Band = Literal["link", "review", "none"]
+BANDS: tuple[Band, ...] = ("none", "review", "link")
+FLAGS = (TAX_ID_CONFLICT, NUMBER_CONFLICT, SHARED_BANK, SIBLING, OTHER_NAME)  # bit k of a mask
+VETOES = frozenset({TAX_ID_CONFLICT, NUMBER_CONFLICT, OTHER_NAME, SIBLING})
+Levels = npt.NDArray[np.int8]
+Masks = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,74 +45,98 @@ class Score:
 class Scorer:
     """A weight table in array form."""
 
-    def __init__(self, config: MatchConfig) -> None:
-        self.config = config
-        self.base = sixteenths(config.base)
-        self.table: npt.NDArray[np.float64] = np.zeros((len(FEATURES), max(map(len, LEVELS.values()))))
-        for feature, weights in config.weights.items():
+    def __init__(self, config: MatchConfig, model: Model) -> None:
+        self.model = model
+        self.base = sixteenths(model.base)
+        self.table: Values = np.zeros((len(FEATURES), max(map(len, LEVELS.values()))))
+        for feature, weights in model.weights.items():
             for level, weight in weights.items():
                 self.table[FEATURES.index(feature), INDEX[feature][level]] = sixteenths(weight)
         if SHARED_BANK not in config.rules:
             row = self.table[FEATURES.index("bank")]
             row[INDEX["bank"]["shared"]] = row[INDEX["bank"]["same"]]
-        self.rows = [list(map(float, row)) for row in self.table]
+        self._vetoes = np.uint8(sum(1 << bit for bit, flag in enumerate(FLAGS) if flag in config.rules & VETOES))
 
-    def weights(self, levels: tuple[int, ...]) -> list[float]:
-        return [row[level] for row, level in zip(self.rows, levels, strict=True)]
+    def weights(self, levels: Levels) -> Values:
+        """Weight of each feature of each pair."""
+        found: Values = self.table[np.arange(len(FEATURES)), levels]
+        return found
 
-    def values(self, levels: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-        """Scores of many comparisons at once: one row of levels each."""
-        total: npt.NDArray[np.float64] = self.table[np.arange(len(FEATURES)), levels].sum(axis=1) + self.base
+    def values(self, levels: Levels) -> Values:
+        total: Values = self.weights(levels).sum(axis=1) + self.base
         return total
 
-    def flags(self, levels: tuple[int, ...]) -> tuple[str, ...]:
-        level = {feature: LEVELS[feature][i] for feature, i in zip(FEATURES, levels, strict=True) if i}
-        found = []
-        if level.get("tax") == "conflict":
-            found.append(TAX_ID_CONFLICT)
-        if level.get("number") == "different":
-            found.append(NUMBER_CONFLICT)
-        if level.get("bank") == "shared":
-            found.append(SHARED_BANK)
-        if _is_sibling(level):
-            found.append(SIBLING)
-        return tuple(found)
+    def flags(self, levels: Levels) -> Masks:
+        """One mask per pair; its bits are FLAGS."""
+        found = (
+            _is(levels, "tax", "conflict"),
+            _is(levels, "number", "different"),
+            _is(levels, "bank", "shared"),
+            _is_sibling(levels),
+            _is_other_name(levels),
+        )
+        mask = np.zeros(len(levels), dtype=np.uint8)
+        for bit, holds in enumerate(found):
+            mask |= holds.astype(np.uint8) << np.uint8(bit)
+        return mask
 
-    def band(self, value: float, flags: tuple[str, ...], confirmed: bool = False) -> Band:
-        limits = self.config.thresholds
+    def vetoed(self, flags: Masks) -> npt.NDArray[np.bool_]:
+        """Pairs that hard rules keep from being linked unasked."""
+        held: npt.NDArray[np.bool_] = (flags & self._vetoes) > 0
+        return held
+
+    def bands(self, values: Values, flags: Masks, confirmed: bool = False) -> npt.NDArray[np.int8]:
+        """Index into BANDS per pair."""
+        limits = self.model.thresholds
         link = limits.confirmed_link if confirmed else limits.link
         review = limits.confirmed_review if confirmed else limits.review
-        if value < review:
-            return "none"
-        vetoes = self.config.rules & {TAX_ID_CONFLICT, NUMBER_CONFLICT, SIBLING}
-        if value < link or not vetoes.isdisjoint(flags):
-            return "review"
-        return "link"
+        band = (values >= review).astype(np.int8)
+        band[(values >= link) & (values >= review) & ~self.vetoed(flags)] = 2
+        return band
+
+    def band(self, value: float, flags: tuple[str, ...], confirmed: bool = False) -> Band:
+        return BANDS[self.bands(np.array([value]), np.array([mask_of(flags)], dtype=np.uint8), confirmed)[0]]
 
 
-def _is_sibling(level: dict[str, str]) -> bool:
-    """One group, another legal entity: names share a rare part, and something says "not the same"."""
-    related = level.get("rarity") not in (None, "common") and level.get("name") not in (None, "different")
-    if not related:
-        return False
-    apart = (
-        level.get("tax") == "conflict"
-        or level.get("number") == "different"
-        or level.get("region") == "different"
-        or level.get("country") == "different"
+def mask_of(flags: tuple[str, ...]) -> int:
+    return sum(1 << FLAGS.index(flag) for flag in flags)
+
+
+def flags_of(mask: int) -> tuple[str, ...]:
+    return tuple(flag for bit, flag in enumerate(FLAGS) if mask >> bit & 1)
+
+
+def _is(levels: Levels, feature: str, *wanted: str) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = np.isin(
+        levels[:, FEATURES.index(feature)], [INDEX[feature][level] for level in wanted]
     )
-    close = level.get("domain") in ("same", "same_shared", "close") or level.get("name") in (
-        "close", "very_close", "nearly_equal", "equal",
-    )  # fmt: skip
-    words_apart = level.get("pattern") in ("relative", "relative_strong") and level.get("other_words") != "none"
-    return (apart and close) or (words_apart and level.get("tax") not in ("same", "same_unchecked"))
+    return found
+
+
+def _is_sibling(levels: Levels) -> npt.NDArray[np.bool_]:
+    """One group, another legal entity: names share a rare part, and something says "not the same"."""
+    related = ~_is(levels, "rarity", "unknown", "common") & ~_is(levels, "name", "unknown", "different")
+    apart = (
+        _is(levels, "tax", "conflict")
+        | _is(levels, "number", "different")
+        | _is(levels, "region", "different")
+        | _is(levels, "country", "different")
+    )
+    close = _is(levels, "domain", "same", "same_shared", "close") | _is(
+        levels, "name", "close", "very_close", "nearly_equal", "equal"
+    )
+    words = _is(levels, "pattern", "relative", "relative_strong") & ~_is(levels, "other_words", "none")
+    found: npt.NDArray[np.bool_] = related & ((apart & close) | (words & ~_is(levels, "tax", "same", "same_unchecked")))
+    return found
+
+
+def _is_other_name(levels: Levels) -> npt.NDArray[np.bool_]:
+    """An identifier says it is one, the names say it is not: a takeover, a renaming, or a wrong number."""
+    said = _is(levels, "tax", "same", "same_unchecked") | _is(levels, "identifier", "same")
+    apart = _is(levels, "name", "different", "faint", "weak") & _is(levels, "other_words", "usual", "rare")
+    found: npt.NDArray[np.bool_] = said & apart
+    return found
 
 
 def sixteenths(weight: float) -> float:
     return round(weight * 16) / 16
-
-
-def probability(value: float) -> float:
-    if value < -700:
-        return 0.0
-    return 1.0 / (1.0 + math.exp(-value))

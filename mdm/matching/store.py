@@ -1,101 +1,96 @@
-"""Keys in memory: the key store for plain files, for one import's own rows, and for tests."""
+"""Key stores: where records are found by their keys. One in memory here; the hub's stands in PostgreSQL."""
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
-from typing import Any
+from __future__ import annotations
 
-from mdm.matching.keys import STRONG, Key, build_keys
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from mdm.matching.candidates import ENOUGH, MOST_LIVE, total_points
+from mdm.matching.keys import KINDS, TOKEN, Key, build_keys
+from mdm.matching.rarity import NOTHING_COUNTED, Rarity, Snapshot
+from mdm.matching.table import Table
 
 Id = Hashable
-_STRONG_POINTS = 8.0
+Features = dict[str, Any]
+
+
+class KeyStore(Protocol):
+    """Records by key. What a key is worth is told by the frozen `rarity`, so that the order of adding changes nothing."""
+
+    @property
+    def rarity(self) -> Rarity: ...
+
+    def add(self, batch: Sequence[tuple[Any, Features]]) -> None:
+        """Put these records in, instead of what was held under their ids."""
+        ...
+
+    def remove(self, ids: Iterable[Any]) -> None: ...
+
+    def candidates(self, batch: Sequence[Features], *, limit: int | None = 100) -> list[list[tuple[Any, Features]]]:
+        """For each: stored records worth comparing, those sharing the rarest keys first."""
+        ...
 
 
 class MemoryKeyStore:
-    """Finds records that share keys. A key held by more records than the cap is generic and is skipped."""
+    """For plain files, one import's own rows, and tests."""
 
-    def __init__(self) -> None:
-        self._features: dict[Id, dict[str, Any]] = {}
+    def __init__(self, rarity: Rarity = NOTHING_COUNTED) -> None:
+        self.rarity = rarity
+        self._features: dict[Id, Features] = {}
         self._keys: dict[Id, list[Key]] = {}
-        self._holders: dict[int, list[Id]] = defaultdict(list)
-        self._tokens: Counter[str] = Counter()
+        self._holders: defaultdict[int, dict[Id, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._features)
 
-    def add(self, id_: Id, features: dict[str, Any]) -> None:
-        if id_ in self._features:
-            self.remove(id_)
-        keys = build_keys(features)
-        self._features[id_], self._keys[id_] = features, keys
-        for key in keys:
-            self._holders[key.hash].append(id_)
-        self._tokens.update(tokens_of(features))
+    def add(self, batch: Sequence[tuple[Id, Features]]) -> None:
+        self.remove(id_ for id_, _ in batch)
+        keys = build_keys(Table.of(features for _, features in batch)).by_record(len(batch))
+        for own, (id_, features) in zip(keys, batch, strict=True):
+            self._features[id_], self._keys[id_] = features, own
+            for key in own:
+                self._holders[key.hash][id_] = None
 
-    def remove(self, id_: Id) -> None:
-        features = self._features.pop(id_)
-        for key in self._keys.pop(id_):
-            self._holders[key.hash].remove(id_)
-        self._tokens.subtract(tokens_of(features))
+    def remove(self, ids: Iterable[Id]) -> None:
+        for id_ in ids:
+            if self._features.pop(id_, None) is not None:
+                for key in self._keys.pop(id_):
+                    del self._holders[key.hash][id_]
 
     def ids(self) -> Iterable[Id]:
         return self._features.keys()
 
-    def features(self, id_: Id) -> dict[str, Any]:
+    def features(self, id_: Id) -> Features:
         return self._features[id_]
 
-    # Rarity
-    @property
-    def total(self) -> int:
-        return len(self._features)
-
-    def token_count(self, token: str) -> int:
-        return self._tokens[token]
-
-    def key_count(self, hash_: int) -> int:
-        return len(self._holders.get(hash_, ()))
+    def freeze(self) -> Snapshot:
+        """Count what is held, and weigh keys and words by it from now on."""
+        held = {hash_: len(holders) for hash_, holders in sorted(self._holders.items()) if len(holders) > 1}
+        hashes = np.fromiter(held, np.int64, len(held))
+        self.rarity = Snapshot(len(self._features), hashes, np.fromiter(held.values(), np.int32, len(held)))
+        return self.rarity
 
     def candidates(
-        self, features: dict[str, Any], cap: int = 200, limit: int = 200, besides: Id | None = None
-    ) -> list[tuple[Id, dict[str, Any]]]:
-        """Records worth comparing, those sharing the rarest keys first."""
-        points: defaultdict[Id, float] = defaultdict(float)
-        for key in build_keys(features):
-            holders = self._holders.get(key.hash, ())
-            if 0 < len(holders) <= cap:
-                gain = key_points(key.kind, len(holders))
+        self, batch: Sequence[Features], *, limit: int | None = 100, besides: Id | None = None
+    ) -> list[list[tuple[Any, Features]]]:
+        keys = build_keys(Table.of(batch)).finding()
+        gains = total_points(keys.kind, self.rarity.counts(keys.hash)).tolist()
+        points: list[defaultdict[Id, float]] = [defaultdict(float) for _ in batch]
+        for record, hash_, gain in zip(keys.record.tolist(), keys.hash.tolist(), gains, strict=True):
+            holders = self._holders.get(hash_, {})
+            if gain and len(holders) <= MOST_LIVE:
                 for holder in holders:
-                    points[holder] += gain
-        points.pop(besides, None)
-        ranked = sorted(points, key=lambda id_: -points[id_])  # stable: first found stays first
-        return [(id_, self._features[id_]) for id_ in ranked[:limit]]
-
-    def pairs(self, cap: int = 200, enough: float = 1.0) -> Iterator[tuple[Id, Id]]:
-        """All pairs worth comparing within the store, each once, for duplicates inside one file.
-
-        A pair counts when its shared keys together are rare enough: one strong key, or a few hints.
-        """
-        place = {id_: i for i, id_ in enumerate(self._features)}
-        ids = list(self._features)
-        for id_, keys in self._keys.items():
-            here = place[id_]
-            points: defaultdict[int, float] = defaultdict(float)
-            for key in keys:
-                holders = self._holders[key.hash]
-                if 1 < len(holders) <= cap:
-                    gain = key_points(key.kind, len(holders))
-                    for holder in holders:
-                        there = place[holder]
-                        if there > here:
-                            points[there] += gain
-            for there, sum_ in points.items():
-                if sum_ >= enough:
-                    yield id_, ids[there]
+                    points[record][holder] += gain
+        return [[(id_, self._features[id_]) for id_ in ranked(found, limit) if id_ != besides] for found in points]
 
 
-def key_points(kind: str, holders: int) -> float:
-    """How much sharing this key says that a pair deserves comparing; ten holders halve it."""
-    return _STRONG_POINTS if kind in STRONG else 3.0 / (1.0 + holders / 10.0)
+def ranked(points: dict[Any, float], limit: int | None) -> list[Any]:
+    """Those with enough points, most first; ties by id."""
+    enough = [id_ for id_, sum_ in points.items() if sum_ >= ENOUGH]
+    return sorted(enough, key=lambda id_: (-points[id_], str(id_)))[:limit]
 
 
-def tokens_of(features: dict[str, Any]) -> Iterable[str]:
-    return {word for name in features["names"] for word in name["core"]}
+__all__ = ["KINDS", "TOKEN", "KeyStore", "MemoryKeyStore", "ranked"]

@@ -13,7 +13,7 @@ from mdm.models.change import (
     PolicyStep,
 )
 from mdm.models.event import Event
-from mdm.models.match import DuplicatePair, MatchDecision, MatchKey, MatchProfile
+from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
@@ -47,6 +47,7 @@ __all__ = [
     "Heartbeat",
     "IdempotencyKey",
     "ImportJob",
+    "KeySnapshot",
     "MatchDecision",
     "MatchKey",
     "MatchProfile",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -14,17 +15,20 @@ class MatchProfile(models.Model):
     type = models.CharField(max_length=40)
     uid = models.UUIDField(unique=True)
     features = models.JSONField()
+    tokens = ArrayField(models.BigIntegerField(), default=list)  # keys of its words, counted and never searched
+
+    class Meta:
+        indexes = [models.Index(fields=["type", "id"], name="match_profile_walk")]
 
     def __str__(self) -> str:
         return f"{self.type}/{self.uid}"
 
 
 class MatchKey(models.Model):
-    """Inverted index: a hashed key and the profile that has it."""
+    """Inverted index: a hashed key (salted by record type) and the profile that has it."""
 
-    type = models.CharField(max_length=40)
     key = models.BigIntegerField()
-    kind = models.CharField(max_length=12)
+    kind = models.SmallIntegerField()  # place in mdm.matching.keys.KINDS
     profile = models.ForeignKey(MatchProfile, on_delete=models.CASCADE, related_name="keys")
 
     class Meta:
@@ -32,6 +36,28 @@ class MatchKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.key}"
+
+
+class KeySnapshot(models.Model):
+    """Frozen counts of keys and words of one record type: what is rare. The newest one is in force.
+
+    Two arrays as bytes, little-endian: `hashes` int64 ascending, `held` int32; keys held once are left out.
+    """
+
+    type = models.CharField(max_length=40)
+    total = models.IntegerField()
+    hashes = models.BinaryField()
+    held = models.BinaryField()
+    taken_at = models.DateTimeField(auto_now_add=True)
+    cause = models.CharField(max_length=20)  # grown, asked
+    report = models.JSONField(default=dict)  # what the refresh flipped among the pairs in the queue
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["type", "-id"], name="key_snapshot_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.type}, {self.total} records, {self.taken_at:%Y-%m-%d %H:%M}"
 
 
 class DuplicatePair(models.Model):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from mdm import registry
 from mdm.folding import fold
-from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, MatchKey, MatchProfile
+from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, MatchProfile
 from mdm.models.change import OPEN_STATES
 from mdm.permissions import may
 from mdm.selectors.search_records import found_by
@@ -105,9 +105,3 @@ def features(pair: DuplicatePair) -> Features | None:
     if pair.left not in known or pair.right not in known:
         return None
     return Features(known[pair.left], known[pair.right], MatchProfile.objects.filter(type=pair.type).count())
-
-
-def holders(hashes: Sequence[int]) -> dict[int, int]:
-    """{hashed key: records that hold it}; one query."""
-    rows = MatchKey.objects.filter(key__in=hashes).order_by().values_list("key")
-    return dict(rows.annotate(count=Count("profile", distinct=True)))

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from django.db import connection
 
 from mdm import crypto, registry
+from mdm.matching.candidates import MOST_LIVE, total_points
 from mdm.matching.engine import Engine
-from mdm.matching.keys import hash_key
-from mdm.matching.store import key_points
-from mdm.models import MatchKey, MatchProfile
+from mdm.matching.keys import CAP, TOKEN, Keys, build_keys
+from mdm.matching.rarity import NOTHING_COUNTED, Rarity, Snapshot
+from mdm.matching.store import ranked
+from mdm.matching.table import Table
+from mdm.matching.vocabulary import stable_hash
+from mdm.models import KeySnapshot, MatchKey, MatchProfile
 from mdm.registry import RecordType
 from mdm.services import bulk
 from mdm.types import Document
 
-CAP = 200  # a key held by more records is generic: it says nothing and is skipped
-_TOKEN = "token"  # keys that only count how common a word is
-_TOKEN_CAP = 2000  # beyond that a word is simply common
+Features = dict[str, Any]
+GROWTH = 1.5  # a snapshot is taken anew once there are so many times the records it counted
+_FEW = 200  # below that many records counting them again costs nothing worth saving
 
 
 @lru_cache(maxsize=16)
@@ -39,105 +45,158 @@ def is_matched(document: Document) -> bool:
 
 def reindex(written: Sequence[tuple[RecordType, Document]]) -> None:
     """Replace features and keys of these records."""
-    matched = [(kind, document) for kind, document in written if kind.match]
-    if not matched:
-        return
-    MatchProfile.objects.filter(uid__in=[document["uid"] for _, document in matched]).delete()
-    profiles = [
-        MatchProfile(type=kind.key, uid=document["uid"], features=engine(kind.key).features(document))
-        for kind, document in matched
-        if is_matched(document)
-    ]
-    bulk.insert(profiles)
-    bulk.insert([key for profile in profiles for key in _keys(profile)])
+    by_kind: defaultdict[str, list[Document]] = defaultdict(list)
+    for kind, document in written:
+        if kind.match:
+            by_kind[kind.key].append(document)
+    for type_key, documents in by_kind.items():
+        store = StoredKeys(type_key)
+        store.remove(document["uid"] for document in documents)
+        matcher = engine(type_key)
+        store.add([(d["uid"], matcher.features(d)) for d in documents if is_matched(d)])
 
 
-def _keys(profile: MatchProfile) -> Iterable[MatchKey]:
-    matcher = engine(profile.type)
-    for key in matcher.keys(profile.features):
-        yield MatchKey(type=profile.type, key=key.hash, kind=key.kind, profile=profile)
-    for token in matcher.tokens(profile.features):
-        yield MatchKey(type=profile.type, key=token_key(profile.type, token), kind=_TOKEN, profile=profile)
+@dataclass(frozen=True)
+class StoredKeys:
+    """The key store (mdm.matching.store.KeyStore) in PostgreSQL, of one record type; ids are uids as text."""
+
+    type_key: str
+
+    @property
+    def rarity(self) -> Rarity:
+        """The snapshot in force; one small query, its counts stay in the process."""
+        newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", flat=True).first()
+        return _snapshot(newest) if newest else NOTHING_COUNTED
+
+    def add(self, batch: Sequence[tuple[Any, Features]]) -> None:
+        """In the caller's transaction. What was held under these ids must have been removed."""
+        if not batch:
+            return
+        keys = build_keys(engine(self.type_key).table([features for _, features in batch]))
+        salted = keys.hash ^ _salt(self.type_key)
+        words = keys.kind == TOKEN
+        tokens: list[list[int]] = [[] for _ in batch]
+        for record, key in zip(keys.record[words].tolist(), salted[words].tolist(), strict=True):
+            tokens[record].append(key)
+        profiles = [
+            MatchProfile(type=self.type_key, uid=uid, features=features, tokens=own)
+            for own, (uid, features) in zip(tokens, batch, strict=True)
+        ]
+        bulk.insert(profiles)
+        rows = zip(keys.record[~words].tolist(), keys.kind[~words].tolist(), salted[~words].tolist(), strict=True)
+        bulk.insert([MatchKey(key=key, kind=kind, profile=profiles[record]) for record, kind, key in rows])
+
+    def remove(self, ids: Iterable[Any]) -> None:
+        MatchProfile.objects.filter(uid__in=list(ids), type=self.type_key).delete()
+
+    def candidates(
+        self, batch: Sequence[Features], *, limit: int | None = 100, rarity: Rarity | None = None
+    ) -> list[list[tuple[str, Features]]]:
+        """For each of a batch of features: stored records worth comparing, those sharing the rarest keys first.
+
+        Two queries for the whole batch, and one for the snapshot when it is not given.
+        """
+        keys = build_keys(Table.of(batch)).finding()
+        gains = total_points(keys.kind, (rarity or self.rarity).counts(keys.hash))
+        useful = gains > 0
+        holders = self._holders(np.unique(keys.hash[useful]))
+        points: list[defaultdict[int, float]] = [defaultdict(float) for _ in batch]
+        for record, hash_, gain in zip(
+            keys.record[useful].tolist(), keys.hash[useful].tolist(), gains[useful].tolist(), strict=True
+        ):
+            mine = points[record]
+            for holder in holders.get(hash_, ()):
+                mine[holder] += gain
+        chosen = [ranked(found, limit) for found in points]
+        needed = {profile for profiles in chosen for profile in profiles}
+        rows = MatchProfile.objects.filter(pk__in=needed, type=self.type_key).values_list("pk", "uid", "features")
+        known = {pk: (str(uid), features) for pk, uid, features in rows}
+        return [[known[profile] for profile in profiles if profile in known] for profiles in chosen]
+
+    def _holders(self, hashes: Any) -> dict[int, list[int]]:
+        """Profiles per key. Keys that turn out far more common than the snapshot says are passed over."""
+        salt = _salt(self.type_key)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT q.key, k.holders FROM unnest(%s::bigint[]) AS q(key) CROSS JOIN LATERAL "
+                "(SELECT array_agg(profile_id) AS holders FROM "
+                "(SELECT profile_id FROM mdm_matchkey WHERE key = q.key LIMIT %s) h) k "
+                "WHERE k.holders IS NOT NULL",
+                [(hashes ^ salt).tolist(), MOST_LIVE + 1],
+            )
+            found = cursor.fetchall()
+        return {key ^ int(salt): holders for key, holders in found if len(holders) <= MOST_LIVE}
 
 
-def token_key(type_key: str, token: str) -> int:
-    return hash_key(f"{_TOKEN}:{type_key}", token)
+def counts_of(type_key: str, kind: str, texts: Sequence[str]) -> dict[str, int]:
+    """How many records the snapshot counted with this word, phone (`kind` as in KINDS) …; for people to read."""
+    from mdm.matching.vocabulary import mix, signed
+
+    if not texts:
+        return {}
+    hashes = signed(mix(kind, np.array([stable_hash(text) for text in texts], dtype=np.uint64)))
+    return dict(zip(texts, StoredKeys(type_key).rarity.counts(hashes).tolist(), strict=True))
 
 
-class StoredRarity:
-    """How common words and keys are among the stored records; asks once per word, remembers for one job."""
-
-    def __init__(self, type_key: str) -> None:
-        self._type = type_key
-        self._tokens: dict[str, int] = {}
-        self._keys: dict[int, int] = {}
-        self.total = max(MatchProfile.objects.filter(type=type_key).count(), 1)
-
-    def learn(self, tokens: Iterable[str]) -> None:
-        new = {token_key(self._type, token): token for token in tokens if token not in self._tokens}
-        counts = _count(list(new), _TOKEN_CAP)
-        for key, token in new.items():
-            self._tokens[token] = counts.get(key, 0)
-
-    def token_count(self, token: str) -> int:
-        if token not in self._tokens:
-            self.learn([token])
-        return self._tokens[token]
-
-    def remember(self, counts: dict[int, int]) -> None:
-        """Counts somebody fetched anyway, so that comparing asks nothing."""
-        self._keys = counts
-
-    def key_count(self, hash_: int) -> int:
-        if hash_ not in self._keys:
-            self._keys[hash_] = _count([hash_], CAP + 1).get(hash_, 0)
-        return self._keys[hash_]
-
-
-def _count(keys: list[int], cap: int) -> dict[int, int]:
+def take_snapshot(type_key: str, *, cause: str) -> KeySnapshot:
+    """Count keys and words anew and let them be in force. Two walks over the index; nothing is locked."""
+    salt = int(_salt(type_key))
     with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM mdm_matchprofile WHERE type = %s", [type_key])
+        total = cursor.fetchone()[0]
         cursor.execute(
-            "SELECT q.key, (SELECT count(*) FROM (SELECT 1 FROM mdm_matchkey k WHERE k.key = q.key LIMIT %s) c) "
-            "FROM unnest(%s::bigint[]) AS q(key)",
-            [cap, keys],
+            "SELECT key, count(*) FROM mdm_matchkey k JOIN mdm_matchprofile p ON p.id = k.profile_id "
+            "WHERE p.type = %s GROUP BY key HAVING count(*) > 1",
+            [type_key],
         )
-        return dict(cursor.fetchall())
-
-
-def candidates(
-    type_key: str, batch: Sequence[dict[str, Any]], *, limit: int = 100, rarity: StoredRarity | None = None
-) -> list[list[tuple[str, dict[str, Any]]]]:
-    """For each of a batch of features: stored records worth comparing [(uid, features)], rarest shared keys first.
-
-    Two queries for the whole batch; a key held by more than `CAP` records is passed over, not cut off.
-    """
-    matcher = engine(type_key)
-    wanted = [matcher.keys(features) for features in batch]
-    asked = sorted({key.hash for keys in wanted for key in keys})
-    found_holders = _holders(asked)
-    if rarity:
-        rarity.remember({key: len(found_holders.get(key, ())) for key in asked})
-    holders = {key: found for key, found in found_holders.items() if len(found) <= CAP}
-    chosen: list[list[int]] = []
-    for keys in wanted:
-        points: defaultdict[int, float] = defaultdict(float)
-        for key in keys:
-            found = holders.get(key.hash, ())
-            gain = key_points(key.kind, len(found))
-            for profile in found:
-                points[profile] += gain
-        chosen.append(sorted(points, key=lambda profile: (-points[profile], profile))[:limit])
-    needed = {profile for profiles in chosen for profile in profiles}
-    rows = MatchProfile.objects.filter(pk__in=needed, type=type_key).values_list("pk", "uid", "features")
-    known = {pk: (str(uid), features) for pk, uid, features in rows}
-    return [[known[profile] for profile in profiles if profile in known] for profiles in chosen]
-
-
-def _holders(keys: list[int]) -> dict[int, list[int]]:
-    with connection.cursor() as cursor:
+        rows = cursor.fetchall()
         cursor.execute(
-            "SELECT q.key, array_agg(k.profile_id) FROM unnest(%s::bigint[]) AS q(key) CROSS JOIN LATERAL "
-            "(SELECT profile_id FROM mdm_matchkey WHERE key = q.key LIMIT %s) k GROUP BY q.key",
-            [keys, CAP + 1],
+            "SELECT token, count(*) FROM mdm_matchprofile, unnest(tokens) AS t(token) WHERE type = %s "
+            "GROUP BY token HAVING count(*) > 1",
+            [type_key],
         )
-        return dict(cursor.fetchall())
+        rows += cursor.fetchall()
+    counted = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
+    hashes = counted[:, 0] ^ salt
+    order = np.argsort(hashes)
+    return KeySnapshot.objects.create(
+        type=type_key,
+        total=total,
+        hashes=hashes[order].astype("<i8").tobytes(),
+        held=counted[order, 1].astype("<i4").tobytes(),
+        cause=cause,
+    )
+
+
+def refresh_if_grown(type_key: str) -> KeySnapshot | None:
+    """A new snapshot when the hub holds half as much again as the last one counted; for imports, between chunks."""
+    newest = KeySnapshot.objects.filter(type=type_key).only("pk", "total").first()
+    total = MatchProfile.objects.filter(type=type_key).count()
+    if total < _FEW or (newest and total < newest.total * GROWTH):
+        return None
+    return take_snapshot(type_key, cause="grown")
+
+
+@lru_cache(maxsize=8)
+def _snapshot(pk: int) -> Snapshot:
+    row = KeySnapshot.objects.get(pk=pk)
+    hashes = np.frombuffer(bytes(row.hashes), dtype="<i8").astype(np.int64)
+    return Snapshot(row.total, hashes, np.frombuffer(bytes(row.held), dtype="<i4").astype(np.int32))
+
+
+@lru_cache(maxsize=16)
+def _salt(type_key: str) -> np.int64:
+    return np.int64(stable_hash(f"type:{type_key}") >> 1)
+
+
+__all__ = [
+    "CAP",
+    "Keys",
+    "StoredKeys",
+    "counts_of",
+    "engine",
+    "is_matched",
+    "refresh_if_grown",
+    "reindex",
+    "take_snapshot",
+]

@@ -65,14 +65,15 @@ def search_many(
     if kind.match is None:
         return [[] for _ in batch]
     matcher = indexing.engine(kind.key)
+    store = indexing.StoredKeys(kind.key)
+    rarity = store.rarity
     features = [matcher.features(document) for document in batch]
-    rarity = indexing.StoredRarity(kind.key)
     without = set(exclude)
-    found = []
-    for mine, near in zip(features, indexing.candidates(kind.key, features, rarity=rarity), strict=True):
-        near = [(uid, theirs) for uid, theirs in near if uid not in without]
-        rarity.learn({token for _, theirs in near for token in matcher.tokens(theirs)} | set(matcher.tokens(mine)))
-        found.append(matcher.rank(mine, near, limit=limit, threshold=threshold, rarity=rarity))
+    near = [
+        [(uid, theirs) for uid, theirs in found if uid not in without]
+        for found in store.candidates(features, rarity=rarity)
+    ]
+    found = matcher.rank_all(features, near, limit=limit, threshold=threshold, rarity=rarity)
     names = records.names(kind.key, {uid for ranked in found for uid, _ in ranked})
     return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in found]
 
@@ -85,7 +86,7 @@ def compare(*, kind: RecordType, left: str, right: str) -> Score:
     }
     if str(left) not in rows or str(right) not in rows:
         raise NotFound("One of these records is not matched: it is merged, retired, or does not exist.")
-    return indexing.engine(kind.key).compare(rows[str(left)], rows[str(right)], indexing.StoredRarity(kind.key))
+    return indexing.engine(kind.key).compare(rows[str(left)], rows[str(right)], indexing.StoredKeys(kind.key).rarity)
 
 
 def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
@@ -107,13 +108,15 @@ def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None)
         return 0
     matcher = indexing.engine(kind.key)
     rows = list(MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features"))
-    rarity = indexing.StoredRarity(kind.key)
-    near = indexing.candidates(kind.key, [features for _, features in rows], rarity=rarity)
-    rarity.learn({token for found in near for _, theirs in found for token in matcher.tokens(theirs)})
-    scored = []
-    for (uid, mine), found in zip(rows, near, strict=True):
-        others = [(other, theirs) for other, theirs in found if other != str(uid)]
-        scored += [(str(uid), other, score) for other, score in matcher.rank(mine, others, limit=20, rarity=rarity)]
+    store = indexing.StoredKeys(kind.key)
+    rarity = store.rarity
+    near = store.candidates([features for _, features in rows], rarity=rarity)
+    others = [
+        [(other, theirs) for other, theirs in found if other != str(uid)]
+        for (uid, _), found in zip(rows, near, strict=True)
+    ]
+    ranked = matcher.rank_all([mine for _, mine in rows], others, limit=20, rarity=rarity)
+    scored = [(str(uid), other, score) for (uid, _), found in zip(rows, ranked, strict=True) for other, score in found]
     return record_pairs(kind=kind, scored=scored, job=job)
 
 

@@ -44,7 +44,7 @@ class Resolver:
         self.rules = survivorship.load(self.kind)
         self.policies = policy.load()
         self.systems = dict(System.objects.values_list("pk", "code"))
-        self.rarity = indexing.StoredRarity(self.kind.key) if self.kind.match else None
+        self.keys = indexing.StoredKeys(self.kind.key)
 
     def resolve(self, rows: Sequence[SourceRecord]) -> Counter[str]:
         """Make records of these rows in the caller's transaction; how many came to which outcome."""
@@ -77,30 +77,36 @@ class Resolver:
 
     def _place_by_matching(self, rows: list[SourceRecord], plan: Plan) -> None:
         """Each row against the stored records and against the new ones of this chunk, in file order."""
-        if self.rarity is None:
+        if self.kind.match is None:
             for row in rows:
                 self._place_new(row, plan)
             return
-        engine = indexing.engine(self.kind.key)
+        engine, rarity = indexing.engine(self.kind.key), self.keys.rarity
         features = [engine.features(row.document) for row in rows]
-        near = indexing.candidates(self.kind.key, features, rarity=self.rarity)
-        self.rarity.learn({token for mine in features for token in engine.tokens(mine)})
-        self.rarity.learn({token for found in near for _, theirs in found for token in engine.tokens(theirs)})
-        fresh = MemoryKeyStore()
-        for row, mine, found in zip(rows, features, near, strict=True):
-            others = [*found, *fresh.candidates(mine, cap=indexing.CAP, limit=50)]
-            ranked: list[tuple[Any, Score]] = engine.rank(mine, others, limit=10, rarity=self.rarity)
-            best = ranked[0] if ranked else None
-            if best and best[1].band == "link":
-                plan.rows[str(best[0])].append(row)
+        fresh = MemoryKeyStore(rarity)
+        fresh.add(list(enumerate(features)))
+        near: list[list[tuple[Any, Any]]] = [
+            [*stored, *((other, theirs) for other, theirs in own if other < place)]
+            for place, (stored, own) in enumerate(
+                zip(self.keys.candidates(features, rarity=rarity), fresh.candidates(features, limit=50), strict=True)
+            )
+        ]
+        uids: dict[int, str] = {}  # of the rows that became records of their own
+        for place, (row, ranked) in enumerate(
+            zip(rows, engine.rank_all(features, near, limit=15, rarity=rarity), strict=True)
+        ):
+            found = [(uids.get(id_, "") if isinstance(id_, int) else id_, score) for id_, score in ranked]
+            found = [(uid, score) for uid, score in found if uid][:10]
+            if found and found[0][1].band == "link":
+                best = found[0][0]
+                plan.rows[best].append(row)
                 plan.outcome[row.pk] = "linked"
-                plan.pairs += [(str(best[0]), str(u), s) for u, s in ranked[1:] if s.band == "link" and u != best[0]]
+                plan.pairs += [(best, uid, score) for uid, score in found[1:] if score.band == "link"]
                 continue
-            uid = self._place_new(row, plan)
-            fresh.add(uid, mine)
-            if ranked:
+            uids[place] = self._place_new(row, plan)
+            if found:
                 plan.outcome[row.pk] = "candidate"
-                plan.pairs += [(uid, str(other), score) for other, score in ranked]
+                plan.pairs += [(uids[place], uid, score) for uid, score in found]
 
     def _place_new(self, row: SourceRecord, plan: Plan) -> str:
         uid = str(uuid.uuid4())

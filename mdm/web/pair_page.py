@@ -238,7 +238,7 @@ def _normalised(name: str, features: Mapping[str, Any]) -> str:
 
 def _waterfall(pair: DuplicatePair, common: pair_words.Commonness) -> grids.Waterfall:
     parts = [part for part in pair.explanation if part["weight"]]
-    limits = indexing.engine(pair.type).config.thresholds
+    limits = indexing.engine(pair.type).model.thresholds
     return grids.waterfall(
         pair.score - sum(part["weight"] for part in pair.explanation),
         [grids.WaterfallPart(pair_words.label(part["feature"]), part["weight"], common.why(part)) for part in parts],
@@ -249,7 +249,7 @@ def _waterfall(pair: DuplicatePair, common: pair_words.Commonness) -> grids.Wate
 
 
 def _score_note(pair: DuplicatePair) -> str:
-    limits = indexing.engine(pair.type).config.thresholds
+    limits = indexing.engine(pair.type).model.thresholds
     return f"Shown to you from {limits.review:.1f} points; linked without asking from {limits.link:.1f}"
 
 

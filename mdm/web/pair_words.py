@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mdm.matching.config import NUMBER_CONFLICT, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
+import numpy as np
+
+from mdm.matching.config import NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
 from mdm.models import DuplicatePair, MatchDecision
 from mdm.selectors import duplicates
 from mdm.services import indexing
@@ -41,6 +43,7 @@ FLAGS: dict[str, tuple[str, str, Any]] = {
     SHARED_BANK: ("one account, two names", "One bank account stands under two different names.", "red"),
     TAX_ID_CONFLICT: ("tax numbers differ", "Both have a valid tax number, and they differ.", "amber"),
     NUMBER_CONFLICT: ("numbers differ", "The numbers in their names differ.", "amber"),
+    OTHER_NAME: ("names differ", "An identifier is the same, and the names are not.", "amber"),
     SIBLING: ("perhaps a sister", "It looks like another company of the same group.", "amber"),
 }
 JUDGED = {
@@ -123,22 +126,21 @@ class Commonness:
 
 
 def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Commonness:
-    """One query for all words and keys of the pair."""
+    """As the snapshot of the hub counts them."""
     if features is None:
         return Commonness(0, {}, {}, {})
-    engine = indexing.engine(pair.type)
     left, right = _words(features.left), _words(features.right)
-    tokens = {sound: indexing.token_key(pair.type, sound) for sound in {*left, *right}}
-    shared = {key.hash: key.kind for key in engine.keys(features.left)}
-    shared = {key.hash: key.kind for key in engine.keys(features.right) if key.hash in shared}
-    counts = duplicates.holders([*tokens.values(), *shared])
+    mine, theirs = indexing.engine(pair.type).keys([features.left, features.right])
+    shared = {key.hash: key.kind for key in mine}.items() & {key.hash: key.kind for key in theirs}.items()
+    rarity = indexing.StoredKeys(pair.type).rarity
+    counts = indexing.counts_of(pair.type, "token", [*{**left, **right}])
     kinds: dict[str, int] = {}
-    for hash_, kind in shared.items():
-        kinds[kind] = min(kinds.get(kind, 10**9), counts.get(hash_, 0))
+    for (_, kind), held in zip(shared, rarity.counts(np.array([h for h, _ in shared], dtype=np.int64)), strict=True):
+        kinds[kind] = min(kinds.get(kind, 10**9), int(held))
     spelt = {**right, **left}
 
     def counted(sounds: Sequence[str]) -> dict[str, int]:
-        return {spelt[sound].lower(): counts.get(tokens[sound], 0) for sound in sounds}
+        return {spelt[sound].lower(): counts.get(sound, 0) for sound in sounds}
 
     both = [sound for sound in left if sound in right]
     one = [sound for sound in spelt if sound not in left or sound not in right]

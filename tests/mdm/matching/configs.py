@@ -3,9 +3,7 @@
 from hashlib import blake2b
 from typing import Any
 
-from mdm.matching import AddressFields, IdentifierFields, MatchConfig
-from mdm.matching.config import SHARED_BANK, TAX_ID_CONFLICT
-from mdm.matching.weights import SITE_WEIGHTS
+from mdm.matching.config import SHARED_BANK, TAX_ID_CONFLICT, AddressFields, IdentifierFields, MatchConfig
 
 
 def supplier_config(**changes: Any) -> MatchConfig:
@@ -29,7 +27,7 @@ def supplier_config(**changes: Any) -> MatchConfig:
 
 def site_config() -> MatchConfig:
     rules = frozenset({TAX_ID_CONFLICT, SHARED_BANK})
-    return supplier_config(record_type="site", weights=SITE_WEIGHTS, rules=rules)
+    return supplier_config(record_type="site", kind="place", rules=rules)
 
 
 def blind_index(number: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from mdm.matching import Engine
-from mdm.matching.config import ALL_RULES, NUMBER_CONFLICT, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
+from mdm.matching.config import ALL_RULES, NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
 from tests.mdm.matching.configs import blind_index, site_config, supplier_config
 from tests.mdm.matching.documents import supplier
 
@@ -30,7 +30,7 @@ CASES = [
         "same tax id, other name: a person should see that",
         supplier("Brightside Foods Ltd", "GB", vat="GB434031494"),
         supplier("Completely Other Name", "GB", vat="434031494"),
-        "review", set(),
+        "review", {OTHER_NAME},
     ),
     (
         "everything agrees but two valid tax ids differ: never linked",
@@ -115,7 +115,7 @@ CASES = [
         "known under another name",
         supplier("Kessler Handels GmbH", "DE", alias="Quickparts", **MUNICH),
         supplier("Quickparts", "DE", **MUNICH),
-        "review", set(),
+        "link", set(),
     ),
     ("strangers", supplier("Weber GmbH", "DE"), supplier("Schmidt AG", "DE"), "none", set()),
     ("nothing known", supplier(""), supplier(""), "none", set()),

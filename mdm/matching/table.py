@@ -1,0 +1,217 @@
+"""Table: the features of many records in columns of numbers, so that a block of pairs is compared at once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mdm.matching.legal_forms import FAMILY
+from mdm.matching.vocabulary import Ids, Vocabulary
+from mdm.matching.words import COMMON
+
+Places = npt.NDArray[np.int64]
+MOST_NAMES = 4  # names of one record that are compared
+
+_FORMS = {code: number for number, code in enumerate(sorted(FAMILY), start=1)}
+_FAMILIES = {name: number for number, name in enumerate(sorted(set(FAMILY.values())), start=1)}
+ANY_FAMILY = _FAMILIES.get("any", -1)
+FORM_FAMILY = np.array([0, *(_FAMILIES[FAMILY[code]] for code in _FORMS)], dtype=np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A list per record (or per name): element k of owner r stands at start[r] + k in every column."""
+
+    start: Places
+    columns: dict[str, Ids]
+
+    def __getitem__(self, column: str) -> Ids:
+        return self.columns[column]
+
+    def counts(self) -> Places:
+        return np.diff(self.start)
+
+    def owners(self) -> Places:
+        return np.repeat(np.arange(len(self.start) - 1), self.counts())
+
+
+def combinations(left: Lists, i: Places, right: Lists, j: Places) -> tuple[Places, Places, Places]:
+    """Each element of i's list with each of j's: (which pair, element left, element right), pairs in order."""
+    first, other = left.start[i], right.start[j]
+    width = right.start[j + 1] - other
+    count = (left.start[i + 1] - first) * width
+    pair = np.repeat(np.arange(len(i)), count)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
+    return pair, first[pair] + within // width[pair], other[pair] + within % width[pair]
+
+
+_LISTS = {
+    "names": ("joined", "start", "initials", "count", "length"),
+    "words": ("word",),
+    "ranked": ("word", "common"),
+    "places": ("street", "compact", "head", "number", "side", "postcode", "area", "city", "city_head", "length"),
+    "tax": ("country", "number", "valid"),
+    "ids": ("scheme", "value"),
+    "phones": ("whole", "last", "stem", "length"),
+    "domains": ("domain", "stem"),
+    "mails": ("mail",),
+    "banks": ("account",),
+}
+_SCALARS = ("form", "numbers", "regions", "country")
+
+
+class Table:
+    """Columns over records 0 … n-1, all texts numbered by one vocabulary. `words` and `ranked` belong to names."""
+
+    def __init__(self, vocabulary: Vocabulary, scalars: dict[str, Ids], lists: dict[str, Lists]) -> None:
+        self.vocabulary = vocabulary
+        self.scalars = scalars
+        self.lists = lists
+
+    def __len__(self) -> int:
+        return len(self.scalars["form"])
+
+    @cached_property
+    def word_traits(self) -> npt.NDArray[np.int32]:
+        """Length, first and second letter, all digits or not: of every word, at its number in the vocabulary."""
+        out = np.zeros((4, len(self.vocabulary)), dtype=np.int32)
+        words = np.unique(self.lists["words"]["word"])
+        if len(words):
+            out[:, words] = np.array(
+                [(len(t), ord(t[0]), ord(t[1]) if len(t) > 1 else 0, t.isdigit()) for t in self.vocabulary.pick(words)]
+            ).T
+        return out
+
+    @staticmethod
+    def of(features: Iterable[dict[str, Any]], vocabulary: Vocabulary | None = None) -> Table:
+        builder = _Builder(vocabulary or Vocabulary())
+        for one in features:
+            builder.add(one)
+        return builder.done()
+
+    @staticmethod
+    def joined(parts: list[Table]) -> Table:
+        """One table after the other, under one vocabulary."""
+        vocabulary = parts[0].vocabulary
+        scalars: dict[str, list[Ids]] = {name: [] for name in _SCALARS}
+        columns: dict[str, dict[str, list[Ids]]] = {name: {c: [] for c in _LISTS[name]} for name in _LISTS}
+        counts: dict[str, list[Places]] = {name: [] for name in _LISTS}
+        for part in parts:
+            numbers = None if part.vocabulary is vocabulary else vocabulary.adopt(part.vocabulary.texts)
+
+            def renumber(name: str, values: Ids, numbers: Ids | None = numbers) -> Ids:
+                return values if numbers is None or name in _PLAIN else numbers[values]
+
+            for name in _SCALARS:
+                scalars[name].append(renumber(name, part.scalars[name]))
+            for name, list_ in part.lists.items():
+                counts[name].append(list_.counts())
+                for column in _LISTS[name]:
+                    columns[name][column].append(renumber(column, list_[column]))
+        return Table(
+            vocabulary,
+            {name: np.concatenate(found) for name, found in scalars.items()},
+            {
+                name: Lists(
+                    np.concatenate([[0], np.cumsum(np.concatenate(counts[name]))]),
+                    {column: np.concatenate(found) for column, found in columns[name].items()},
+                )
+                for name in _LISTS
+            },
+        )
+
+
+_PLAIN = frozenset(("form", "count", "length", "valid", "common"))  # numbers that are no texts
+
+
+class _Builder:
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.scalars = {name: array("i") for name in _SCALARS}
+        self.columns = {name: {column: array("i") for column in columns} for name, columns in _LISTS.items()}
+        self.starts = {name: array("q", [0]) for name in _LISTS}
+
+    def add(self, one: dict[str, Any]) -> None:
+        number = self.vocabulary.number
+        self.scalars["form"].append(_FORMS.get(one["form"], 0))
+        self.scalars["numbers"].append(number("|".join(one["numbers"])))
+        self.scalars["regions"].append(number("|".join(one["regions"])))
+        self.scalars["country"].append(number(one["country"]))
+        for name in one["names"][:MOST_NAMES]:
+            self._name(name["core"])
+        for place in one["places"]:
+            self._place(place)
+        for country, value, valid in one["tax"]:
+            self._put("tax", number(country), number(value), -1 if valid is None else valid)
+        for scheme, value, valid in one["ids"]:
+            if valid != 0:
+                self._put("ids", number(scheme), number(f"{scheme}|{value}"))
+        for phone in one["phones"]:
+            self._put("phones", number(phone), number(phone[-7:]), number(phone[:-2]), len(phone))
+        for domain in one["domains"]:
+            stem = domain.split(".", 1)[0]
+            self._put("domains", number(domain), number(stem) if len(stem) > 3 else 0)
+        for mail in one["mails"]:
+            self._put("mails", number(mail))
+        for index, _last in one["banks"]:
+            self._put("banks", number(index))
+        for name in _LISTS:
+            if name not in ("words", "ranked"):
+                self.starts[name].append(len(next(iter(self.columns[name].values()))))
+
+    def _put(self, list_: str, *values: int) -> None:
+        for column, value in zip(self.columns[list_].values(), values, strict=True):
+            column.append(value)
+
+    def _name(self, core: list[str]) -> None:
+        number = self.vocabulary.number
+        joined = "".join(core)
+        initials = ""
+        if len(core) > 2:
+            initials = "".join(word[0] for word in core)
+        elif len(core) == 1 and 2 < len(joined) < 7:
+            initials = joined
+        self._put("names", number(joined), number(joined[:5]), number(initials), len(core), len(joined))
+        words = self.columns["words"]["word"]
+        for word in core:
+            words.append(number(word))
+        self.starts["words"].append(len(words))
+        # The longest uncommon words stand in for the rarest ones, which only the whole data could tell.
+        longest = sorted(core, key=lambda word: (word in COMMON, -len(word), word))[:3] if len(core) > 1 else core
+        for word in longest:
+            self._put("ranked", number(word), 2 if word in COMMON else (1 if len(word) < 4 else 0))
+        self.starts["ranked"].append(len(self.columns["ranked"]["word"]))
+
+    def _place(self, place: dict[str, Any]) -> None:
+        number = self.vocabulary.number
+        street, city, postcode = place["street"], place["city"], place["postcode"]
+        compact = street.replace(" ", "")
+        self._put(
+            "places",
+            number(street),
+            number(compact),
+            number(compact[:4]) if len(compact) > 3 else 0,
+            number(place["number"]),
+            number(place["side"]),
+            number(postcode),
+            number(postcode[:2]),
+            number(city),
+            number(city[:3]),
+            len(compact),
+        )
+
+    def done(self) -> Table:
+        def column(values: array[int]) -> Ids:
+            return np.array(values, dtype=np.int32)
+
+        lists = {
+            name: Lists(np.array(self.starts[name], dtype=np.int64), {c: column(v) for c, v in columns.items()})
+            for name, columns in self.columns.items()
+        }
+        return Table(self.vocabulary, {name: column(values) for name, values in self.scalars.items()}, lists)
