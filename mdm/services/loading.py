@@ -24,7 +24,7 @@ from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
 from mdm.registry import RecordType
-from mdm.services import audit, bulk, documents, policy, resolving
+from mdm.services import audit, bulk, documents, indexing, policy, resolving
 from mdm.services.policy import Facts
 from mdm.types import Actor, Document, Problem, digest
 
@@ -308,6 +308,8 @@ def _resolve_all(job: ImportJob) -> bool:
     by = actor_of(job.created_by) if job.created_by else Actor.system("Import")
     resolver = resolving.Resolver(job=job, change=change, by=by)
     while True:
+        if resolver.kind.match:
+            indexing.refresh_if_grown(resolver.kind.key)  # a filling hub learns what is rare in it
         with transaction.atomic():
             _alive(job)
             rows = list(SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[: settings.IMPORT_CHUNK])
