@@ -46,7 +46,7 @@ def _csv(file: Path) -> None:
         "Payment Terms": "Z030", "E-Mail": "rechnung@haldenwerk.example",
     }  # fmt: skip
     second = {
-        "Supplier": SECOND["s4hana"], "Name 1": OTHER_NAME, "Search Term": "HALDENWERK", "Postal Code": "99085",
+        "Supplier": SECOND["s4hana"], "House Number": "14", "Name 1": OTHER_NAME, "Search Term": "HALDENWERK", "Postal Code": "99085",
         "Payment Terms": "Z045", "E-Mail": OTHER_MAIL, "Website": "https://www.haldenwerk.example",
     }  # fmt: skip
     with file.open("a", encoding="utf-8", newline="") as target:
@@ -62,7 +62,7 @@ def _workbook(file: Path) -> None:
             "Commodity": "Group purchasing", "Primary Contact": "Ruth Sander"}  # fmt: skip
     first = {"Supplier Number": FIRST["coupa"], "Supplier Name": NAME, "Postal Code": "99084", "Tax ID": VAT,
              "Payment Term": "Net 30", "Contact Email": "rechnung@haldenwerk.example"}  # fmt: skip
-    second = {"Supplier Number": SECOND["coupa"], "Supplier Name": OTHER_NAME, "Postal Code": "99085",
+    second = {"Supplier Number": SECOND["coupa"], "Supplier Name": OTHER_NAME, "Street 1": "Lindenweg 14", "Postal Code": "99085",
               "Payment Term": "Net 45", "Contact Email": OTHER_MAIL}  # fmt: skip
     for row in (both | first, both | second):
         sheet.append([row.get(str(column)) for column in columns])
@@ -73,8 +73,8 @@ def _lines(file: Path) -> None:
     both = {"AddressCode": "001", "Address1": "Lindenweg 12", "City": "Erfurt", "CountryCode": "DE",
             "CurrencyCode": "EUR", "Approved": "Y", "Custom1": "NORDHAVEN"}  # fmt: skip
     first = {"VendorCode": "V008001", "VendorName": NAME, "PostalCode": "99084", "TaxID": VAT, "PaymentTerms": 30}
-    second = {"VendorCode": "V008002", "VendorName": OTHER_NAME, "PostalCode": "99085", "PaymentTerms": 45,
-              "ContactEmail": OTHER_MAIL}  # fmt: skip
+    second = {"VendorCode": "V008002", "VendorName": OTHER_NAME, "Address1": "Lindenweg 14", "PostalCode": "99085",
+              "PaymentTerms": 45, "ContactEmail": OTHER_MAIL}  # fmt: skip
     text = file.read_text(encoding="utf-8")
     added = "".join(json.dumps(both | row, ensure_ascii=False) + "\n" for row in (first, second))
     file.write_text(text + ("" if text.endswith("\n") else "\n") + added, encoding="utf-8")

@@ -36,7 +36,7 @@ def test_a_snapshot_is_taken_when_the_hub_has_grown_by_half():
 
 def test_counts_are_told_in_the_words_of_features():
     _fill(0, 200)
-    [word] = [w for w in engine.features(supplier("Acme"))["names"][0]["core"]]
+    [word] = engine.features(supplier("Acme"))["names"][0]["core"]
     assert indexing.counts_of("supplier", "token", [word, "nobody"]) == {word: 1, "nobody": 1}
     indexing.take_snapshot("supplier", cause="asked")
     assert indexing.counts_of("supplier", "token", [word, "nobody"]) == {word: 200, "nobody": 1}
