@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+import uuid
+from datetime import timedelta
 
-from mdm.services import background, loading
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from mdm.services import background, loading, match_runs
+
+_TURN = timedelta(seconds=30)  # then imports and deliveries that wait for this worker have their turn
 
 
 @shared_task(name="mdm.tasks.run_import")
@@ -13,9 +20,17 @@ def run_import(job_id: int) -> None:
     loading.run(job_id)
 
 
+@shared_task(name="mdm.tasks.match_parts")
+def match_parts() -> None:
+    """Take parts of a look through all records for a while; another process may do the same beside."""
+    match_runs.work(worker=uuid.uuid4(), until=timezone.now() + _TURN)
+
+
 @shared_task(name="mdm.tasks.tick")
 def tick() -> None:
     """Every few seconds: what is due and what was left behind."""
     background.tick()
     for job_id in background.waiting_imports():
         run_import.delay(job_id)
+    for _ in range(min(match_runs.waiting(), settings.MATCH_WORKERS)):
+        match_parts.delay()

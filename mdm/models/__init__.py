@@ -14,6 +14,7 @@ from mdm.models.change import (
 )
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
+from mdm.models.match_run import MatchRun, MatchRunPart
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
@@ -51,6 +52,8 @@ __all__ = [
     "MatchDecision",
     "MatchKey",
     "MatchProfile",
+    "MatchRun",
+    "MatchRunPart",
     "Participant",
     "Pin",
     "PolicyStep",

@@ -127,14 +127,14 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
         fresh[min(one, other), max(one, other)] = score
     known = {
         (str(pair.left), str(pair.right)): pair
-        for pair in DuplicatePair.objects.select_for_update().filter(
+        for pair in DuplicatePair.objects.select_for_update().order_by("pk").filter(
             left__in={left for left, _ in fresh}, right__in={right for _, right in fresh}
         )
     }
     new: list[DuplicatePair] = []
     changed: list[DuplicatePair] = []
     count = 0
-    for (left, right), score in fresh.items():
+    for (left, right), score in sorted(fresh.items()):  # in one order: two workers never wait for each other
         pair = known.get((left, right)) or DuplicatePair(type=kind.key, left=left, right=right, job=job)
         evidence = evidence_hash(score)
         reopened = pair.pk is not None and pair.state in ("different", "unsure") and pair.evidence_hash != evidence
