@@ -14,6 +14,7 @@ from mdm.models.change import (
 )
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, MatchDecision, MatchKey, MatchProfile
+from mdm.models.merge_block import MergeBlock
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
@@ -50,6 +51,7 @@ __all__ = [
     "MatchDecision",
     "MatchKey",
     "MatchProfile",
+    "MergeBlock",
     "Participant",
     "Pin",
     "PolicyStep",

@@ -264,7 +264,7 @@ def _merge() -> None:
     if pair:
         reason = "Same company, entered twice."
         kind = registry.get("supplier")
-        merging.propose(kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=person("mara"))
+        merging.propose(kind=kind, losers=[str(pair.left), str(pair.right)], reason=reason, by=person("mara"))
 
 
 def _judged() -> None:
