@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,14 +46,14 @@ class Since:
 class Split:
     """The documents afterwards. `origins`: {uid: {block: provenance}} of values that go to a restored record.
 
-    `followed`: (uid, path, old, new) of references that lead to records which were merged in the meantime.
+    `followed`: {uid: [{path, old, new}]} of references that lead to records which were merged in the meantime.
     """
 
     survivor: Document
     restored: dict[str, Document]
     since: list[Since] = field(default_factory=list)
     origins: dict[str, dict[str, Any]] = field(default_factory=dict)
-    followed: list[tuple[str, str, str, str]] = field(default_factory=list)
+    followed: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 def split(case: Case, holders: Mapping[str, str], goes_back: Mapping[tuple[str, str], str]) -> Split:
@@ -65,10 +65,11 @@ def split(case: Case, holders: Mapping[str, str], goes_back: Mapping[tuple[str, 
     now = case.now[case.survivor]
     origins = Provenance.objects.filter(uid=case.survivor).values_list("fields", flat=True).first() or {}
     made = Split(survivor=dict(now), restored={uid: dict(case.before[uid]) for uid in case.restored})
-    changed = [c.path for c in (*diff(case.base, case.want), *diff(case.base, now))]
+    led_base, led_want = _led_on(case, case.survivor, case.base)[0], _led_on(case, case.survivor, case.want)
+    changed = [c.path for c in (*diff(led_base, led_want[0]), *diff(led_base, now))]
     blocks = [block for block in dict.fromkeys(block_of(path) for path in changed) if block not in _GIVEN]
     for block in blocks:
-        base, want, value = (value_at(document, block) for document in (case.base, case.want, now))
+        base, want, value = (value_at(document, block) for document in (led_base, led_want[0], now))
         if _equal(base, value):
             _put(made.survivor, block, want)
             continue
@@ -88,7 +89,15 @@ def split(case: Case, holders: Mapping[str, str], goes_back: Mapping[tuple[str, 
     if unknown := sorted(set(holders) - {row.path for row in made.since}):
         raise CorrectInput(f"{unknown[0]} has not changed since the merge: it goes back by itself.")
     for uid, document in made.restored.items():
-        made.followed += _follow(case, uid, document)
+        made.restored[uid], led = _led_on(case, uid, document)
+        made.followed |= {uid: led} if led else {}
+    # The survivor's references that go back and lead on: those alone its request changes.
+    led = [
+        one
+        for one in led_want[1]
+        if same(made.survivor[one["path"]], one["new"]) and not same(now[one["path"]], one["new"])
+    ]
+    made.followed |= {case.survivor: led} if led else {}
     return made
 
 
@@ -138,16 +147,18 @@ def _give(case: Case, made: Split, uid: str, block: str, base: Any, value: Any, 
     made.origins.setdefault(uid, {})[place] = origin
 
 
-def _follow(case: Case, uid: str, document: Document) -> Iterable[tuple[str, str, str, str]]:
-    """What the record referred to may have been merged while it was away: its references lead on."""
+def _led_on(case: Case, uid: str, document: Document) -> tuple[Document, list[dict[str, str]]]:
+    """The document with its references led on: what they name may have been merged since. And what was led where."""
+    result, led = dict(document), []
     for path, key in case.kind.references.items():
         old = document.get(path)
         if not old or not merge_result.is_uid_field(case.kind, path) or old in case.restored:
             continue
         new = records.survivor_uid(registry.get(key), old)
         if new not in (old, uid):
-            document[path] = new
-            yield uid, path, old, new
+            result[path] = new
+            led.append({"path": path, "old": old, "new": new})
+    return result, led
 
 
 def order_of(case: Case, changed: Sequence[str]) -> dict[str, list[str]]:

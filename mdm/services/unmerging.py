@@ -105,7 +105,7 @@ def preview(
         ],
         "references": [ref.as_json() for ref in plan.back],
         "left": [left.as_json() for left in plan.left],
-        "followed": [{"uid": uid, "path": path, "old": old, "new": new} for uid, path, old, new in made.followed],
+        "followed": [{"uid": uid, **led} for uid, found in made.followed.items() for led in found],
         "targets": key_moves.effects(case.kind.key, plan.keys.moves, statuses),
         "decisions": _decisions_since(case),
     }
@@ -138,38 +138,51 @@ def _decisions_since(case: Case) -> list[dict[str, Any]]:
 def _references(case: Case) -> tuple[list[Reference], list[Left]]:
     """References the merge moved: those that go back, and those somebody changed since, which stay as they are."""
     moved = [
-        (item, change)
-        for item in (*case.items, *_followed_since(case))
-        if "losers" not in item.detail and str(item.uid) not in case.restored
-        for change in item.changes
-        if change["before"] in case.restored and change["after"] == case.survivor
+        (item.type, str(item.uid), path, old)
+        for item, path, old, new in (*_moved_by(case), *_led_since(case))
+        if old in case.restored and new == case.survivor and str(item.uid) not in case.restored
     ]
     current: dict[str, Document] = {}
-    for key in {item.type for item, _ in moved}:
-        current |= records.current_documents(key, [item.uid for item, _ in moved if item.type == key])
+    for key in {type_ for type_, *_ in moved}:
+        current |= records.current_documents(key, [uid for type_, uid, *_ in moved if type_ == key])
     back: list[Reference] = []
     left: list[Left] = []
-    for item, change in moved:
-        document = current[str(item.uid)]
-        reference = Reference(item.type, str(item.uid), change["path"], _label(item.type, document), change["before"])
+    for type_, uid, path, old in dict.fromkeys(moved):
+        document = current[uid]
+        reference = Reference(type_, uid, path, _label(type_, document), old)
         if document["status"] == "merged":
             left.append(Left(reference, "this record was merged itself since"))
-        elif not same(value_at(document, change["path"]), case.survivor):
+        elif not same(value_at(document, path), case.survivor):
             left.append(Left(reference, "somebody changed it since"))
         else:
             back.append(reference)
     return back, left
 
 
-def _followed_since(case: Case) -> list[ChangeItem]:
-    """Records that came back from a merge of their own meanwhile, and whose reference was led on to the survivor."""
+_Moved = tuple[ChangeItem, str, Any, Any]  # item, path, before, after
+
+
+def _moved_by(case: Case) -> list[_Moved]:
+    """References the merge itself moved."""
+    return [
+        (item, change["path"], change["before"], change["after"])
+        for item in case.items
+        if item.action == "update"
+        for change in item.changes
+    ]
+
+
+def _led_since(case: Case) -> list[_Moved]:
+    """References of records that came back from merges of their own meanwhile, led on to the survivor then."""
     wanted = Q()
     for uid in case.restored:
-        wanted |= Q(changes__contains=[{"before": uid, "after": case.survivor}])
+        wanted |= Q(detail__followed__contains=[{"old": uid, "new": case.survivor}])
     rows = ChangeItem.objects.filter(
         wanted, action="unmerge", request__state="applied", request__applied_at__gt=case.merge.applied_at
     )
-    return list(rows.order_by("pk"))
+    return [
+        (item, led["path"], led["old"], led["new"]) for item in rows.order_by("pk") for led in item.detail["followed"]
+    ]
 
 
 def _label(type_key: str, document: Document) -> str:
@@ -209,6 +222,7 @@ def propose(
             "still": case.still,
             "holders": {row.path: row.holder for row in made.since},
             "order": order_of(case, [change.path for change in given_back]),
+            "followed": made.followed.get(case.survivor, []),
         },
     )
     restored = [
@@ -217,7 +231,11 @@ def propose(
             action="unmerge",
             uid=uid,
             changes=diff(case.now[uid], document),
-            detail={"unmerged_from": case.survivor, "origins": made.origins.get(uid, {})},
+            detail={
+                "unmerged_from": case.survivor,
+                "origins": made.origins.get(uid, {}),
+                "followed": made.followed.get(uid, []),
+            },
         )
         for uid, document in made.restored.items()
     ]
