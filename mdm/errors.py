@@ -71,6 +71,12 @@ class AlreadyDone(NotNow):
     code = "already_done"
 
 
+class KeptApart(NotNow):
+    """A person took these records apart: lift the block (`block`: its uid), saying why, before they are merged."""
+
+    code = "kept_apart"
+
+
 class Conflict(HubError):
     """Others changed the same paths meanwhile; a person picks per row."""
 

@@ -12,7 +12,7 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         from mdm import ports
         from sync import demo, tasks
-        from sync.selectors import overview, record_status
+        from sync.selectors import change_effects, overview, record_status
 
         ports.demo_steps += [
             ports.DemoStep(order=35, title="Platforms", load=demo.load_targets),
@@ -20,7 +20,8 @@ class SyncConfig(AppConfig):
         ]
         ports.demo_effects.append(demo.send)
         ports.delivery_status.append(record_status.of_record)
-        ports.change_effects.append(record_status.of_change)
+        ports.change_effects.append(change_effects.of_change)
+        ports.receivers.append(change_effects.receivers)
         ports.counts.append(overview.counts)
         ports.dashboard.append(overview.dashboard)
         ports.search.append(overview.search)

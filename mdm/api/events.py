@@ -40,6 +40,7 @@ class EventData(Shown):
     changed: list[str]
     change_request: UUID
     merged_into: UUID | None = None
+    unmerged_from: UUID | None = None
 
 
 class CloudEvent(Shown):

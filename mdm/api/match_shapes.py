@@ -92,9 +92,16 @@ class DecideInput(Body):
 
 
 class MergeInput(Body):
-    survivor: UUID
+    survivor: UUID | None = Field(
+        None, description="Who stays. Left out: the record of `losers` that was created first, ties by uid."
+    )
     losers: list[UUID] = Field(min_length=1, max_length=20)
     choices: dict[str, UUID] = Field(default_factory=dict, description="Per field, the record whose value survives.")
+    drops: list[str] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Rows of any of the records, such as `addresses/<uid>`, that do not survive.",
+    )
 
 
 class MergeProposal(MergeInput):
@@ -114,14 +121,49 @@ class MergeField(Shown):
     differs: bool
 
 
+class TargetEffect(Shown):
+    """What becomes of the keys at one system. `told` is false where no target delivers to it."""
+
+    system: str
+    title: str
+    updates: list[str]
+    unblocks: list[str] = Field(description="Keys blocked there today that are opened and updated again.")
+    blocks: list[str]
+    told: bool
+
+
+class KeyMove(Shown):
+    """A local key: the record it leads to now (`uid`) and afterwards."""
+
+    system: str
+    title: str
+    key: str
+    uid: UUID
+    after: UUID
+    primary: bool
+
+
+class MergeBlockBody(Shown):
+    """Two records that were merged once and taken apart by `change_request`."""
+
+    uid: UUID
+    left: UUID
+    right: UUID
+    change_request: str
+    reason: str
+    by: str
+    at: datetime
+
+
 class MergePreview(Shown):
-    """What the merge would do; nothing is stored."""
+    """What the merge would do; nothing is stored. `blocks` have to be lifted before it can be proposed."""
 
     survivor: dict[str, Any]
     losers: list[dict[str, Any]]
     result: dict[str, Any]
     changes: list[PathDiff]
     fields: list[MergeField]
-    crosswalks: list[dict[str, Any]]
+    crosswalks: list[KeyMove]
     references: list[dict[str, Any]]
-    targets: list[dict[str, Any]]
+    targets: list[TargetEffect]
+    blocks: list[MergeBlockBody]

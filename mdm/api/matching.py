@@ -182,16 +182,17 @@ class MergeView(RecordView):
     def named(self) -> dict[str, Any]:
         """The records of the body, each of them one the caller may see."""
         body = self.body
-        wanted = [body.survivor, *body.losers]
+        wanted = [*filter(None, [body.survivor]), *body.losers]
         seen = set(documents.rows(self.kind, self.entities).filter(uid__in=wanted).values_list("uid", flat=True))
         if missing := [uid for uid in wanted if uid not in seen]:
             text = f"There is no such {self.kind.title.lower()}."
             raise CorrectInput(text, problems=[Problem(str(uid), "unknown_record", text) for uid in missing])
         return {
             "kind": self.kind,
-            "survivor": str(body.survivor),
+            "survivor": str(body.survivor) if body.survivor else None,
             "losers": [str(uid) for uid in body.losers],
             "choices": {path: str(uid) for path, uid in body.choices.items()},
+            "drops": body.drops,
         }
 
 
@@ -221,6 +222,7 @@ class Merge(MergeView):
         body=match_shapes.MergeProposal,
         answers={202: Answer(ChangeRequestBody, headers=("Location",))},
         id="{type}_merge",
+        notes="Records that a person took apart before are refused with 409 `kept_apart`; `block` names what to lift.",
     )
     def post(self, request: Request) -> Response:
         change = merging.propose(**self.named(), reason=self.body.reason, by=self.actor)

@@ -19,6 +19,7 @@ from mdm.api import (
     record_reads,
     records,
     tokens,
+    unmerging,
 )
 from mdm.registry import RecordType
 
@@ -45,6 +46,7 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
     if kind.match:
         collection |= {"match": matching.Match, "merge/preview": matching.PreviewMerge, "merge": matching.Merge}
         urls.append(path(f"{one}/why/<str:other_uid>/", matching.Why.as_view(kind=kind), name=f"{root}-why"))
+        single["unmerge"] = unmerging.UnmergeRecord
     urls += [
         path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()
     ]
@@ -75,10 +77,18 @@ urlpatterns = [
     path("change-requests/<str:uid>/resolve/", decisions.Resolve.as_view(), name="change-request-resolve"),
     path("change-requests/<str:uid>/comment/", decisions.Comment.as_view(), name="change-request-comment"),
     path("change-requests/<str:uid>/revert/", decisions.Revert.as_view(), name="change-request-revert"),
+    path(
+        "change-requests/<str:uid>/unmerge/preview/",
+        unmerging.PreviewUnmerge.as_view(),
+        name="change-request-unmerge-preview",
+    ),
+    path("change-requests/<str:uid>/unmerge/", unmerging.Unmerge.as_view(), name="change-request-unmerge"),
     path("inbox/", change_requests.Inbox.as_view(), name="inbox"),
     path("duplicates/", matching.Duplicates.as_view(), name="duplicates"),
     path("duplicates/<str:uid>/", matching.Duplicate.as_view(), name="duplicate"),
     path("duplicates/<str:uid>/decide/", matching.Decide.as_view(), name="duplicate-decide"),
+    path("merge-blocks/", unmerging.MergeBlocks.as_view(), name="merge-blocks"),
+    path("merge-blocks/<str:uid>/lift/", unmerging.LiftMergeBlock.as_view(), name="merge-block-lift"),
     path("crosswalks/", crosswalks.Crosswalks.as_view(), name="crosswalks"),
     path("crosswalks/resolve/", crosswalks.ResolveKeys.as_view(), name="crosswalks-resolve"),
     path("imports/", imports.Imports.as_view(), name="imports"),

@@ -51,7 +51,7 @@ POLICIES: tuple[tuple[str, dict[str, object], tuple[tuple[int, str, int, int], .
         {"types": ["supplier"], "actions": ["create"], "origins": ["web", "api"]},
         ((1, "steward", 1, 48),),
     ),
-    ("Merges", {"actions": ["merge"]}, ((1, "approver", 1, 72),)),
+    ("Merges", {"actions": ["merge", "unmerge"]}, ((1, "approver", 1, 72),)),
     (
         "Our own companies and payment terms",
         {"types": ["legal_entity", "payment_term"], "origins": ["web", "api", "drift"], "require_reason": True},

@@ -15,6 +15,7 @@ from mdm.models.change import (
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
 from mdm.models.match_run import MatchRun, MatchRunPart
+from mdm.models.merge_block import MergeBlock
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
@@ -54,6 +55,7 @@ __all__ = [
     "MatchProfile",
     "MatchRun",
     "MatchRunPart",
+    "MergeBlock",
     "Participant",
     "Pin",
     "PolicyStep",

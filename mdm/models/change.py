@@ -58,7 +58,7 @@ STATES: dict[str, State] = {
         "Applied",
         "green",
         "Nothing more: its versions are on their way.",
-        {"revert": "applied", "comment": "applied"},
+        {"revert": "applied", "unmerge": "applied", "comment": "applied"},
     ),
     "rejected": State("Rejected", "red", "Nothing more.", {"comment": "rejected"}),
     "withdrawn": State("Withdrawn", "grey", "Nothing more.", {"comment": "withdrawn"}),
@@ -139,7 +139,10 @@ class ChangeItem(models.Model):
     result_version = models.PositiveIntegerField(null=True)
     changes = models.JSONField(default=list)
     conflicts = models.JSONField(default=list)
-    detail = models.JSONField(default=dict)  # merge: losers, choices, pre-image; create: code
+    detail = models.JSONField(default=dict)  # merge: losers, choices, drops; create: code
+    # What applying a merge found and moved (keys, source records, provenance, pairs): what its undoing puts back.
+    # Taken when it is applied, not when it was proposed, so it is no part of what an approval signs.
+    pre_image = models.JSONField(default=dict, editable=False)
 
     class Meta:
         ordering = ["position", "id"]

@@ -11,9 +11,9 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, merging
+from mdm.services import audit, documents, merging, unmerging
 from mdm.services.records import Write, write
-from mdm.types import Actor, Change, Document, apply_changes, conflicts
+from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 
 
 @transaction.atomic
@@ -30,6 +30,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return _let_load_go_on(change)
     items = list(change.items.all())
     current = _lock_current(items)
+    if change.kind == "merge":
+        merging.check(items)
     if _conflicts(items, current):
         ChangeItem.objects.bulk_update(items, ["conflicts"])
         change.state = "conflicted"
@@ -38,11 +40,14 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return change
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
-    writes = [_write(item, current.get(str(item.uid))) for item in items]
-    versions = write(writes, change=change, by=maker, at=now)
+    if change.kind == "merge":
+        merging.take_pre_image(items)
+    versions = write([_write(item, current) for item in items], change=change, by=maker, at=now)
     _keep_results(items, versions)
     if change.kind == "merge":
         merging.move_links(change=change, items=items, by=maker)
+    elif change.kind == "unmerge":
+        unmerging.give_back(change=change, items=items, by=maker)
     change.state, change.applied_at, change.due_at = "applied", now, None
     change.save()
     _log(change, by, "applied")
@@ -75,30 +80,57 @@ def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
         document = current.get(str(item.uid))
         if item.action == "create":
             item.conflicts = []
+        elif "unmerged_from" in item.detail:
+            item.conflicts = unmerging.conflicts_of(item, document)
         elif document is None or document["status"] == "merged":
             status = document["status"] if document else None
             item.conflicts = [{"path": "status", "base": "active", "proposed": "active", "current": status}]
         else:
             item.conflicts = conflicts([Change(**c) for c in item.changes], document)
+            if "merged_into" in item.detail:
+                item.conflicts += _changed_since(item, document)
     return any(item.conflicts for item in items)
 
 
-def _write(item: ChangeItem, current: Document | None) -> Write:
-    kind = registry.get(item.type)
+def _changed_since(item: ChangeItem, document: Document) -> list[dict[str, Any]]:
+    """What changed of a record that is to be merged after the merge was proposed: nobody looked at that yet."""
+    if document["version"] == item.base_version:
+        return []
+    seen = RecordVersion.objects.get(uid=item.uid, version=item.base_version).document
+    return [
+        {"path": c.path, "base": c.before, "proposed": c.before, "current": c.after}
+        for c in diff(seen, document)
+        if c.path != "status"
+    ]
+
+
+def _write(item: ChangeItem, known: dict[str, Document]) -> Write:
+    kind, current = registry.get(item.type), known.get(str(item.uid))
     changes = [Change(**c) for c in item.changes]
     header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
     after = apply_changes(current or header, changes)
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
-    survives = "pre_image" in item.detail
+    if item.action == "unmerge":
+        after = unmerging.in_order(item, kind, after)
     return Write(
         kind=kind,
         action=item.action,
         before=current,
         after=after,
         merged_into=item.detail.get("merged_into"),
-        provenance=merging.provenance(item, current, after) if survives and current else None,
+        unmerged_from=item.detail.get("unmerged_from"),
+        provenance=_provenance(item, current, after, known),
     )
+
+
+def _provenance(
+    item: ChangeItem, before: Document | None, after: Document, known: dict[str, Document]
+) -> dict[str, Any] | None:
+    """A merge and its undoing move values between records: their origins move with them."""
+    if before is not None and "losers" in item.detail:
+        return merging.provenance(item, before, after, known)
+    return unmerging.provenance(item, after) if before is not None and item.action == "unmerge" else None
 
 
 def _keep_results(items: list[ChangeItem], versions: list[RecordVersion]) -> None:

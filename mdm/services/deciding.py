@@ -15,6 +15,12 @@ from mdm.permissions import may, may_take, roles_of
 from mdm.services import applying, audit
 from mdm.types import Actor
 
+NOT_REVERTED = {
+    "merge": "A merge is undone by an unmerge, which shows first what goes back.",
+    "unmerge": "Merge the records again instead; a steward lifts the block first.",
+    "load": "A load is not reverted as a whole.",
+}
+
 
 def log(change: ChangeRequest, action: str, by: Actor, **detail: Any) -> None:
     audit.record(
@@ -73,8 +79,10 @@ def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Excepti
         return FourEyes, "You already decided on this request, so somebody else must change it."
     elif action in ("edit", "submit", "withdraw") and side != "maker" and not may(by, "steward"):
         return NotAllowed, "Only its requester or a steward may do this."
-    elif action == "revert" and change.kind in ("merge", "load"):
-        return NotNow, "A merge or a load is not reverted as a whole."
+    elif action == "revert" and change.kind in NOT_REVERTED:
+        return NotNow, NOT_REVERTED[change.kind]
+    elif action == "unmerge" and change.kind != "merge":
+        return NotNow, "Only a merge is undone this way."
     return None
 
 
@@ -109,6 +117,7 @@ def allowed_actions(change: ChangeRequest, by: Actor) -> list[dict[str, Any]]:
         "withdraw",
         "resolve",
         "revert",
+        "unmerge",
         "comment",
     ):
         refusal = why_not(change, action, by)

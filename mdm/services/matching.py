@@ -14,7 +14,7 @@ from mdm.matching.score import Score
 from mdm.models import DuplicatePair, MatchDecision, MatchProfile
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import audit, indexing
+from mdm.services import audit, indexing, merge_blocks
 from mdm.types import Actor, Document, digest
 
 JUDGEMENTS = ("same", "different", "unsure")
@@ -134,7 +134,10 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
     new: list[DuplicatePair] = []
     changed: list[DuplicatePair] = []
     count = 0
+    apart = merge_blocks.held(fresh)
     for (left, right), score in sorted(fresh.items()):  # in one order: two workers never wait for each other
+        if (left, right) in apart:
+            continue
         pair = known.get((left, right)) or DuplicatePair(type=kind.key, left=left, right=right, job=job)
         evidence = evidence_hash(score)
         reopened = pair.pk is not None and pair.state in ("different", "unsure") and pair.evidence_hash != evidence
@@ -193,6 +196,8 @@ def reopen(*, pair: DuplicatePair, by: Actor) -> DuplicatePair:
     pair = DuplicatePair.objects.select_for_update().get(pk=pair.pk)
     if pair.state == "merged":
         raise CorrectInput("These records were merged; a merge is undone by its own request.")
+    if merge_blocks.held([(pair.left, pair.right)]):
+        raise CorrectInput("A merge of these records was undone: lift that block, saying why, and the pair returns.")
     MatchDecision.objects.create(
         pair=pair,
         judgement="open",

@@ -1,105 +1,111 @@
-"""Merging: preview of the result, the request that asks for it with its full pre-image, and the links that move with it."""
+"""Merging: preview of the result, the request that asks for it, and the links that move with it when it is applied."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
-from mdm import ports, registry
+from mdm import registry
 from mdm.errors import CorrectInput, NotNow
 from mdm.models import ChangeItem, ChangeRequest, Crosswalk, DuplicatePair, MatchDecision, Provenance, SourceRecord
-from mdm.registry import RecordType
+from mdm.registry import ChildType, RecordType
 from mdm.selectors import records
-from mdm.services import crosswalks, documents
+from mdm.services import documents, key_moves, merge_blocks, merge_result
+from mdm.services.merge_result import content, result
 from mdm.services.proposing import ProposedItem
 from mdm.types import Actor, Change, Document, diff, same, value_at
 
 MOST = 20  # records in one merge: beyond that nobody can review it
 
 
-def result(kind: RecordType, survivor: Document, losers: Sequence[Document], choices: Mapping[str, str]) -> Document:
-    """The surviving document: the survivor's values, gaps filled from the losers, `choices` {field: uid} win.
+@dataclass(frozen=True)
+class Merge:
+    """What somebody wants to merge: the documents as they are now, and the one that would come of them."""
 
-    Lists of children are the union: rows of the losers whose identity the survivor lacks are taken over with a new uid.
-    """
-    by_uid = {document["uid"]: document for document in (survivor, *losers)}
-    unknown = [uid for uid in choices.values() if uid not in by_uid]
-    if unknown:
-        raise CorrectInput("A choice names a record that is not part of this merge.")
-    children = {child.name: child for child in kind.children}
-    merged = dict(survivor)
-    for name in kind.document.model_fields:
-        if name in children:
-            merged[name] = _union(children[name], [survivor, *losers], choices.get(name))
-        elif name in choices:
-            merged[name] = by_uid[choices[name]].get(name)
-        elif isinstance(survivor.get(name), list):
-            merged[name] = list(dict.fromkeys(v for d in (survivor, *losers) for v in d.get(name) or []))
-        elif survivor.get(name) in (None, ""):
-            merged[name] = next((d[name] for d in losers if d.get(name) not in (None, "")), None)
-    body = documents.adopt_uids(kind, documents.body_of(kind, merged), survivor)
-    return {**survivor, **body}
+    kind: RecordType
+    survivor: Document
+    losers: list[Document]
+    result: Document
+
+    @property
+    def uids(self) -> list[str]:
+        return [self.survivor["uid"], *(document["uid"] for document in self.losers)]
 
 
-def _union(child: Any, sources: Sequence[Document], only: str | None) -> list[Document]:
-    rows: dict[str, Document] = {}
-    for index, document in enumerate(sources):
-        if only and document["uid"] != only:
-            continue
-        for row in document.get(child.name) or []:
-            taken = dict(row) if index == 0 else {**row, "uid": None}
-            rows.setdefault(documents.identity(child, row), taken)
-    return list(rows.values())
+def default_survivor(kind: RecordType, uids: Sequence[str]) -> str:
+    """Who stays when nobody says: see `merge_result.survivor_of`. The one answer for pages, API and proposals."""
+    return merge_result.survivor_of(kind, uids)
 
 
-def _load(kind: RecordType, survivor: str, losers: Sequence[str]) -> tuple[Document, list[Document]]:
-    losers = list(dict.fromkeys(str(uid) for uid in losers))
-    if not losers or str(survivor) in losers:
+def _planned(
+    kind: RecordType,
+    survivor: str | None,
+    losers: Sequence[str],
+    choices: Mapping[str, str] | None,
+    drops: Collection[str],
+) -> Merge:
+    named = list(dict.fromkeys(str(uid) for uid in losers))
+    keeps = str(survivor) if survivor else default_survivor(kind, named)
+    others = named if survivor else [uid for uid in named if uid != keeps]
+    if not others or keeps in others:
         raise CorrectInput("Name one surviving record and at least one other to merge into it.")
-    if len(losers) > MOST:
+    if len(others) >= MOST:
         raise CorrectInput(f"Merge at most {MOST} records at a time.")
-    found = records.current_documents(kind.key, [survivor, *losers])
-    missing = [uid for uid in (str(survivor), *losers) if uid not in found]
+    found = records.current_documents(kind.key, [keeps, *others])
+    missing = [uid for uid in (keeps, *others) if uid not in found]
     if missing:
         raise CorrectInput("There is no record with this uid: " + ", ".join(missing))
-    gone = [d for d in found.values() if d["status"] in ("merged", "retired")]
+    gone = [found[uid] for uid in (keeps, *others) if found[uid]["status"] in ("merged", "retired")]
     if gone:
         raise NotNow(f"{gone[0]['code']} is {gone[0]['status']} already: it cannot be merged.")
-    return found[str(survivor)], [found[uid] for uid in losers]
+    members = [found[uid] for uid in (keeps, *others)]
+    rows = {f"{c.name}/{row['uid']}" for c in kind.children for d in members for row in d.get(c.name) or []}
+    if unknown := sorted(set(drops) - rows):
+        raise CorrectInput(f"None of these records has the row {unknown[0]}.")
+    return Merge(kind, members[0], members[1:], result(kind, members[0], members[1:], choices, drops))
 
 
 def preview(
-    *, kind: RecordType, survivor: str, losers: Sequence[str], choices: Mapping[str, str] | None = None
+    *,
+    kind: RecordType,
+    survivor: str | None = None,
+    losers: Sequence[str],
+    choices: Mapping[str, str] | None = None,
+    drops: Collection[str] = (),
 ) -> dict[str, Any]:
-    """What the merge would do: {survivor, losers, result, changes, fields, crosswalks, references, targets}."""
-    keeps, goes = _load(kind, survivor, losers)
-    merged = result(kind, keeps, goes, choices or {})
-    uids = [keeps["uid"], *(d["uid"] for d in goes)]
-    rows = Crosswalk.objects.filter(uid__in=uids, active=True).select_related("system").order_by("system__rank", "key")
+    """What the merge would do, with nothing stored; without a survivor the oldest of the records stays.
+
+    {survivor, losers, result, changes, fields, crosswalks, references, targets, blocks}. `drops`: rows, such as
+    "addresses/<uid>", that do not survive. `blocks`: what has to be lifted before it can be proposed.
+    """
+    plan = _planned(kind, survivor, losers, choices, drops)
+    moves = key_moves.of_merge(plan.uids[0], plan.uids[1:])
     return {
-        "survivor": keeps,
-        "losers": goes,
-        "result": merged,
-        "changes": [change.as_json() for change in diff(keeps, merged)],
-        "fields": _fields(kind, [keeps, *goes], merged),
-        "crosswalks": [
-            {
-                "system": row.system.code,
-                "title": row.system.title,
-                "key": row.key,
-                "uid": str(row.uid),
-                "primary": row.primary,
-            }
-            for row in rows
-        ],
-        "references": [
-            {"type": ref.type, "uid": str(ref.uid), "path": ref.path, "label": ref.label}
-            for ref in references(kind, uids[1:])
-        ],
-        "targets": _effects(list(rows), keeps["uid"]),
+        "survivor": plan.survivor,
+        "losers": plan.losers,
+        "result": plan.result,
+        "changes": [change.as_json() for change in diff(plan.survivor, plan.result)],
+        "fields": _fields(kind, [plan.survivor, *plan.losers], plan.result),
+        "crosswalks": [move.as_json() for move in moves],
+        "references": [ref.as_json() for ref in references(kind, plan.uids[1:], plan.uids)],
+        "targets": key_moves.effects(kind.key, moves, {plan.uids[0]: plan.survivor["status"]}),
+        "blocks": [block_as_json(block) for block in merge_blocks.between(kind, plan.uids)],
+    }
+
+
+def block_as_json(block: Any) -> dict[str, Any]:
+    return {
+        "uid": str(block.uid),
+        "left": str(block.left),
+        "right": str(block.right),
+        "change_request": block.change.number,
+        "reason": block.reason,
+        "by": block.blocked_by_name,
+        "at": block.blocked_at.isoformat(),
     }
 
 
@@ -119,47 +125,29 @@ def _fields(kind: RecordType, sources: list[Document], merged: Document) -> list
     ]
 
 
-def _effects(rows: list[Crosswalk], survivor: str) -> list[dict[str, Any]]:
-    """Per system: which key is updated afterwards and which ones are blocked there."""
-    grouped: dict[str, list[Crosswalk]] = {}
-    for row in rows:
-        grouped.setdefault(row.system.code, []).append(row)
-    effects = []
-    for found in grouped.values():
-        own = [row for row in found if str(row.uid) == survivor and row.primary] or found
-        keeps = own[0]
-        blocked = [row.key for row in found if row.pk != keeps.pk]
-        effects.append(
-            {
-                "system": keeps.system.code,
-                "title": keeps.system.title,
-                "updates": keeps.key,
-                "blocks": blocked,
-            }
-        )
-    return effects
-
-
+@dataclass(frozen=True)
 class Reference:
-    """Another golden record naming one of the losers."""
+    """A field of another golden record that names one of the losers; `old` is that loser's uid."""
 
-    def __init__(self, type: str, uid: str, path: str, label: str, old: str) -> None:
-        self.type, self.uid, self.path, self.label, self.old = type, uid, path, label, old
+    type: str
+    uid: str
+    path: str
+    label: str
+    old: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"type": self.type, "uid": self.uid, "path": self.path, "label": self.label}
 
 
-def references(kind: RecordType, uids: Sequence[str]) -> list[Reference]:
-    """Golden records of any type whose plain reference fields lead to these uids."""
+def references(kind: RecordType, losers: Sequence[str], members: Sequence[str]) -> list[Reference]:
+    """Plain fields of living records outside the merge that lead to one of the losers, in a fixed order."""
     found = []
     for other in registry.all_types():
         for path, key in other.references.items():
-            if key != kind.key or "." in path or other.model._meta.get_field(path).get_internal_type() != "UUIDField":
+            if key != kind.key or not merge_result.is_uid_field(other, path):
                 continue
-            rows = (
-                other.model._default_manager.filter(**{f"{path}__in": uids})
-                .exclude(uid__in=uids)
-                .exclude(status="merged")
-            )
-            for row in rows[:1000]:
+            rows = other.model._default_manager.filter(**{f"{path}__in": list(losers)}).exclude(status="merged")
+            for row in rows.exclude(uid__in=list(members)).order_by("code"):
                 label = f"{row.code} {getattr(row, other.name_field)}"
                 found.append(Reference(other.key, str(row.uid), path, label, str(getattr(row, path))))
     return found
@@ -169,136 +157,169 @@ def references(kind: RecordType, uids: Sequence[str]) -> list[Reference]:
 def propose(
     *,
     kind: RecordType,
-    survivor: str,
+    survivor: str | None = None,
     losers: Sequence[str],
     by: Actor,
     choices: Mapping[str, str] | None = None,
+    drops: Collection[str] = (),
     reason: str = "",
     origin: str = "merge",
 ) -> ChangeRequest:
-    """Ask for the merge. The request keeps every document, key and reference as they were before (the pre-image)."""
+    """Ask for the merge. KeptApart when a person took two of the records apart before."""
     from mdm.services import changes  # the one door to requests stands above this module
 
-    keeps, goes = _load(kind, survivor, losers)
-    merged = result(kind, keeps, goes, choices or {})
-    uids = [keeps["uid"], *(d["uid"] for d in goes)]
-    pre_image = {
-        "documents": {d["uid"]: d for d in (keeps, *goes)},
-        "crosswalks": list(
-            Crosswalk.objects.filter(uid__in=uids).values("id", "system__code", "key", "primary", "active", "uid")
-        ),
-        "sources": list(SourceRecord.objects.filter(golden_uid__in=uids).values("id", "golden_uid")),
-    }
-    for row in (*pre_image["crosswalks"], *pre_image["sources"]):
-        row.update({k: str(v) for k, v in row.items() if k in ("uid", "golden_uid")})
+    plan = _planned(kind, survivor, losers, choices, drops)
+    uid = plan.survivor["uid"]
+    merge_blocks.require_none(kind, plan.uids)
     detail = {
-        "survivor": keeps["uid"],
-        "losers": uids[1:],
-        "choices": dict(choices or {}),
-        "pre_image": pre_image,
+        "survivor": uid,
+        "losers": plan.uids[1:],
+        "choices": {path: str(chosen) for path, chosen in (choices or {}).items()},
+        "drops": sorted(drops),
     }
     items = [
         ProposedItem(
             type=kind.key,
             action="merge",
-            uid=keeps["uid"],
-            changes=diff(keeps, merged),
-            base_version=keeps["version"],
+            uid=uid,
+            changes=diff(plan.survivor, plan.result),
+            base_version=plan.survivor["version"],
             detail=detail,
         )
     ]
-    for loser in goes:
+    for loser in plan.losers:
         gone = [Change("status", loser["status"], "merged")]
         items.append(
-            ProposedItem(
-                type=kind.key,
-                action="merge",
-                uid=loser["uid"],
-                changes=gone,
-                detail={"merged_into": keeps["uid"]},
-            )
+            ProposedItem(type=kind.key, action="merge", uid=loser["uid"], changes=gone, detail={"merged_into": uid})
         )
-    for ref in references(kind, uids[1:]):
-        if ref.uid not in uids:
-            moved = [Change(ref.path, ref.old, keeps["uid"])]
-            items.append(ProposedItem(type=ref.type, uid=ref.uid, changes=moved))
-    title = f"Merge {len(uids)} records of {kind.name_of(keeps)}"
+    items += moved(references(kind, plan.uids[1:], plan.uids), lambda ref: Change(ref.path, ref.old, uid))
+    title = f"Merge {len(plan.uids)} records of {kind.name_of(plan.survivor)}"
     return changes.propose(items=items, by=by, title=title, reason=reason, origin=origin)
+
+
+def moved(found: Sequence[Any], change: Any) -> list[ProposedItem]:
+    """One item per referring record, whatever the number of its fields that move."""
+    grouped: dict[tuple[str, str], list[Change]] = {}
+    for ref in found:
+        grouped.setdefault((ref.type, ref.uid), []).append(change(ref))
+    return [ProposedItem(type=type_, uid=uid, changes=listed) for (type_, uid), listed in grouped.items()]
+
+
+# --- when it is applied -------------------------------------------------------------------------------------------
+
+
+def head_of(items: Sequence[ChangeItem]) -> ChangeItem:
+    """The survivor's item: it knows who takes part."""
+    return next(item for item in items if "losers" in item.detail)
+
+
+def check(items: Sequence[ChangeItem]) -> None:
+    """Before anything is written: nobody took these records apart while the request waited."""
+    head = head_of(items)
+    merge_blocks.require_none(registry.get(head.type), [head.detail["survivor"], *head.detail["losers"]])
+
+
+def take_pre_image(items: Sequence[ChangeItem]) -> None:
+    """Note down, with the records locked, what the merge is about to move: what its undoing will put back."""
+    head = head_of(items)
+    losers = head.detail["losers"]
+    members = [head.detail["survivor"], *losers]
+    keys = Crosswalk.objects.filter(uid__in=members).select_related("system").order_by("pk")
+    sources = SourceRecord.objects.filter(golden_uid__in=members).select_related("system").defer("document")
+    head.pre_image = {
+        "crosswalks": [
+            {
+                "id": row.pk,
+                "system": row.system.code,
+                "key": row.key,
+                "uid": str(row.uid),
+                "primary": row.primary,
+                "active": row.active,
+            }
+            for row in keys
+        ],
+        "sources": [
+            {"id": row.pk, "system": row.system.code, "key": row.key, "uid": str(row.golden_uid)}
+            for row in sources.order_by("pk")
+        ],
+        "provenance": {str(row.uid): row.fields for row in Provenance.objects.filter(uid__in=members)},
+        "pairs": {str(pair.pk): pair.state for pair in _settled(members, losers)},
+    }
+    head.save(update_fields=["pre_image"])
+
+
+def _settled(members: Sequence[str], losers: Sequence[str]) -> list[DuplicatePair]:
+    """Pairs the merge answers: those inside it, and what was open between a loser and third records."""
+    inside = Q(left__in=members, right__in=members)
+    rows = DuplicatePair.objects.select_for_update().filter(
+        inside | (Q(state="open") & (Q(left__in=losers) | Q(right__in=losers)))
+    )
+    return list(rows.exclude(state="merged").order_by("pk"))
 
 
 def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor) -> None:
     """After the rows are written: keys and source records follow the survivor, and the pairs are settled."""
-    head = next(item for item in items if "pre_image" in item.detail)
+    head = head_of(items)
     kind, survivor, losers = registry.get(head.type), head.detail["survivor"], head.detail["losers"]
-    for row in (
-        Crosswalk.objects.filter(uid__in=losers).select_related("system").order_by("system_id", "-primary", "pk")
-    ):
-        taken = Crosswalk.objects.filter(system=row.system, uid=survivor, active=True, primary=True).exists()
-        if row.primary and taken:
-            row.primary = False
-            row.save(update_fields=["primary"])
-        if row.active:
-            crosswalks.link(system=row.system, type=row.type, key=row.key, uid=survivor, primary=row.primary, move=True)
+    key_moves.carry_out(key_moves.of_merge(survivor, losers, lock=True))
     SourceRecord.objects.filter(golden_uid__in=losers).update(golden_uid=survivor)
     members = [survivor, *losers]
-    inside = DuplicatePair.objects.filter(left__in=members, right__in=members)
-    for pair in inside:
-        MatchDecision.objects.create(
-            pair=pair,
-            judgement="same",
-            reason=f"Merged by {change.number}",
-            evidence_hash=pair.evidence_hash,
-            decided_by=by.user,
-            decided_by_name=by.name,
-        )
-    inside.update(state="merged")
-    # Pairs of a loser with third records make no sense any more; the survivor's own pairs are found afresh.
-    DuplicatePair.objects.filter(Q(left__in=losers) | Q(right__in=losers), state="open").exclude(
-        left__in=members, right__in=members
-    ).update(state="merged")
+    pairs = _settled(members, losers)
+    for pair in pairs:
+        if str(pair.left) in members and str(pair.right) in members:
+            MatchDecision.objects.create(
+                pair=pair,
+                judgement="same",
+                reason=f"Merged by {change.number}",
+                evidence_hash=pair.evidence_hash,
+                decided_by=by.user,
+                decided_by_name=by.name,
+            )
+    # Open pairs of a loser with third records make no sense any more; the survivor's own pairs are found afresh.
+    DuplicatePair.objects.filter(pk__in=[pair.pk for pair in pairs]).update(state="merged")
     from mdm.services import matching
 
     matching.find_pairs(kind=kind, uids=[survivor])
 
 
-def provenance(item: ChangeItem, before: Document, after: Document) -> dict[str, Any]:
+def provenance(item: ChangeItem, before: Document, after: Document, current: Mapping[str, Document]) -> dict[str, Any]:
     """Where the survivor's values come from afterwards: a value taken from a loser brings its origin along.
 
     Without this every value of the merge would count as entered by hand and never follow its source again.
     """
-    kind = registry.get(item.type)
-    documents_ = item.detail["pre_image"]["documents"]
-    known = {str(r.uid): r.fields for r in Provenance.objects.filter(uid__in=list(documents_))}
+    kind, losers = registry.get(item.type), item.detail["losers"]
+    known = {str(row.uid): row.fields for row in Provenance.objects.filter(uid__in=[before["uid"], *losers])}
     result = dict(known.get(before["uid"], {}))
     for block in dict.fromkeys("/".join(change["path"].split("/")[:2]) for change in item.changes):
-        found = _origin(kind, block, after, documents_, known, item.detail["losers"])
+        found = origin_of(kind, block, after, [current[uid] for uid in losers], known)
         if found:
             result[block] = found
+        else:
+            result.pop(block, None)
     return result
 
 
-def _origin(
+def origin_of(
     kind: RecordType,
     block: str,
     after: Document,
-    documents_: Mapping[str, Document],
-    known: Mapping[str, dict[str, Any]],
-    losers: Sequence[str],
+    losers: Sequence[Document],
+    known: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any] | None:
+    """The origin of a value or row that came from one of these records; `known`: {uid: provenance}."""
     name, _, row_uid = block.partition("/")
-    for uid in losers:
-        loser, origins = documents_[uid], known.get(uid, {})
+    row = value_at(after, block) if row_uid else None
+    for loser in losers:
+        origins = known.get(loser["uid"], {})
         if not row_uid:
             if same(loser.get(name), after.get(name)) and name in origins:
                 return dict(origins[name])
             continue
-        child, row = kind.child(name), value_at(after, block)
-        for theirs in loser.get(name) or []:
-            if row and documents.identity(child, theirs) == documents.identity(child, row):
-                return dict(origins.get(f"{name}/{theirs['uid']}", {})) or None
+        theirs = next((one for one in loser.get(name) or [] if row and _says(kind.child(name), one, row)), None)
+        if theirs and (found := origins.get(f"{name}/{theirs['uid']}")):
+            return dict(found)
     return None
 
 
-def effects(change: ChangeRequest) -> list[dict[str, Any]]:
-    """What the targets will have to do for a request, as whoever delivers says."""
-    return ports.collect(ports.change_effects, change)
+def _says(child: ChildType, theirs: Document, row: Document) -> bool:
+    return documents.identity(child, theirs) == documents.identity(child, row) and same(content(theirs), content(row))

@@ -87,6 +87,8 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
         raise NotNow("This record was merged into another one: change the surviving record.")
     if proposed.action in STATUS_AFTER:
         return _build_status(kind, proposed, current, index)
+    if proposed.action == "unmerge" or "merged_into" in proposed.detail:
+        return _build_as_it_was(kind, proposed, current, index)
     return _build_update(kind, proposed, current, index)
 
 
@@ -158,6 +160,12 @@ def _build_status(kind: RecordType, proposed: ProposedItem, current: Document, i
     return _with_item(kind, proposed, index, current, after, diff(current, after))
 
 
+def _build_as_it_was(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
+    """Values the hub held before, or a record that only becomes part of another: today's rules have no say."""
+    after = apply_changes(current, proposed.changes or [])
+    return _with_item(kind, proposed, index, current, after, proposed.changes or [])
+
+
 def _with_item(
     kind: RecordType,
     proposed: ProposedItem,
@@ -216,8 +224,8 @@ def risks(built: Iterable[Built]) -> list[dict[str, Any]]:
 def kind_of(items: list[ChangeItem]) -> str:
     """The word the inbox sorts by: create, change, bank, block, merge …"""
     actions = {item.action for item in items}
-    if "merge" in actions:
-        return "merge"
+    if actions & {"merge", "unmerge"}:
+        return "merge" if "merge" in actions else "unmerge"
     if actions & {"create"}:
         return "create"
     if actions & {"block", "unblock", "retire"}:

@@ -45,6 +45,7 @@ class Write:
     before: Document | None
     after: Document
     merged_into: str | None = None
+    unmerged_from: str | None = None
     provenance: dict[str, Any] | None = None
     detail: dict[str, Any] = field(default_factory=dict)
     row: Any = None
@@ -207,6 +208,8 @@ def _event(item: Write, change: ChangeRequest, at: datetime) -> Event:
     }
     if item.merged_into:
         data["merged_into"] = item.merged_into
+    if item.unmerged_from:
+        data["unmerged_from"] = item.unmerged_from
     return Event(
         type=item.kind.key,
         subject=document["uid"],

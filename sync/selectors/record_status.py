@@ -1,22 +1,15 @@
-"""Where one golden record stands at every target, and what a change request would do there."""
+"""Where one golden record stands at every target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
-from mdm.models import ChangeRequest
-from mdm.services import proposing
-from sync import filters
-from sync.errors import Refused, SyncError
 from sync.models import Delivery, DriftFinding, Subscription
-from sync.payloads import Renderer, renderer
 from sync.selectors import ledger
-from sync.services.dispatch import STOPPED, keys_of
 
 _STATES = {
     "pending": "sending",
@@ -30,7 +23,6 @@ _STATES = {
     "superseded": "not_sent",
     "cancelled": "not_sent",
 }
-_ITEMS = 20  # of a large request; the effect of thousands is that of its first ones, said so
 
 
 def link(view: str, *args: Any) -> str:
@@ -83,100 +75,4 @@ def _line(delivery: Delivery, version: int | None, drifts: bool) -> dict[str, An
         "verified": delivery.verified,
         "delivery": str(delivery.uid),
         "url": link("sync:delivery", delivery.uid),
-    }
-
-
-def of_change(change: ChangeRequest) -> list[dict[str, Any]]:
-    """Per target: who would get what, and whether it can take it; rendered, not guessed. Nothing is sent."""
-    if change.state == "applied":
-        return [_applied(row) for row in _deliveries_of(change)]
-    try:
-        built = proposing.rebuild(change)[:_ITEMS]
-    except Exception:  # a request that no longer fits the record says so itself, elsewhere
-        return []
-    types = {part.item.type for part in built}
-    rows = Subscription.objects.select_related("target__system").filter(
-        active=True, target__active=True, type__in=types
-    )
-    return [effect for row in rows.order_by("target__code") if (effect := _effect(row, built))]
-
-
-def _effect(subscription: Subscription, built: Iterable[Any]) -> dict[str, Any] | None:
-    target = subscription.target
-    try:
-        render = renderer(target, subscription.type)
-    except SyncError:
-        return None
-    parts = [part for part in built if part.item.type == subscription.type]
-    keys = keys_of([subscription], [part.item.uid for part in parts])
-    effects, fields, refused = set(), [], ""
-    for part in parts:
-        if not filters.matches(part.after, subscription.filter):
-            continue
-        has_key = bool(keys.get((target.system_id, str(part.item.uid))))
-        effect, changed, why = _of_part(part, render, has_key, subscription.creates)
-        effects.add(effect)
-        fields += changed
-        refused = refused or why
-    effects.discard("none")
-    effect = effects.pop() if len(effects) == 1 else "several" if effects else "none"
-    note = {
-        "none": "nothing it holds changes",
-        "create": "is created there",
-        "block": "is blocked there",
-    }.get(effect) or f"{len(set(fields))} fields: {', '.join(dict.fromkeys(fields))[:200]}"
-    return {
-        "target": target.code,
-        "title": target.title,
-        "url": link("sync:targets"),
-        "effect": effect,
-        "note": note,
-        "refused": refused,
-        "fields": list(dict.fromkeys(fields)),
-        "accepts": "none" if effect == "none" else "no" if refused else "yes",
-        "when": "on hold" if target.paused_at else "at once",
-    }
-
-
-def _of_part(part: Any, render: Renderer, has_key: bool, creates: bool) -> tuple[str, list[str], str]:
-    if part.after.get("status") in STOPPED or part.item.action in ("block", "retire"):
-        return ("block" if has_key else "none"), [], ""
-    if not has_key and not creates:
-        return "none", [], ""
-    try:
-        after = render.render(part.after)
-    except Refused as error:
-        return ("update" if has_key else "create"), [], error.message
-    if not has_key:
-        return "create", [], ""
-    try:
-        before = render.render(part.before) if part.before else {}
-    except Refused:
-        before = {}
-    changed = [name for name in dict.fromkeys((*after, *before)) if before.get(name) != after.get(name)]
-    return ("update" if changed else "none"), [_words(name) for name in changed], ""
-
-
-def _words(field: str) -> str:
-    """`to_Bank[3f…].IBAN` reads `IBAN`."""
-    return field.rpartition("].")[2] or field.rpartition(".")[2] or field
-
-
-def _deliveries_of(change: ChangeRequest) -> list[Delivery]:
-    rows = Delivery.objects.select_related("target").filter(event__change=change)
-    return list(rows.order_by("target__code", "pk")[:_ITEMS])
-
-
-def _applied(row: Delivery) -> dict[str, Any]:
-    refused = row.error_text if row.state in ("rejected", "failed") else ""
-    return {
-        "target": row.target.code,
-        "title": row.target.title,
-        "url": link("sync:delivery", row.uid),
-        "effect": row.effect or row.action,
-        "note": row.state,
-        "refused": refused,
-        "fields": [],
-        "accepts": "no" if refused else "yes" if row.state == "posted" else "unknown",
-        "when": row.posted_at.isoformat() if row.posted_at else "",
     }

@@ -68,8 +68,9 @@ def _dispatch(events: Sequence[Event]) -> None:
                 wants += _wants(subscription, event, document, keys, settled)
     wants += _of_survivors(gone, subscriptions)
     lanes.enqueue(wants)
-    if gone:
-        unsent = lanes.keyless_unsent({s.target_id for s in subscriptions}, [event.subject for event in gone])
+    last = {event.subject: event for event in events}
+    if away := [event.subject for event in gone if last[event.subject] is event]:  # not unmerged again meanwhile
+        unsent = lanes.keyless_unsent({s.target_id for s in subscriptions}, away)
         lanes.cancel_unsent(unsent, "The record was merged into another one before it was sent.")
 
 

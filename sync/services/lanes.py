@@ -66,6 +66,8 @@ def enqueue(wants: Sequence[Want]) -> list[Delivery]:
     held = [lane.pk for lane in used if lane.hold_reason]
     if held:
         Delivery.objects.filter(lane__in=held, state="pending").update(state="held", changed_at=Now())
+    if lanes.needless:
+        cancel_unsent(lanes.needless, "The record got a key there before it was made.")
     return deliveries
 
 
@@ -80,6 +82,7 @@ class _Lanes:
             .filter(Q(uid__in={want.uid for want in wants}) | Q(target_key__in=keys))
             .order_by("pk")
         )
+        self.needless: set[int] = set()  # lanes that wait to make a record which a merge gave a key meanwhile
         self._by_key: dict[tuple[int, str, str], Lane] = {}
         self._keyless: dict[tuple[int, str, str], Lane] = {}
         for lane in rows:
@@ -91,6 +94,9 @@ class _Lanes:
         lane = self._find(want)
         assert lane is not None
         lane.uid = UUID(want.uid)
+        keyless = self._keyless.get((want.target_id, want.type, want.uid))
+        if want.key and want.action == "upsert" and keyless is not None and keyless.pk != lane.pk:
+            self.needless.add(keyless.pk)
         return lane
 
     def _find(self, want: Want) -> Lane | None:

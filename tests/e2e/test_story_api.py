@@ -72,7 +72,7 @@ def _propose_merge(story: Story, survivor: str, losers: list[str]) -> Any:
     assert preview["result"]["payment_terms"] == "NET45" and preview["result"]["legal_name"] == NAME
     effects = {row["system"]: row for row in preview["targets"]}
     for system in FIRST:
-        assert (effects[system]["updates"], effects[system]["blocks"]) == (FIRST[system], [SECOND[system]])
+        assert (effects[system]["updates"], effects[system]["blocks"]) == ([FIRST[system]], [SECOND[system]])
     change = steward.post(
         "suppliers/merge/",
         {**body, "reason": "The same company, entered twice."},
