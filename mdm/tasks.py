@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from mdm.services import background, loading
+from mdm.services import background, loading, rule_changes
 
 
 @shared_task(name="mdm.tasks.run_import")
@@ -13,9 +13,17 @@ def run_import(job_id: int) -> None:
     loading.run(job_id)
 
 
+@shared_task(name="mdm.tasks.run_rule_change")
+def run_rule_change(pk: int) -> None:
+    """Rehearse or apply one change of survivorship rules; a second start meanwhile does nothing."""
+    rule_changes.run(pk)
+
+
 @shared_task(name="mdm.tasks.tick")
 def tick() -> None:
     """Every few seconds: what is due and what was left behind."""
     background.tick()
     for job_id in background.waiting_imports():
         run_import.delay(job_id)
+    for pk in rule_changes.waiting():
+        run_rule_change.delay(pk)

@@ -15,6 +15,7 @@ from mdm.models.change import (
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, MatchDecision, MatchKey, MatchProfile
 from mdm.models.record import GoldenChild, GoldenRecord
+from mdm.models.rule_change import PendingRebuild, RuleChange, RuleEffect
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
     ColumnMapping,
@@ -51,12 +52,15 @@ __all__ = [
     "MatchKey",
     "MatchProfile",
     "Participant",
+    "PendingRebuild",
     "Pin",
     "PolicyStep",
     "Preference",
     "Provenance",
     "QuarantinedRow",
     "RecordVersion",
+    "RuleChange",
+    "RuleEffect",
     "SourceRecord",
     "SurvivorshipRule",
     "System",

@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, merging
+from mdm.services import audit, documents, following, merging
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts
 
@@ -19,6 +19,8 @@ from mdm.types import Actor, Change, Document, apply_changes, conflicts
 @transaction.atomic
 def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     """Write every item of an approved request: applied, scheduled for its date, or conflicted with nothing written."""
+    from mdm.services import rule_changes
+
     change = ChangeRequest.objects.select_for_update().get(pk=change.pk)
     if change.state != "approved":
         raise NotNow("Only an approved request can be applied.")
@@ -28,6 +30,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return change
     if change.kind == "load":
         return _let_load_go_on(change)
+    if change.kind == "rules":
+        return rule_changes.begin(change=change, by=by)
     items = list(change.items.all())
     current = _lock_current(items)
     if _conflicts(items, current):
@@ -38,11 +42,13 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return change
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
-    writes = [_write(item, current.get(str(item.uid))) for item in items]
+    moving = [item for item in items if item.changes or item.action != "detach"]  # taking a source off may change nothing
+    writes = [_write(item, current.get(str(item.uid))) for item in moving]
     versions = write(writes, change=change, by=maker, at=now)
-    _keep_results(items, versions)
+    _keep_results(moving, versions)
     if change.kind == "merge":
         merging.move_links(change=change, items=items, by=maker)
+    following.follow(change=change, items=items, by=maker)
     change.state, change.applied_at, change.due_at = "applied", now, None
     change.save()
     _log(change, by, "applied")
@@ -90,14 +96,17 @@ def _write(item: ChangeItem, current: Document | None) -> Write:
     after = apply_changes(current or header, changes)
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
-    survives = "pre_image" in item.detail
+    if "pre_image" in item.detail and current:
+        provenance = merging.provenance(item, current, after)
+    else:
+        provenance = following.provenance(item, current, after)
     return Write(
         kind=kind,
         action=item.action,
         before=current,
         after=after,
         merged_into=item.detail.get("merged_into"),
-        provenance=merging.provenance(item, current, after) if survives and current else None,
+        provenance=provenance,
     )
 
 

@@ -1,15 +1,16 @@
-"""What must happen by itself: sealing, scheduled requests, imports left behind, signs of life."""
+"""What must happen by itself: sealing, scheduled requests, ended pins, records to rebuild, imports left behind."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import Heartbeat, ImportJob
-from mdm.services import audit, changes, events, loading
+from mdm.services import audit, changes, events, loading, pin_upkeep, rebuilding, rule_changes
 from mdm.types import Actor
 
 PROCESS = uuid.uuid4()  # new at every start: a restarted process is never taken for its predecessor
@@ -18,7 +19,15 @@ SYSTEM = Actor.system("Master Data Hub")
 
 def tick() -> dict[str, int]:
     """One round; safe to run anywhere, any number of times at once."""
-    return {"events": events.seal(), "audit": audit.seal(), "applied": changes.apply_due(by=SYSTEM)}
+    with transaction.atomic():
+        rule_changes.close_ended()
+    return {
+        "events": events.seal(),
+        "audit": audit.seal(),
+        "applied": changes.apply_due(by=SYSTEM),
+        "expired_pins": pin_upkeep.expire(by=SYSTEM),
+        "rebuilt": rebuilding.work_off(by=SYSTEM),
+    }
 
 
 def waiting_imports() -> list[int]:

@@ -16,6 +16,15 @@ from mdm.services import applying, audit
 from mdm.types import Actor
 
 
+_NOT_REVERTED = {
+    "merge": "A merge or a load is not reverted as a whole.",
+    "load": "A merge or a load is not reverted as a whole.",
+    "rules": "Rules are changed back by proposing the former ones.",
+    "sources": "These values follow the sources: pin one, or change the rule.",
+    "detach": "Link it again by merging the two records.",
+}
+
+
 def log(change: ChangeRequest, action: str, by: Actor, **detail: Any) -> None:
     audit.record(
         action=f"request.{action}",
@@ -73,8 +82,10 @@ def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Excepti
         return FourEyes, "You already decided on this request, so somebody else must change it."
     elif action in ("edit", "submit", "withdraw") and side != "maker" and not may(by, "steward"):
         return NotAllowed, "Only its requester or a steward may do this."
-    elif action == "revert" and change.kind in ("merge", "load"):
-        return NotNow, "A merge or a load is not reverted as a whole."
+    elif action == "revert" and change.kind in _NOT_REVERTED:
+        return NotNow, _NOT_REVERTED[change.kind]
+    elif action == "edit" and change.kind == "rules":
+        return NotNow, "What it asks for is made elsewhere: withdraw it and propose again."
     return None
 
 

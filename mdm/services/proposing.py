@@ -216,6 +216,8 @@ def kind_of(items: list[ChangeItem]) -> str:
     actions = {item.action for item in items}
     if "merge" in actions:
         return "merge"
+    if "detach" in actions:
+        return "detach"
     if actions & {"create"}:
         return "create"
     if actions & {"block", "unblock", "retire"}:
