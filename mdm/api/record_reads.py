@@ -112,7 +112,9 @@ class PinBody(Shown):
     by: str
     at: datetime
     until: Any = Field(json_schema_extra={"type": ["string", "null"], "format": "date"})
-    differs: bool = Field(description="The sources say something else; once they say the same again, the pin is dropped.")
+    differs: bool = Field(
+        description="The sources say something else; once they say the same again, the pin is dropped."
+    )
 
 
 class OriginBody(Shown):

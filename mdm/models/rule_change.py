@@ -38,9 +38,7 @@ class RuleChange(models.Model):
     total = models.PositiveIntegerField(default=0)
     cursor = models.UUIDField(null=True)
     error = models.TextField(blank=True)
-    change = models.OneToOneField(
-        "mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="rule_change"
-    )
+    change = models.OneToOneField("mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="rule_change")
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     rehearsed_at = models.DateTimeField(null=True)

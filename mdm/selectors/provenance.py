@@ -149,7 +149,9 @@ class Picture:
         if "+" in block and isinstance(value, dict):
             value = value.get(path)
         parts = [p for p in origin.get("parts", []) if p["system"] == HUB]
-        return [Offered(HUB, kept.get("key") or "", value, kept.get("since") or "", bool(parts), same(value, plain(now)))]
+        return [
+            Offered(HUB, kept.get("key") or "", value, kept.get("since") or "", bool(parts), same(value, plain(now)))
+        ]
 
     def _value(self, record: SourceRecord, path: str) -> Any:
         name, _, uid = path.partition("/")
@@ -191,9 +193,7 @@ def _entry(picture: Picture, path: str) -> dict[str, Any]:
         "together": list(members(block)) if block else [],
         "parts": [{**part, "since": part["since"] or None} for part in origin.get("parts", [])],
         "offers": [{**vars(offer), "since": offer.since or None} for offer in offers],
-        "losing": [
-            {"system": o.system, "key": o.key, "value": o.value} for o in offers if not o.winner and not o.same
-        ],
+        "losing": [{"system": o.system, "key": o.key, "value": o.value} for o in offers if not o.winner and not o.same],
         "override": pin_as_json(pin) if pin else None,
     }
 

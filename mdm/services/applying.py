@@ -42,7 +42,9 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return change
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
-    moving = [item for item in items if item.changes or item.action != "detach"]  # taking a source off may change nothing
+    moving = [
+        item for item in items if item.changes or item.action != "detach"
+    ]  # taking a source off may change nothing
     writes = [_write(item, current.get(str(item.uid))) for item in moving]
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)

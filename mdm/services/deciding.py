@@ -15,7 +15,6 @@ from mdm.permissions import may, may_take, roles_of
 from mdm.services import applying, audit
 from mdm.types import Actor
 
-
 _NOT_REVERTED = {
     "merge": "A merge or a load is not reverted as a whole.",
     "load": "A merge or a load is not reverted as a whole.",

@@ -23,7 +23,9 @@ def leave(*, kind: RecordType, system: System, keys: Sequence[str], why: str) ->
     SourceRecord.objects.filter(pk__in=[pk for pk, _ in gone]).update(
         active=False, left_at=timezone.now(), left_why=why
     )
-    rebuilding.queue(kind=kind, uids=[uid for _, uid in gone if uid], reason=f"{system.title} no longer has its record.")
+    rebuilding.queue(
+        kind=kind, uids=[uid for _, uid in gone if uid], reason=f"{system.title} no longer has its record."
+    )
     return len(gone)
 
 

@@ -68,7 +68,9 @@ def pin(
     if document["status"] not in rebuilding.ALIVE:
         raise NotNow(f"This record is {document['status']}: its values change no more.")
     if not _is_pinnable(kind, document, path):
-        raise CorrectInput("There is no such value to pin.", problems=[Problem("path", "unknown_path", "No such value.")])
+        raise CorrectInput(
+            "There is no such value to pin.", problems=[Problem("path", "unknown_path", "No such value.")]
+        )
     if until is not None and until < timezone.localdate():
         raise CorrectInput("This date is over.", problems=[Problem("until", "past", "Give a day from today on.")])
     block = survivorship.load(kind).block(path)
@@ -203,4 +205,3 @@ def unpin(*, kind: RecordType, uid: Any, path: str, reason: str, by: Actor) -> C
     label = kind.label(path.partition("/")[0].partition("+")[0])
     pin_upkeep.drop(pin=found, kind=kind, document=document, by=by, action="value.unpinned", reason=words)
     return rebuilding.rebuild(kind=kind, uids=[uid], by=by, reason=f"Pin of {label.lower()} taken away: {words}")
-

@@ -68,9 +68,7 @@ def look(kind: RecordType, rules: Rules, before: Document, known: Known) -> Outl
     return Outlook(before, after, survived, known, changes=diff(before, after))
 
 
-def _outlook(
-    kind: RecordType, rules: Rules, before: Document, known: Known, policies: list[ApprovalPolicy]
-) -> Outlook:
+def _outlook(kind: RecordType, rules: Rules, before: Document, known: Known, policies: list[ApprovalPolicy]) -> Outlook:
     found = look(kind, rules, before, known)
     if not found.changes:
         return found
@@ -137,7 +135,9 @@ def rebuild(
         if one.verdict == "asked":
             ask(kind=kind, one=one, by=by, reason=reason)
     keep_origins(kind, {uid: one for uid, one in outlooks.items() if one.verdict == "unchanged"})
-    pin_upkeep.settle(kind, {uid: one for uid, one in outlooks.items() if one.verdict in ("unchanged", "changed")}, rules)
+    pin_upkeep.settle(
+        kind, {uid: one for uid, one in outlooks.items() if one.verdict in ("unchanged", "changed")}, rules
+    )
     return Counter(one.verdict for one in outlooks.values())
 
 

@@ -31,6 +31,7 @@ class Plan:
     outcome: dict[int, str] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str, Score]] = field(default_factory=list)
+    unplaced: list[SourceRecord] = field(default_factory=list)
 
 
 class Resolver:
@@ -66,6 +67,10 @@ class Resolver:
         unknown = []
         for row in rows:
             uid = row.golden_uid or keys.get(row.key)
+            if uid is None and not row.active:
+                plan.outcome[row.pk] = "unchanged"  # deleted there before the hub ever knew it
+                plan.unplaced.append(row)
+                continue
             if uid is None:
                 unknown.append(row)
                 continue
@@ -222,8 +227,8 @@ class Resolver:
                 "UPDATE mdm_sourcerecord s SET golden_uid = v.uid, outcome = v.outcome "
                 "FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS v(id, uid, outcome) WHERE s.id = v.id",
                 [
-                    [row.pk for row, _ in keyed],
-                    [uid for _, uid in keyed],
-                    [plan.outcome[row.pk] for row, _ in keyed],
+                    [*(row.pk for row, _ in keyed), *(row.pk for row in plan.unplaced)],
+                    [*(uid for _, uid in keyed), *(None for _ in plan.unplaced)],
+                    [*(plan.outcome[row.pk] for row, _ in keyed), *(plan.outcome[row.pk] for row in plan.unplaced)],
                 ],
             )

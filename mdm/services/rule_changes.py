@@ -59,7 +59,9 @@ def propose(*, kind: RecordType, rules: Sequence[Rule], reason: str, by: Actor) 
     if not may(by, "admin") or by.user is None:
         raise NotAllowed("Only governance leads propose survivorship rules.")
     if not reason.strip():
-        raise CorrectInput("Say why the rules change.", problems=[Problem("reason", "missing", "This field is needed.")])
+        raise CorrectInput(
+            "Say why the rules change.", problems=[Problem("reason", "missing", "This field is needed.")]
+        )
     problems = check(kind, rules)
     if problems:
         raise CorrectInput(problems[0].message, problems=problems)
@@ -149,6 +151,14 @@ def begin(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     _log(row, "signed", by, request=change.number)
     ring(row)
     return change
+
+
+def progress(row: RuleChange) -> float:
+    """0 to 1: of the rehearsal until that is done, of the application afterwards."""
+    if row.state in ("ready", "applied", "closed"):
+        return 1.0
+    done = (row.done if row.state == "applying" else row.counts).get("records", 0)
+    return min(1.0, done / row.total) if row.total else 0.0
 
 
 # --- the walk over the records ----------------------------------------------------------------------------------

@@ -186,7 +186,9 @@ def _misfit(kind: RecordType, name: str, aggregate: str, children: set[str]) -> 
         if type_ not in (int, Decimal):
             return f"{label} is no number and cannot be summed."
         return f"{label} has an upper limit that a sum could pass." if has_limit(kind, name) else ""
-    return "" if type_ in (int, Decimal, date) else f"{label} is neither a number nor a date: “{aggregate}” fits neither."
+    return (
+        "" if type_ in (int, Decimal, date) else f"{label} is neither a number nor a date: “{aggregate}” fits neither."
+    )
 
 
 def has_limit(kind: RecordType, name: str) -> bool:

@@ -81,7 +81,9 @@ def _choices(marks: Marks, path: str) -> list[dict[str, str]]:
         if offer.system == HUB or offer.waiting or is_empty(offer.value) or words in seen:
             continue
         seen.add(words)
-        found.append({"value": f"{offer.system} {offer.key}", "label": f"{words}, from {_title(marks, offer, pinned=False)}"})
+        found.append(
+            {"value": f"{offer.system} {offer.key}", "label": f"{words}, from {_title(marks, offer, pinned=False)}"}
+        )
     return found
 
 
@@ -150,7 +152,9 @@ def columns(marks: Marks) -> list[tuple[str, str]]:
     return [*([(HUB, "")] if hub else []), *((record.system.code, record.key) for record in marks.sources.records)]
 
 
-def grid(marks: Marks, why_url: Callable[[str], str], *, differing: bool = False, current: str = "") -> list[dict[str, Any]]:
+def grid(
+    marks: Marks, why_url: Callable[[str], str], *, differing: bool = False, current: str = ""
+) -> list[dict[str, Any]]:
     heads = columns(marks)
     paths = [path for path in marks.paths() if not differing or marks.differs(path)]
     return [_grid_row(marks, path, heads, why_url, current) for path in paths]

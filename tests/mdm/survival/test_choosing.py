@@ -62,7 +62,12 @@ def test_a_time_nobody_knows_is_neither_newest_nor_oldest():
 def test_a_union_has_each_value_once_the_most_trusted_first_and_says_who_gives_it():
     found = pick(offer("coupa", ["b", "c"], MID), offer("sap", ["a", "b"], OLD), order=("union",))
     assert (found.value, found.system, found.rule, found.since) == (["a", "b", "c"], None, "union", MID)
-    assert [(p["value"], p["system"]) for p in found.parts] == [("a", "sap"), ("b", "sap"), ("b", "coupa"), ("c", "coupa")]
+    assert [(p["value"], p["system"]) for p in found.parts] == [
+        ("a", "sap"),
+        ("b", "sap"),
+        ("b", "coupa"),
+        ("c", "coupa"),
+    ]
 
 
 def test_a_union_longer_than_the_field_keeps_the_most_trusted_and_says_what_it_left_out():
@@ -112,7 +117,9 @@ def test_the_order_of_the_offers_plays_no_part(offers, order, random):
 @given(OFFERS, ORDERS)
 def test_what_survives_was_offered_by_whom_it_names(offers, order):
     found = pick(*offers, order=order)
-    assert any((o.system, o.key, o.value, o.since) == (found.system, found.key, found.value, found.since) for o in offers)
+    assert any(
+        (o.system, o.key, o.value, o.since) == (found.system, found.key, found.value, found.since) for o in offers
+    )
     assert found.of == len(offers) >= found.votes >= 1
     if found.rule in ("only", "agreed"):
         assert len({o.value for o in offers}) == 1

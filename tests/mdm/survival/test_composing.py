@@ -117,7 +117,9 @@ def test_rows_are_blocks_of_one_source(sources, rules):
 
 @given(SOURCES, RULES, st.sampled_from(["P", None]))
 def test_a_pin_holds_whatever_the_sources_say_and_lifting_it_gives_what_they_say(sources, rules, value):
-    pinned = run(*sources, rules=rules, pins={"name": Held("Pinned"), "terms+method": Held({"terms": value, "method": "M"})})
+    pinned = run(
+        *sources, rules=rules, pins={"name": Held("Pinned"), "terms+method": Held({"terms": value, "method": "M"})}
+    )
     assert (pinned.body["name"], pinned.body["terms"], pinned.body["method"]) == ("Pinned", value, "M")
     assert {pinned.where[name]["rule"] for name in ("name", *GROUP)} == {"pinned"}
     free = run(*sources, rules=rules)
@@ -135,7 +137,7 @@ BY_RANK = (Rule("", ("source_rank",)),)
 def entered(**values):
     """A record whose values people wrote here."""
     origin = {"system": "hub", "key": "T-1", "rule": "entered", "since": AT}
-    return {"current": body(**values), "provenance": {name: origin for name in values}}
+    return {"current": body(**values), "provenance": dict.fromkeys(values, origin)}
 
 
 def test_what_people_enter_takes_part_with_the_rank_of_the_hub():
@@ -161,7 +163,11 @@ def test_a_source_that_is_gone_speaks_last_and_its_values_stay():
     gone = source("sap", terms="A", left=True)
     first = run(source("sap", terms="A"))
     found = again(first, gone)
-    assert (found.body["terms"], found.where["terms"]["rule"], found.where["terms"]["system"]) == ("A", "last_known", "sap")
+    assert (found.body["terms"], found.where["terms"]["rule"], found.where["terms"]["system"]) == (
+        "A",
+        "last_known",
+        "sap",
+    )
     better = again(found, gone, source("concur", terms="B"))
     assert (better.body["terms"], better.where["terms"]["rule"]) == ("B", "only")
 
@@ -198,7 +204,9 @@ def test_who_changes_one_field_of_a_group_here_owns_the_block():
     first = run(source("sap", terms="A", method="M"), rules=rules)
     hub = {"system": "hub", "key": "T-1", "rule": "entered", "since": AT}
     edited = {**first.body, "terms": "mine"}
-    found = run(source("sap", terms="A", method="N"), rules=rules, current=edited, provenance={**first.where, "terms": hub})
+    found = run(
+        source("sap", terms="A", method="N"), rules=rules, current=edited, provenance={**first.where, "terms": hub}
+    )
     assert [found.body[name] for name in GROUP] == ["mine", "M"]
     assert {found.where[name]["system"] for name in GROUP} == {"hub"}
 
@@ -224,7 +232,9 @@ def test_a_pin_on_a_row_keeps_the_row(value):
     uid = first.body["addresses"][0]["uid"]
     pins = {f"addresses/{uid}": Held({"kind": "remit", "street": "X", "city": "Rome"})}
     now = source("sap", addresses=[{"kind": "remit", "street": value}] if value else [])
-    assert again(first, now, pins=pins).body["addresses"] == [{"uid": uid, "kind": "remit", "street": "X", "city": "Rome"}]
+    assert again(first, now, pins=pins).body["addresses"] == [
+        {"uid": uid, "kind": "remit", "street": "X", "city": "Rome"}
+    ]
 
 
 def test_people_s_share_of_a_union_stays_theirs():
