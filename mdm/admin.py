@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
 from mdm import models, registry
-from mdm.permissions import ROLES, scopes_of
-from mdm.services import audit
+from mdm.errors import HubError
+from mdm.permissions import ROLES, actor_of, scopes_of
+from mdm.services import audit, rule_changes, survivorship
+from mdm.survival.rules import Rule
 from mdm.types import Actor
 
 admin.site.site_header = "Master Data Hub · governance"
@@ -87,8 +91,13 @@ class PolicyAdmin(GovernanceAdmin):
 
 @admin.register(models.System)
 class SystemAdmin(GovernanceAdmin):
+    """A system's rank is given once, when it is connected: later it would change records without a rehearsal."""
+
     list_display = ("title", "code", "mark", "rank")
     ordering = ("rank",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("code", "rank") if obj else ()
 
 
 @admin.register(models.ColumnMapping)
@@ -96,10 +105,104 @@ class ColumnMappingAdmin(GovernanceAdmin):
     list_display = ("system", "type", "updated_by", "updated_at")
 
 
+class SurvivorshipRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One rule, checked together with the other rules of its type; what it asks for is proposed, not saved."""
+
+    why = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 2}), help_text="For whoever signs it.")
+
+    class Meta:
+        model = models.SurvivorshipRule
+        fields = ("type", "path", "order", "ranks", "together", "keep_last")
+
+    def clean(self) -> dict[str, Any]:
+        data = dict(super().clean() or {})
+        kind = registry.find(str(data.get("type") or ""))
+        if kind is None or kind.key != data.get("type"):
+            self.add_error("type", f"Name a record type: {', '.join(k.key for k in registry.all_types())}.")
+            return data
+        ranks = data.get("ranks")
+        if ranks is not None and not isinstance(ranks, dict):
+            self.add_error("ranks", 'Give ranks as {"coupa": 1}.')
+        if self.errors:
+            return data
+        for problem in rule_changes.check(kind, self.proposed(kind, data)):
+            where, _, part = problem.path.partition("/")
+            mine = where == (data.get("path") or "*") and part in self.fields
+            self.add_error(part if mine else None, problem.message)
+        return data
+
+    def proposed(self, kind: registry.RecordType, data: dict[str, Any]) -> list[Rule]:
+        """All rules of the type as they would be with this one in its place."""
+        others = models.SurvivorshipRule.objects.filter(type=kind.key).exclude(pk=self.instance.pk)
+        changed = models.SurvivorshipRule(
+            type=kind.key,
+            path=data.get("path") or "",
+            order=data.get("order") or "",
+            ranks=data.get("ranks") or {},
+            together=data.get("together") or [],
+            keep_last=bool(data.get("keep_last")),
+        )
+        return survivorship.rules_of([*others, changed])
+
+
 @admin.register(models.SurvivorshipRule)
 class SurvivorshipRuleAdmin(GovernanceAdmin):
-    list_display = ("type", "path", "order", "ranks")
+    """Saving here proposes: the change is rehearsed on every record first, and signed by a second person."""
+
+    form = SurvivorshipRuleForm
+    list_display = ("type", "path", "order", "together", "ranks", "keep_last")
     list_filter = ("type",)
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("type",) if obj else ()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What the hub refuses becomes a message; nothing was saved."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except HubError as error:
+            messages.error(request, error.message)
+            return redirect("admin:mdm_survivorshiprule_changelist")
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except HubError as error:
+            messages.error(request, error.message)
+            return redirect("admin:mdm_survivorshiprule_changelist")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        kind = registry.get(obj.type)
+        data = {**{name: getattr(obj, name) for name in form._meta.fields}, **form.cleaned_data}
+        self._propose(request, kind, form.proposed(kind, data), form.cleaned_data["why"])
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        kind = registry.get(obj.type)
+        left = survivorship.rules_of(models.SurvivorshipRule.objects.filter(type=obj.type).exclude(pk=obj.pk))
+        self._propose(request, kind, left, f"The rule of {obj.path or 'every other field'} is taken away.")
+
+    def _propose(self, request: HttpRequest, kind: registry.RecordType, rules: list[Rule], reason: str) -> None:
+        row = rule_changes.propose(kind=kind, rules=rules, reason=reason, by=actor_of(cast(User, request.user)))
+        request._mdm_proposed = row  # type: ignore[attr-defined]
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing was added yet; the proposal has an audit entry of its own."""
+
+    log_change = log_deletions = log_addition
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        return self._onward(request)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        return self._onward(request)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> Any:
+        return self._onward(request)
+
+    def _onward(self, request: HttpRequest) -> Any:
+        messages.success(request, "Proposed. It is being rehearsed on every record; then somebody else signs it.")
+        return redirect("web:rule-change", request._mdm_proposed.uid)  # type: ignore[attr-defined]
 
 
 @admin.register(models.EntityScope)

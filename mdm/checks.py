@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import Error, register
+from django.core.checks import Error, Tags, register
+from django.db import DatabaseError
 
 from mdm import registry
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.registry import RecordType
+
+
+@register(Tags.database)
+def survivorship_rules_make_sense(databases: Any = None, **kwargs: Any) -> list[Error]:
+    """Run by `migrate` and `check --database default`: rules that somebody wrote past the hub's own doors."""
+    from mdm.models import SurvivorshipRule, System
+    from mdm.services import survivorship
+    from mdm.survival.rules import check
+
+    found = []
+    for alias in databases or ():
+        try:
+            systems = list(System.objects.using(alias).values_list("code", flat=True))
+            rows = list(SurvivorshipRule.objects.using(alias).all())
+        except DatabaseError:
+            continue  # before the migrations that make these tables
+        for kind in registry.all_types():
+            mine = survivorship.rules_of(row for row in rows if row.type == kind.key)
+            for problem in check(kind, mine, systems=systems):
+                text = f"The survivorship rule {kind.key}/{problem.path} makes no sense: {problem.message}"
+                found.append(Error(text, hint="Correct it in the admin, under Survivorship rules.", id="mdm.E002"))
+    return found
 
 
 @register()

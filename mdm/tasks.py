@@ -5,13 +5,10 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from mdm.services import background, loading, match_runs
-
-_TURN = timedelta(seconds=30)  # then imports and deliveries that wait for this worker have their turn
+from mdm.services import background, loading, match_runs, rule_changes
 
 
 @shared_task(name="mdm.tasks.run_import")
@@ -24,6 +21,10 @@ def run_import(job_id: int) -> None:
 def match_parts() -> None:
     """Take parts of a look through all records for a while; another process may do the same beside."""
     match_runs.work(worker=uuid.uuid4(), until=timezone.now() + _TURN)
+@shared_task(name="mdm.tasks.run_rule_change")
+def run_rule_change(pk: int) -> None:
+    """Rehearse or apply one change of survivorship rules; a second start meanwhile does nothing."""
+    rule_changes.run(pk)
 
 
 @shared_task(name="mdm.tasks.tick")
@@ -34,3 +35,5 @@ def tick() -> None:
         run_import.delay(job_id)
     for _ in range(min(match_runs.waiting(), settings.MATCH_WORKERS)):
         match_parts.delay()
+    for pk in rule_changes.waiting():
+        run_rule_change.delay(pk)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 HEADER = ("schema", "uid", "version", "updated_at", "merged_into")  # never part of a diff
 
-Action = Literal["create", "update", "block", "unblock", "retire", "merge", "unmerge"]
+Action = Literal["create", "update", "block", "unblock", "retire", "merge", "unmerge", "detach"]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from mdm.api.imports import ImportView, spool
 from mdm.api.operations import Answer, Operation, Query, Upload, operation
 from mdm.errors import CorrectInput
 from mdm.reading import tables
+from mdm.reading.columns import GONE
 from mdm.reading.json_lines import flatten
 from mdm.reading.paths import BadPath, parse
 from mdm.registry import RecordType
@@ -108,6 +109,8 @@ def _shown(name: str) -> str:
 
 
 def _is_known(kind: RecordType, path: str) -> bool:
+    if path == GONE:
+        return True
     try:
         parse(path, kind)
     except BadPath:

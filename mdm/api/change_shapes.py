@@ -24,7 +24,7 @@ State = Literal[
     "expired",
 ]
 Priority = Literal["normal", "urgent"]
-Action = Literal["create", "update", "block", "unblock", "retire", "merge", "unmerge"]
+Action = Literal["create", "update", "block", "unblock", "retire", "merge", "unmerge", "detach"]
 
 
 class PathDiff(Shown):

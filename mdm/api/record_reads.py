@@ -17,7 +17,7 @@ from mdm.api.crosswalks import CrosswalkBody
 from mdm.api.operations import Answer, Moment, Page, PageQuery, Query, Shown, operation
 from mdm.api.records import RecordView
 from mdm.models import Crosswalk, RecordVersion
-from mdm.selectors import origins, references, visibility
+from mdm.selectors import provenance, references, visibility
 from mdm.types import Document, diff
 
 
@@ -84,10 +84,37 @@ class Losing(Shown):
     value: Any
 
 
-class Override(Shown):
+class Part(Shown):
+    """One source's share of a value that several sources make together."""
+
+    value: Any
+    system: str
+    key: str
+    since: datetime | None
+
+
+class Offer(Shown):
+    system: str = Field(description="`hub` for what people entered here.")
+    key: str
+    value: Any
+    since: datetime | None = Field(description="When it was received.")
+    winner: bool = Field(description="The value that holds came from here.")
+    same: bool = Field(description="It says what holds.")
+    left: bool = Field(description="The system no longer has its record: it speaks only where nobody else does.")
+    waiting: bool = Field(description="It comes from a load that nobody has approved yet.")
+
+
+class PinBody(Shown):
+    uid: UUID
+    path: str = Field(description="A field, a row, or the fields that survive together: `first+second`.")
+    value: Any
     reason: str
     by: str
+    at: datetime
     until: Any = Field(json_schema_extra={"type": ["string", "null"], "format": "date"})
+    differs: bool = Field(
+        description="The sources say something else; once they say the same again, the pin is dropped."
+    )
 
 
 class OriginBody(Shown):
@@ -95,10 +122,14 @@ class OriginBody(Shown):
     value: Any
     system: str | None = Field(description="Where the value comes from; null when that is not known.")
     key: str | None
-    rule: str | None = Field(description="The rule that really decided.")
+    rule: str | None = Field(description="The test that really decided, such as `recency`; see docs/survivorship.md.")
+    rule_text: str = Field(description="The same in words: “most recent of 3”.")
     since: datetime | None
+    together: list[str] = Field(description="Fields that always come from one source, this one among them.")
+    parts: list[Part] = Field(description="Of an aggregate: which source gave what.")
+    offers: list[Offer] = Field(description="What every source gives.")
     losing: list[Losing]
-    override: Override | None
+    override: PinBody | None
 
 
 class OriginsBody(Shown):
@@ -115,7 +146,7 @@ class ProvenanceView(RecordView):
     def get(self, request: Request, uid: str) -> Response:
         row = self.find(uid)
         document = visibility.strip(self.kind, row.document, self.entities)
-        return Response({"results": crypto.mask_tree(origins.of(self.kind, document))})
+        return Response({"results": crypto.mask_tree(provenance.results(self.kind, document))})
 
 
 class RecordCrosswalk(RecordView):

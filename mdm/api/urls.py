@@ -18,6 +18,7 @@ from mdm.api import (
     matching,
     record_reads,
     records,
+    survivorship,
     tokens,
     unmerging,
 )
@@ -40,6 +41,8 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
         "crosswalk": record_reads.RecordCrosswalk,
         "where-used": record_reads.WhereUsed,
         "deliveries": record_reads.Deliveries,
+        "pins": survivorship.Pins,
+        "detach": survivorship.Detach,
         **{action: records.action_view(action) for action in ("block", "unblock", "retire")},
     }
     urls = [path(f"{root}/", records.Records.as_view(kind=kind), name=f"{root}-list")]
@@ -50,6 +53,9 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
     urls += [
         path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()
     ]
+    urls.append(
+        path(f"{one}/pins/<str:pin_uid>/lift/", survivorship.LiftPin.as_view(kind=kind), name=f"{root}-lift-pin")
+    )
     urls.append(path(f"{one}/", records.Record.as_view(kind=kind), name=f"{root}-record"))
     return urls + [
         path(f"{one}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in single.items()
@@ -91,6 +97,10 @@ urlpatterns = [
     path("merge-blocks/<str:uid>/lift/", unmerging.LiftMergeBlock.as_view(), name="merge-block-lift"),
     path("crosswalks/", crosswalks.Crosswalks.as_view(), name="crosswalks"),
     path("crosswalks/resolve/", crosswalks.ResolveKeys.as_view(), name="crosswalks-resolve"),
+    path("survivorship-rules/", survivorship.SurvivorshipRules.as_view(), name="survivorship-rules"),
+    path("rule-changes/", survivorship.RuleChanges.as_view(), name="rule-changes"),
+    path("rule-changes/<str:uid>/", survivorship.OneRuleChange.as_view(), name="rule-change"),
+    path("rule-changes/<str:uid>/effects/", survivorship.RuleEffects.as_view(), name="rule-change-effects"),
     path("imports/", imports.Imports.as_view(), name="imports"),
     path("imports/<str:uid>/", imports.Import.as_view(), name="import"),
     path("imports/<str:uid>/cancel/", imports.CancelImport.as_view(), name="import-cancel"),

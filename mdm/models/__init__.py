@@ -17,6 +17,7 @@ from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey
 from mdm.models.match_run import MatchRun, MatchRunPart
 from mdm.models.merge_block import MergeBlock
 from mdm.models.record import GoldenChild, GoldenRecord
+from mdm.models.rule_change import PendingRebuild, RuleChange, RuleEffect
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
     ColumnMapping,
@@ -57,12 +58,15 @@ __all__ = [
     "MatchRunPart",
     "MergeBlock",
     "Participant",
+    "PendingRebuild",
     "Pin",
     "PolicyStep",
     "Preference",
     "Provenance",
     "QuarantinedRow",
     "RecordVersion",
+    "RuleChange",
+    "RuleEffect",
     "SourceRecord",
     "SurvivorshipRule",
     "System",

@@ -72,7 +72,7 @@ STATES: dict[str, State] = {
 }
 OPEN_STATES = ("draft", "in_review", "returned", "approved", "scheduled", "conflicted")
 ORIGINS = ("web", "api", "import", "survivorship", "merge", "drift", "system")
-ACTIONS = ("create", "update", "block", "unblock", "retire", "merge", "unmerge")
+ACTIONS = ("create", "update", "block", "unblock", "retire", "merge", "unmerge", "detach")
 
 
 class ChangeRequest(models.Model):
@@ -84,7 +84,7 @@ class ChangeRequest(models.Model):
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     title = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
-    kind = models.CharField(max_length=20, db_index=True)  # create · change · bank · merge · block · load …
+    kind = models.CharField(max_length=20, db_index=True)  # create · change · bank · merge · block · load · rules …
     origin = models.CharField(max_length=20, choices=[(o, o) for o in ORIGINS])
     state = models.CharField(max_length=12, choices=[(k, s.title) for k, s in STATES.items()], default="draft")
     priority = models.CharField(max_length=10, default="normal", choices=[("normal", "Normal"), ("urgent", "Urgent")])
@@ -242,7 +242,9 @@ class ApprovalPolicy(models.Model):
     name = models.CharField(max_length=120, unique=True)
     active = models.BooleanField(default=True)
     types = text_list(help_text="Record type keys, such as supplier. Empty: all.")
-    actions = text_list(help_text="create, update, block, unblock, retire, merge, unmerge. Empty: all.")
+    actions = text_list(
+        help_text="create, update, block, unblock, retire, merge, unmerge, detach, and rules for survivorship. Empty: all."
+    )
     paths = text_list(help_text="Beginnings of changed paths, such as bank_accounts. Empty: any.")
     origins = text_list(help_text="web, api, import, survivorship, merge, drift, system. Empty: all.")
     systems = text_list(help_text="Codes of source systems, for imports. Empty: all.")

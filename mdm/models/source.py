@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from mdm.models.record import text_list
+
 
 class System(models.Model):
     """A platform that sends or receives. `rank` is its trust for survivorship: 1 is believed first."""
@@ -103,8 +105,11 @@ class UploadChunk(models.Model):
 class SourceRecord(models.Model):
     """What one system says of one of its records, mapped to the canonical document; bank numbers sealed.
 
-    `digest` is the keyed hash of the row as received: the same row twice is unchanged.
+    `digest` is the keyed hash of the row as received: the same row twice is unchanged. `active` False: the system no
+    longer has it, since `left_at`, as `left_why` says; it then speaks only where nobody else does.
     """
+
+    LEFT = {"deleted": "marked as deleted there", "unlinked": "no longer found there"}
 
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="records")
     type = models.CharField(max_length=40)
@@ -117,6 +122,8 @@ class SourceRecord(models.Model):
     row = models.PositiveIntegerField(null=True)
     outcome = models.CharField(max_length=12, blank=True)
     received_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True)
+    left_why = models.CharField(max_length=10, blank=True, choices=list(LEFT.items()))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["system", "type", "key"], name="one_source_record_per_key")]
@@ -156,17 +163,25 @@ class Crosswalk(models.Model):
 
 
 class SurvivorshipRule(models.Model):
-    """How a field's value is chosen among the sources. The rule of the longest matching path wins; `order` are the
-    tests applied one after the other until one value is left."""
+    """How a field's value is chosen among the sources: `order` are the tests applied one after the other until one
+    value is left, or one aggregate. Changed by a rehearsed and signed `RuleChange` only; see docs/survivorship.md."""
 
     type = models.CharField(max_length=40)
     path = models.CharField(max_length=100, blank=True, help_text="Field or list name. Empty: every other field.")
     order = models.CharField(
         max_length=60,
         default="source_rank,recency",
-        help_text="Any of source_rank, recency, completeness; applied in this order.",
+        help_text="Tests in their order: source_rank, recency, oldest, frequency, completeness. "
+        "Or one aggregate: union for lists, min, max or sum for numbers.",
     )
     ranks = models.JSONField(default=dict, blank=True, help_text='Own ranks for this field: {"coupa": 1}.')
+    together = text_list(
+        help_text="Further fields that always come from the same source as this one, such as currency,incoterm."
+    )
+    keep_last = models.BooleanField(
+        default=True,
+        help_text="A value that only a source gave which is gone now stays until another source gives one.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["type", "path"], name="one_rule_per_path")]

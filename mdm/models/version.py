@@ -34,12 +34,15 @@ class RecordVersion(models.Model):
 class Provenance(models.Model):
     """Where the values of one record came from.
 
-    `fields`: {path: {"system", "key", "rule", "since"}}; losing values are read from the source records themselves.
+    `fields`: {path: {"system", "key", "rule", "since", "of", …}}, see `mdm.survival.choosing.Choice`; losing values are
+    read from the source records themselves. `entered`: {block: {"value", "since", "key"}} that people wrote here and
+    that lost: without it a later rule could not find it again.
     """
 
     type = models.CharField(max_length=40)
     uid = models.UUIDField(unique=True)
     fields = models.JSONField(default=dict)
+    entered = models.JSONField(default=dict)
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
@@ -47,12 +50,19 @@ class Provenance(models.Model):
 
 
 class Pin(models.Model):
-    """A steward's override: this path keeps the hub's value whatever the sources say, until a date."""
+    """A steward's override: this block keeps a value whatever the sources say, until a date.
+
+    `path`: a field, a row (`addresses/<uid>`) or a group (`payment_terms+currency`). `held`: {"value": …}, empty for pins
+    older than this column. `differed`: the sources have said something else since; once they say the same again, the
+    pin is dropped.
+    """
 
     pin_uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
     uid = models.UUIDField()
     path = models.CharField(max_length=200)
+    held = models.JSONField(default=dict)
+    differed = models.BooleanField(default=False)
     reason = models.TextField()
     until = models.DateField(null=True, blank=True)
     pinned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -18,10 +18,11 @@ from mdm.reading.values import CASTS, BadValue
 from mdm.registry import RecordType
 from mdm.types import Document, Problem
 
-__all__ = ["ColumnMap", "check", "guess", "known_paths", "paths_by_column", "secret_columns"]
+__all__ = ["GONE", "ColumnMap", "check", "guess", "known_paths", "paths_by_column", "secret_columns"]
 
 KEY_JOIN = "/"
 KEY_LENGTH = 100
+GONE = "_deleted"  # the path of a column that marks rows deleted at their system
 ANY, KEEP = "*", "="  # values: {"*": "="} keeps every value the table does not name
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _MISSING: Any = object()
@@ -64,6 +65,7 @@ class ColumnMap:
         self._paths: dict[str, Path] = {}
         self._stop_at_problems()
         self.key_columns = key_columns(spec)
+        self.gone_columns = tuple(name for name, text in spec.get("columns", {}).items() if text == GONE)
         feeds = self._feeds()
         consts = self._consts()
         tables = self._tables(feeds)
@@ -127,6 +129,20 @@ class ColumnMap:
         self._placing.finish(document, children)
         return key, document, problems
 
+    def is_gone(self, values: Mapping[str, str]) -> bool:
+        """Whether the row is marked as deleted at its system: a yes in any column mapped to `_deleted`.
+
+        What is neither yes nor no counts as yes: platforms write a date or a letter of their own there.
+        """
+        for name in self.gone_columns:
+            if raw := (values.get(name) or "").strip():
+                try:
+                    if CASTS[bool](raw):
+                        return True
+                except BadValue:
+                    return True
+        return False
+
     def _key(self, values: Mapping[str, str], problems: list[Problem]) -> str:
         parts = [values.get(name, "").strip() for name in self.key_columns]
         key = KEY_JOIN.join(parts)
@@ -146,7 +162,7 @@ class ColumnMap:
         """path → the columns that lead to it."""
         feeds: dict[str, list[str]] = {}
         for column, text in self.spec.get("columns", {}).items():
-            if self._knows(text, f"columns.{column}"):
+            if text != GONE and self._knows(text, f"columns.{column}"):
                 feeds.setdefault(text, []).append(column)
         return feeds
 

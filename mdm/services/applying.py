@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, merging, unmerging
+from mdm.services import audit, documents, following, merging, unmerging
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 
@@ -19,6 +19,8 @@ from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 @transaction.atomic
 def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     """Write every item of an approved request: applied, scheduled for its date, or conflicted with nothing written."""
+    from mdm.services import rule_changes
+
     change = ChangeRequest.objects.select_for_update().get(pk=change.pk)
     if change.state != "approved":
         raise NotNow("Only an approved request can be applied.")
@@ -28,6 +30,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         return change
     if change.kind == "load":
         return _let_load_go_on(change)
+    if change.kind == "rules":
+        return rule_changes.begin(change=change, by=by)
     items = list(change.items.all())
     current = _lock_current(items)
     if change.kind == "merge":
@@ -42,12 +46,14 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     maker = Actor.person(change.requester) if change.requester else by
     if change.kind == "merge":
         merging.take_pre_image(items)
-    versions = write([_write(item, current) for item in items], change=change, by=maker, at=now)
-    _keep_results(items, versions)
+    moving = [item for item in items if item.changes or item.action != "detach"]  # taking a source off may change nothing
+    versions = write([_write(item, current) for item in moving], change=change, by=maker, at=now)
+    _keep_results(moving, versions)
     if change.kind == "merge":
         merging.move_links(change=change, items=items, by=maker)
     elif change.kind == "unmerge":
         unmerging.give_back(change=change, items=items, by=maker)
+    following.follow(change=change, items=items, by=maker)
     change.state, change.applied_at, change.due_at = "applied", now, None
     change.save()
     _log(change, by, "applied")
@@ -130,7 +136,9 @@ def _provenance(
     """A merge and its undoing move values between records: their origins move with them."""
     if before is not None and "losers" in item.detail:
         return merging.provenance(item, before, after, known)
-    return unmerging.provenance(item, after) if before is not None and item.action == "unmerge" else None
+    if before is not None and item.action == "unmerge":
+        return unmerging.provenance(item, after)
+    return following.provenance(item, before, after)
 
 
 def _keep_results(items: list[ChangeItem], versions: list[RecordVersion]) -> None:

@@ -1,15 +1,16 @@
-"""What must happen by itself: sealing, scheduled requests, imports left behind, signs of life."""
+"""What must happen by itself: sealing, scheduled requests, ended pins, records to rebuild, imports left behind."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import Heartbeat, IdempotencyKey, ImportJob
-from mdm.services import audit, changes, events, loading
+from mdm.services import audit, changes, events, loading, pin_upkeep, rebuilding, rule_changes
 from mdm.types import Actor
 
 PROCESS = uuid.uuid4()  # new at every start: a restarted process is never taken for its predecessor
@@ -20,11 +21,15 @@ _FORGOTTEN_AT_ONCE = 1000
 
 def tick() -> dict[str, int]:
     """One round; safe to run anywhere, any number of times at once."""
+    with transaction.atomic():
+        rule_changes.close_ended()
     return {
         "events": events.seal(),
         "audit": audit.seal(),
         "applied": changes.apply_due(by=SYSTEM),
         "forgotten": forget_answers(),
+        "expired_pins": pin_upkeep.expire(by=SYSTEM),
+        "rebuilt": rebuilding.work_off(by=SYSTEM),
     }
 
 

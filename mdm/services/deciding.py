@@ -19,6 +19,9 @@ NOT_REVERTED = {
     "merge": "A merge is undone by an unmerge, which shows first what goes back.",
     "unmerge": "Merge the records again instead; a steward lifts the block first.",
     "load": "A load is not reverted as a whole.",
+    "rules": "Rules are changed back by proposing the former ones.",
+    "sources": "These values follow the sources: pin one, or change the rule.",
+    "detach": "Link it again by merging the two records.",
 }
 
 
@@ -83,6 +86,8 @@ def why_not(change: ChangeRequest, action: str, by: Actor) -> tuple[type[Excepti
         return NotNow, NOT_REVERTED[change.kind]
     elif action == "unmerge" and change.kind != "merge":
         return NotNow, "Only a merge is undone this way."
+    elif action == "edit" and change.kind == "rules":
+        return NotNow, "What it asks for is made elsewhere: withdraw it and propose again."
     return None
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from mdm import crypto, registry
 from mdm.errors import CorrectInput
 from mdm.registry import ChildType, RecordType
-from mdm.types import HEADER, Document, Problem, comparable
+from mdm.survival.composing import identity
+from mdm.types import HEADER, Document, Problem
 
 _MASK = "…"
 BODY_EXTRA = ("code", "status")  # part of every document, outside its pydantic body
@@ -137,11 +138,6 @@ def _unmask(child: ChildType, path: str, item: Document, current: Document, prob
                     Problem(f"{path}/{name}", "masked", "Send the whole number, or the mask as it was shown.")
                 )
     return taken
-
-
-def identity(child: ChildType, row: Document) -> str:
-    """By what two rows are the same row when they carry no uid: the declared identity fields, sealed ones by index."""
-    return repr([comparable(row.get(name)) or "" for name in child.identity]).casefold()
 
 
 def fresh_uid() -> str:

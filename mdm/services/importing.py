@@ -162,7 +162,7 @@ def look(job: ImportJob) -> dict[str, Any]:
             }
             for name in reader.columns
         ],
-        "paths": columns.known_paths(kind),
+        "paths": [*columns.known_paths(kind), columns.GONE],
         "problems": misfits(kind, job.mapping, reader),
     }
 

@@ -178,6 +178,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
     """One chunk: rows that can be taken in are staged, the others quarantined, the same as before counted unchanged."""
     _alive(job)
     taken: dict[str, tuple[tables.Row, Document, str]] = {}
+    gone: set[str] = set()
     refused: list[QuarantinedRow] = []
     repeats: list[tuple[tables.Row, str, str]] = []
     for row in rows:
@@ -189,6 +190,8 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             repeats.append((row, key, mark))
         else:
             taken[key] = (row, document, mark)
+            if mapper.is_gone(row.values):
+                gone.add(key)
     _refuse_unknown_references(job, kind, taken, refused)
     known = {
         r.key: r for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in=taken).defer("document")
@@ -200,12 +203,12 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
         before = known.get(key)
         if before and before.job_id == job.pk and before.digest != mark:
             refused.append(quarantined(job, row, key, [twice(key)]))
-        elif before and before.digest == mark and before.golden_uid:
+        elif before and before.digest == mark and before.golden_uid and before.active != (key in gone):
             unchanged += 1
             before.job, before.row, before.outcome = job, row.number, "unchanged"
             same.append(before)
         else:
-            staged.append(source_of(job, kind, row, key, document, mark, before))
+            staged.append(source_of(job, kind, row, key, document, mark, before, gone=key in gone))
     for row, key, mark in repeats:
         if taken.get(key, (None, None, ""))[2] == mark:
             unchanged += 1
@@ -217,7 +220,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
         staged,
         update_conflicts=True,
         unique_fields=["system", "type", "key"],
-        update_fields=["digest", "document", "job", "row", "outcome", "received_at", "active"],
+        update_fields=["digest", "document", "job", "row", "outcome", "received_at", "active", "left_at", "left_why"],
         batch_size=1000,
     )
     QuarantinedRow.objects.bulk_create(refused, batch_size=500)
@@ -265,7 +268,10 @@ def source_of(
     document: Document,
     mark: str,
     before: SourceRecord | None,
+    gone: bool = False,
 ) -> SourceRecord:
+    """The row as it is staged. `gone`: its system marks it as deleted, so it speaks last from now on."""
+    now = timezone.now()
     return SourceRecord(
         system=job.system,
         type=kind.key,
@@ -276,7 +282,10 @@ def source_of(
         job=job,
         row=row.number,
         outcome="staged",
-        received_at=timezone.now(),
+        received_at=now,
+        active=not gone,
+        left_at=now if gone else None,
+        left_why="deleted" if gone else "",
     )
 
 

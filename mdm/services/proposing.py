@@ -226,6 +226,8 @@ def kind_of(items: list[ChangeItem]) -> str:
     actions = {item.action for item in items}
     if actions & {"merge", "unmerge"}:
         return "merge" if "merge" in actions else "unmerge"
+    if "detach" in actions:
+        return "detach"
     if actions & {"create"}:
         return "create"
     if actions & {"block", "unblock", "retire"}:

@@ -15,9 +15,12 @@ from django.db import models
 
 from mdm import correlation, writing
 from mdm.folding import search_text
-from mdm.models import AuditEntry, ChangeRequest, Event, Provenance, RecordVersion
+from mdm.models import AuditEntry, ChangeRequest, Event, Provenance, RecordVersion, SurvivorshipRule
 from mdm.registry import ChildType, RecordType
 from mdm.services import audit, bulk, events, indexing
+from mdm.survival.choosing import EMPTY
+from mdm.survival.composing import plain
+from mdm.survival.rules import HUB, members
 from mdm.types import Actor, Document, diff, digest, value_at
 
 VERBS = {
@@ -28,6 +31,7 @@ VERBS = {
     "retire": "retired",
     "merge": "merged",
     "unmerge": "unmerged",
+    "detach": "updated",
 }
 BATCH = 1000
 
@@ -245,32 +249,66 @@ def _remember_provenance(writes: Sequence[Write], at: datetime) -> None:
     known = {
         str(row.uid): row for row in Provenance.objects.filter(uid__in=[w.after["uid"] for w in writes if w.before])
     }
+    groups = {kind.key: _groups(kind) for kind in dict.fromkeys(w.kind for w in writes if w.provenance is None)}
     new: list[Provenance] = []
     changed: list[Provenance] = []
     for item in writes:
         uid = item.after["uid"]
-        row = known.get(uid) or Provenance(type=item.kind.key, uid=uid, fields={})
-        row.fields = item.provenance if item.provenance is not None else _from_hub(row.fields, item, at)
+        row = known.get(uid) or Provenance(type=item.kind.key, uid=uid, fields={}, entered={})
+        if item.provenance is None:
+            row.fields, row.entered = _from_hub(row, item, at, groups[item.kind.key])
+        else:
+            row.entered = entered_after(row.entered, row.fields, item.provenance, item.before or {})
+            row.fields = item.provenance
         row.updated_at = at
         (changed if uid in known else new).append(row)
     bulk.insert(new)
-    bulk.update(changed, ["fields", "updated_at"])
+    bulk.update(changed, ["fields", "entered", "updated_at"])
 
 
-def _from_hub(fields: dict[str, Any], item: Write, at: datetime) -> dict[str, Any]:
-    """Whatever a person changed here now comes from the hub; rows are blocks, so a path inside one marks the row."""
-    result = dict(fields)
-    for path in item.paths:
-        block = "/".join(path.split("/")[:2])
-        if block == "status" or block == "code":
+def _groups(kind: RecordType) -> dict[str, str]:
+    """{field: group} of fields that survive together."""
+    rules = SurvivorshipRule.objects.filter(type=kind.key).exclude(together=[])
+    named = {rule.path: "+".join([rule.path, *rule.together]) for rule in rules}
+    return {name: block for block in named.values() for name in members(block)}
+
+
+def _from_hub(
+    row: Provenance, item: Write, at: datetime, groups: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Whatever a person changed here now comes from the hub; rows and groups are blocks, so a part marks the whole."""
+    fields, entered = dict(row.fields), dict(row.entered)
+    touched = dict.fromkeys("/".join(path.split("/")[:2]) for path in item.paths)
+    origin = {"system": HUB, "key": item.after["code"], "rule": "entered", "since": at.isoformat(), "of": 1}
+    for path in touched:
+        if path in ("status", "code"):
             continue
-        if value_at(item.after, block) in (None, "", []):
-            result.pop(block, None)
-        else:
-            result[block] = {
-                "system": "hub",
-                "key": item.after["code"],
-                "rule": "entered",
-                "since": at.isoformat(),
-            }
+        block = groups.get(path, "")
+        for name in members(block) if block else (path,):
+            entered.pop(name, None)
+            if value_at(item.after, name) in EMPTY:
+                fields.pop(name, None)
+            else:
+                fields[name] = {**origin, "group": block} if block else dict(origin)
+        entered.pop(block, None)
+    return fields, entered
+
+
+def entered_after(
+    entered: dict[str, Any], was: dict[str, Any], now: dict[str, Any], before: Document
+) -> dict[str, Any]:
+    """What people entered and what no longer holds stays known: it takes part again when rules or sources change."""
+    result = dict(entered)
+    for path, origin in was.items():
+        mine, then = _is_entered(origin), _is_entered(now.get(path) or {})
+        if not mine or then:
+            continue
+        block = origin.get("group") or path
+        value = {m: before.get(m) for m in members(block)} if "+" in block else plain(value_at(before, path))
+        if value not in EMPTY:
+            result[block] = {"value": value, "since": origin.get("since") or "", "key": origin.get("key") or ""}
     return result
+
+
+def _is_entered(origin: dict[str, Any]) -> bool:
+    return origin.get("system") == HUB and origin.get("rule") != "pinned"

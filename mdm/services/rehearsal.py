@@ -122,5 +122,5 @@ class _Rehearser(resolving.Resolver):
     def _apply(self, writes: list[Any], now: datetime) -> None:
         """Nothing is written."""
 
-    def _ask(self, uid: str, before: Document, after: Document) -> None:
+    def _ask(self, one: Any) -> None:
         """Nobody is asked."""

@@ -15,12 +15,10 @@ from django.utils import timezone
 from mdm import registry
 from mdm.matching.score import Score
 from mdm.matching.store import MemoryKeyStore
-from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, Provenance, SourceRecord, System
+from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, SourceRecord, System
 from mdm.registry import RecordType
-from mdm.selectors import records
-from mdm.services import bulk, documents, indexing, matching, policy, proposing, survivorship
+from mdm.services import bulk, documents, indexing, matching, pin_upkeep, policy, proposing, rebuilding, survivorship
 from mdm.services.policy import Facts
-from mdm.services.proposing import ProposedItem
 from mdm.services.records import Write, write
 from mdm.types import Actor, Document, diff
 
@@ -33,6 +31,7 @@ class Plan:
     outcome: dict[int, str] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str, Score]] = field(default_factory=list)
+    unplaced: list[SourceRecord] = field(default_factory=list)
 
 
 class Resolver:
@@ -68,6 +67,10 @@ class Resolver:
         unknown = []
         for row in rows:
             uid = row.golden_uid or keys.get(row.key)
+            if uid is None and not row.active:
+                plan.outcome[row.pk] = "unchanged"  # deleted there before the hub ever knew it
+                plan.unplaced.append(row)
+                continue
             if uid is None:
                 unknown.append(row)
                 continue
@@ -119,58 +122,40 @@ class Resolver:
         codes = proposing.next_codes(self.kind, len(plan.new)) if plan.new else []
         writes = []
         for uid, code in zip(plan.new, codes, strict=True):
-            body, where = self._survive(plan.rows[uid], None, {})
-            body = documents.adopt_uids(self.kind, body, None)
+            known = survivorship.Known(sources=survivorship.of_rows(plan.rows[uid], self.systems))
+            survived = survivorship.compute(kind=self.kind, rules=self.rules, known=known, current=None)
+            body = documents.adopt_uids(self.kind, survived.body, None)
             after = {"schema": self.kind.schema, "uid": uid, "code": code, "status": "active", **body}
-            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=where))
+            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=survived.where))
         self._apply(writes, now)
-
-    def _survive(
-        self,
-        sources: Sequence[SourceRecord],
-        current: Document | None,
-        provenance: dict[str, Any],
-        pins: Sequence[str] = (),
-    ) -> tuple[Document, dict[str, Any]]:
-        return survivorship.compute(
-            kind=self.kind,
-            rules=self.rules,
-            sources=sources,
-            current=current,
-            provenance=provenance,
-            pins=pins,
-            systems=self.systems,
-        )
 
     def _write_existing(self, plan: Plan, now: datetime) -> None:
         """Existing records that got rows: recomputed from all their sources; what policy leaves to people is asked for."""
         uids = sorted(set(plan.rows) - set(plan.new))
         if not uids:
             return
-        model = self.kind.model
-        list(model._default_manager.select_for_update().filter(uid__in=uids).order_by("uid").values_list("pk"))
-        current = records.current_documents(self.kind.key, uids)
-        provenance = {str(row.uid): row.fields for row in Provenance.objects.filter(uid__in=uids)}
-        pins = survivorship.pins_of(uids)
-        sources: dict[str, dict[int, SourceRecord]] = defaultdict(dict)
-        for source in SourceRecord.objects.filter(golden_uid__in=uids, active=True):
-            sources[str(source.golden_uid)][source.pk] = source
+        current = rebuilding.lock(self.kind, uids)
+        fresh = {uid: plan.rows[uid] for uid in uids}
         writes = []
-        for uid in uids:
-            before = current[uid]
-            mine = sources[uid] | {row.pk: row for row in plan.rows[uid]}
-            body, where = self._survive(list(mine.values()), before, provenance.get(uid, {}), pins.get(uid, ()))
-            after = {**before, **documents.adopt_uids(self.kind, body, before)}
-            changes = diff(before, after)
-            if not changes:
+        settled, same = {}, {}
+        for uid, known in survivorship.gather(self.kind, current, systems=self.systems, fresh=fresh).items():
+            one = rebuilding.look(self.kind, self.rules, current[uid], known)
+            where = one.survived.where
+            if not one.changes:
+                same[uid] = settled[uid] = one
                 for row in plan.rows[uid]:
                     if plan.outcome[row.pk] == "updated":
                         plan.outcome[row.pk] = "unchanged"
-            elif self._may_apply(before, after, [change.path for change in changes]):
-                writes.append(Write(kind=self.kind, action="update", before=before, after=after, provenance=where))
+            elif self._may_apply(one.before, one.after, [change.path for change in one.changes]):
+                settled[uid] = one
+                writes.append(
+                    Write(kind=self.kind, action="update", before=one.before, after=one.after, provenance=where)
+                )
             else:
-                self._ask(uid, before, after)
+                self._ask(one)
         self._apply(writes, now)
+        rebuilding.keep_origins(self.kind, same)
+        pin_upkeep.settle(self.kind, settled, self.rules)
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):
@@ -187,24 +172,10 @@ class Resolver:
         asking = [p for p in self.policies if p.paths and not p.auto_approve and policy.matches(p, facts)]
         return not asking
 
-    def _ask(self, uid: str, before: Document, after: Document) -> None:
+    def _ask(self, one: rebuilding.Outlook) -> None:
         """A change that policy leaves to people becomes a request of its own."""
-        from mdm.services import changes
-
-        if before["status"] not in ("active", "blocked"):
-            return
-        already = ChangeItem.objects.filter(uid=uid, request__origin="survivorship", request__state="in_review")
-        if already.exists():
-            return
-        changes.propose(
-            items=[
-                ProposedItem(type=self.kind.key, uid=uid, changes=diff(before, after), base_version=before["version"])
-            ],
-            by=self.by,
-            reason=f"{self.job.system.title} sent other values in {self.job.file_name}.",
-            origin="survivorship",
-            system=self.job.system.code,
-        )
+        reason = f"{self.job.system.title} sent other values in {self.job.file_name}."
+        rebuilding.ask(kind=self.kind, one=one, by=self.by, reason=reason, system=self.job.system.code)
 
     def _apply(self, writes: list[Write], now: datetime) -> None:
         if not writes:
@@ -262,8 +233,8 @@ class Resolver:
                 "UPDATE mdm_sourcerecord s SET golden_uid = v.uid, outcome = v.outcome "
                 "FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS v(id, uid, outcome) WHERE s.id = v.id",
                 [
-                    [row.pk for row, _ in keyed],
-                    [uid for _, uid in keyed],
-                    [plan.outcome[row.pk] for row, _ in keyed],
+                    [*(row.pk for row, _ in keyed), *(row.pk for row in plan.unplaced)],
+                    [*(uid for _, uid in keyed), *(None for _ in plan.unplaced)],
+                    [*(plan.outcome[row.pk] for row, _ in keyed), *(plan.outcome[row.pk] for row in plan.unplaced)],
                 ],
             )

@@ -42,6 +42,14 @@ SAID: dict[str, Said] = {
     "bank.revealed": Said("looked at the full bank numbers of", "eye", "amber"),
     "value.pinned": Said("pinned a value of", "pin", "blue"),
     "value.unpinned": Said("took a pin away from", "pin", "grey"),
+    "value.pin_dropped": Said("dropped a pin that is needed no more of", "pin", "grey"),
+    "value.pin_expired": Said("dropped a pin that came to its end of", "pin", "grey"),
+    "survivorship.proposed": Said("proposed other rules:", "gear", "blue"),
+    "survivorship.rehearsed": Said("rehearsed", "half", "blue"),
+    "survivorship.signed": Said("signed", "check", "green"),
+    "survivorship.applied": Said("applied", "ok", "green"),
+    "survivorship.withdrawn": Said("withdrew", "minus", "grey"),
+    "survivorship.failed": Said("stopped at", "alert", "red"),
     "records.exported": Said("exported", "download", "grey"),
     "import.received": Said("received a file", "upload", "blue"),
     "import.done": Said("finished an import", "ok", "green"),
@@ -83,8 +91,8 @@ AREAS = (
     ("request.", "Requests"), ("record.", "Records"), ("bank.", "Bank numbers looked at"), ("value.", "Pins"),
     ("records.", "Exports"), ("import.", "Imports"), ("quarantine.", "Quarantine"), ("pair.", "Duplicates"),
     ("target.", "Targets"), ("delivery.", "Deliveries"), ("exception.", "Exceptions"), ("drift.", "Drift"),
-    ("value_map.", "Value maps"), ("configuration.", "Configuration"), ("session.", "Sign-in"), ("token.", "Tokens"),
-    ("person.", "People and roles"),
+    ("survivorship.", "Survivorship rules"), ("value_map.", "Value maps"), ("configuration.", "Configuration"),
+    ("session.", "Sign-in"), ("token.", "Tokens"), ("person.", "People and roles"), ("match_run.", "Looks for duplicates"),
 )  # fmt: skip
 
 
@@ -125,4 +133,6 @@ def _page(object_type: str, label: str, uid: Any) -> str:
         return link("web:request", int(label[3:].split()[0]))
     if object_type == "import" and uid:
         return link("web:import", uid)
+    if object_type == "rule_change" and uid:
+        return link("web:rule-change", uid)
     return link("sync:targets") if object_type == "target" else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mdm.models import ImportJob
-from mdm.reading.columns import known_paths
+from mdm.reading.columns import GONE, known_paths
 from mdm.reading.paths import BadPath, parse
 from mdm.reading.spec import key_columns
 from mdm.registry import RecordType
@@ -83,6 +83,8 @@ def mark(job: ImportJob) -> Source:
 
 def field_name(kind: RecordType, text: str) -> str:
     """A path of a mapping as people name the field: `addresses[registered].city` reads “Address (registered), city”."""
+    if text == GONE:
+        return "Deleted in that system"
     try:
         path = parse(text, kind)
     except BadPath:

@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from mdm.models import SourceRecord
-from mdm.registry import RecordType
-from mdm.selectors.provenance import Sources
-from mdm.services import documents, survivorship
-from mdm.services.survivorship import Offer
-from mdm.types import Document, same, value_at
+from mdm.selectors.provenance import Offered, Picture
+from mdm.services import survivorship
+from mdm.survival.choosing import Offer, choose
+from mdm.survival.composing import plain
+from mdm.survival.rules import HUB
+from mdm.types import value_at
 from mdm.web.diffs import child_name
 from mdm.web.page import Part, Rich, Source
 from mdm.web.values import day, is_empty, show
 
-HUB = survivorship.HUB
 CELL = 28  # letters of a value in the grid of sources: four of them fit beside one another
-RULES = {
-    "only": "nobody else gives a value",
-    "agreed": "all sources agree",
-    "source_rank": "the most trusted source",
-    "recency": "the newest value",
-    "completeness": "the fullest value",
-    "first_key": "the lowest key, as nothing else decides",
-    "entered": "entered in the hub",
-    "pinned": "pinned by a steward",
-}
 
 
-@dataclass(frozen=True)
-class Offered:
-    """One source's value of a path. `winner`: the value that holds came from here."""
-
-    system: str
-    key: str
-    value: Any
-    since: str
-    winner: bool
-    same: bool
-
-
-class Marks:
-    """Who supplied each value of one record."""
-
-    def __init__(self, kind: RecordType, document: Document, sources: Sources) -> None:
-        self.kind, self.document, self.sources = kind, document, sources
-        self._offers: dict[str, list[Offered]] = {}
+class Marks(Picture):
+    """Who supplied each value of one record, with one colour and two letters per system."""
 
     def source(self, code: str) -> Source:
         system = self.sources.systems.get(code)
         if system is None:
-            return Source(mark=code[:2].upper(), slot="e", title=code)
+            return Source(mark=code[:2].upper(), slot="e", title="Entered in the hub" if code == HUB else code)
         return Source(mark=system.mark, slot=system.tone, title=system.title)
 
     def of(self, path: str) -> list[Source]:
@@ -63,65 +35,20 @@ class Marks:
         found += [offer for offer in self.offers(path) if offer.same and not offer.winner]
         return [self.source(code) for code in dict.fromkeys(offer.system for offer in found)][:2]
 
-    def offers(self, path: str) -> list[Offered]:
-        """What each source gives for the path, and the hub's own entry where it has one."""
-        if path not in self._offers:
-            self._offers[path] = self._compare(path)
-        return self._offers[path]
-
-    def _compare(self, path: str) -> list[Offered]:
-        origin = self.sources.fields.get(path) or {}
-        now = value_at(self.document, path)
-        found = []
-        for record in self.sources.records:
-            value = self._value(record, path)
-            won = origin.get("system") == record.system.code and origin.get("key") == record.key
-            since = record.received_at.isoformat()
-            found.append(
-                Offered(record.system.code, record.key, value, since, won, not is_empty(value) and _same(value, now))
-            )
-        if origin.get("system") == HUB:
-            found.insert(0, Offered(HUB, origin.get("key", ""), now, origin.get("since", ""), True, True))
-        return found
-
-    def _value(self, record: SourceRecord, path: str) -> Any:
-        name, _, uid = path.partition("/")
-        if not uid:
-            return record.document.get(name)
-        child, row = self.kind.child(name), value_at(self.document, path)
-        if not row:
-            return None
-        mine = documents.identity(child, row)
-        theirs = record.document.get(name) or []
-        return next((_plain(other) for other in theirs if documents.identity(child, other) == mine), None)
-
-    def rule(self, path: str) -> str:
-        if path in self.sources.pins:
-            return RULES["pinned"]
-        return RULES.get(str((self.sources.fields.get(path) or {}).get("rule")), "")
-
     def is_pinned(self, path: str) -> bool:
-        return path in self.sources.pins
-
-
-def _plain(row: Document) -> Document:
-    return {name: value for name, value in row.items() if name != "uid"}
-
-
-def _same(value: Any, now: Any) -> bool:
-    return same(_plain(value), _plain(now)) if isinstance(value, dict) and isinstance(now, dict) else same(value, now)
+        return self.sources.pin_at(path) is not None
 
 
 # --- the panel of one value -----------------------------------------------------------------------------------
 
 
-def panel(marks: Marks, path: str, *, close_url: str, pin_url: str, may_pin: bool) -> dict[str, Any]:
-    """Who offers what, the rule that decided, and the pin."""
+def panel(marks: Marks, path: str, *, close_url: str, pin_url: str, may_pin: bool, back: str = "") -> dict[str, Any]:
+    """Who offers what, the rule that decided, and the pin. `back`: the tab that shows the panel, for after the form."""
     value = value_at(marks.document, path)
-    pin = marks.sources.pins.get(path)
+    pin = marks.sources.pin_at(path)
     return {
-        "label": _row_label(marks, path),
-        "value": _plain(value) if isinstance(value, dict) else value,
+        "label": row_label(marks, path),
+        "value": plain(value),
         "offers": [
             {
                 "source": marks.source(offer.system),
@@ -130,11 +57,14 @@ def panel(marks: Marks, path: str, *, close_url: str, pin_url: str, may_pin: boo
                 "since": parse_datetime(offer.since) if offer.since else None,
                 "winner": offer.winner,
                 "same": offer.same,
+                "note": _note(offer),
             }
             for offer in marks.offers(path)
         ],
         "text": _why(marks, path),
         "path": path,
+        "choices": _choices(marks, path),
+        "back": back,
         "pin_url": pin_url if may_pin and not pin else "",
         "unpin_url": pin_url if may_pin and pin else "",
         "actions": [],
@@ -142,7 +72,26 @@ def panel(marks: Marks, path: str, *, close_url: str, pin_url: str, may_pin: boo
     }
 
 
-def _row_label(marks: Marks, path: str) -> str:
+def _choices(marks: Marks, path: str) -> list[dict[str, str]]:
+    """Other values that a pin could hold: {value: "system key", label}."""
+    seen = {show(plain(value_at(marks.document, path)))}
+    found = []
+    for offer in marks.offers(path):
+        words = show(offer.value)
+        if offer.system == HUB or offer.waiting or is_empty(offer.value) or words in seen:
+            continue
+        seen.add(words)
+        found.append(
+            {"value": f"{offer.system} {offer.key}", "label": f"{words}, from {_title(marks, offer, pinned=False)}"}
+        )
+    return found
+
+
+def _note(offer: Offered) -> str:
+    return "no longer there" if offer.left else "waits for approval" if offer.waiting else ""
+
+
+def row_label(marks: Marks, path: str) -> str:
     """Words for a field, or for a row of a list with what tells it from its neighbours."""
     name, _, uid = path.partition("/")
     label = marks.kind.label(name)
@@ -158,7 +107,7 @@ def _title(marks: Marks, offer: Offered, *, pinned: bool) -> str:
 
 
 def _why(marks: Marks, path: str) -> Rich:
-    pin = marks.sources.pins.get(path)
+    pin = marks.sources.pin_at(path)
     if pin:
         who = pin.pinned_by.get_full_name() or pin.pinned_by.get_username()
         until = f" until {day(pin.until)}" if pin.until else ""
@@ -166,9 +115,8 @@ def _why(marks: Marks, path: str) -> Rich:
     rule = marks.rule(path)
     if not rule:
         return "The hub does not know where this value came from."
-    if marks.sources.fields[path].get("rule") == "source_rank":
-        rule = _ranking(marks, path) or rule
-        return ["It holds by the rule ", Part(text=rule, strong=True), "."]
+    if marks.origin(path).get("rule") == "source_rank":
+        return ["It holds by the rule ", Part(text=f"{rule}: {_ranking(marks, path)}", strong=True), "."]
     return ["It holds because: ", Part(text=rule, strong=True), "."]
 
 
@@ -182,15 +130,16 @@ def _ranking(marks: Marks, path: str) -> str:
 
 
 def _without_pin(marks: Marks, path: str) -> list[Part | str]:
-    name = path.partition("/")[0]
     offers = [
         Offer(offer.system, offer.key, offer.value, offer.since)
         for offer in marks.offers(path)
-        if offer.system != HUB and not is_empty(offer.value)
+        if offer.system != HUB and not is_empty(offer.value) and not offer.left and not offer.waiting
     ]
     if not offers:
         return []
-    best, _ = survivorship.choose(survivorship.load(marks.kind), name, offers)
+    best = choose(survivorship.load(marks.kind), path.partition("/")[0], offers)
+    if best.system is None:
+        return [f" Without the pin it would be {show(best.value)}."]
     return [f" Without the pin, {marks.source(best.system).title} would decide."]
 
 
@@ -199,43 +148,71 @@ def _without_pin(marks: Marks, path: str) -> list[Part | str]:
 
 def columns(marks: Marks) -> list[tuple[str, str]]:
     """(system, key) of every source record, the hub first where anything was entered in it."""
-    hub = any(origin.get("system") == HUB for origin in marks.sources.fields.values())
+    hub = marks.sources.entered or any(origin.get("system") == HUB for origin in marks.sources.fields.values())
     return [*([(HUB, "")] if hub else []), *((record.system.code, record.key) for record in marks.sources.records)]
 
 
-def grid(marks: Marks, why_url: Any) -> list[dict[str, Any]]:
+def grid(
+    marks: Marks, why_url: Callable[[str], str], *, differing: bool = False, current: str = ""
+) -> list[dict[str, Any]]:
     heads = columns(marks)
-    children = {child.name: child for child in marks.kind.children}
-    rows = []
-    for name in marks.kind.document.model_fields:
-        if name in children:
-            rows += [_grid_row(marks, f"{name}/{row['uid']}", heads, why_url) for row in marks.document.get(name) or []]
-        elif not is_empty(marks.document.get(name)) or any(not is_empty(o.value) for o in marks.offers(name)):
-            rows.append(_grid_row(marks, name, heads, why_url))
-    return rows
+    paths = [path for path in marks.paths() if not differing or marks.differs(path)]
+    return [_grid_row(marks, path, heads, why_url, current) for path in paths]
 
 
-def _grid_row(marks: Marks, path: str, heads: Sequence[tuple[str, str]], why_url: Any) -> dict[str, Any]:
+def _grid_row(
+    marks: Marks, path: str, heads: Sequence[tuple[str, str]], why_url: Callable[[str], str], current: str
+) -> dict[str, Any]:
     offers = {(offer.system, "" if offer.system == HUB else offer.key): offer for offer in marks.offers(path)}
-    label = _row_label(marks, path)
+    label = row_label(marks, path)
     return {
         "label": label if len(label) <= CELL + 4 else f"{label[: CELL + 3]}…",
-        "cells": [_grid_cell(offers.get(head)) for head in heads],
+        "cells": [_grid_cell(offers.get(head)) | {"head": _head_words(marks, *head)} for head in heads],
         "rule": marks.rule(path),
         "pinned": marks.is_pinned(path),
         "url": why_url(path),
+        "current": path == current,
     }
+
+
+def _head_words(marks: Marks, code: str, key: str) -> str:
+    return f"{marks.source(code).title} {key}".strip()
 
 
 def _grid_cell(offer: Offered | None) -> dict[str, Any]:
     if offer is None or is_empty(offer.value):
-        return {"value": None, "state": "empty", "note": ""}
+        return {"value": None, "state": "empty", "note": "", "at": None, "words": ""}
     state = "winner" if offer.winner else "same" if offer.same else "lost"
-    at = parse_datetime(offer.since) if offer.since else None
     text = show(offer.value)
-    notes = [text if len(text) > CELL else "", f"since {day(at)}" if at else ""]
     return {
         "value": text if len(text) <= CELL else f"{text[: CELL - 1]}…",
         "state": state,
-        "note": ", ".join(note for note in notes if note),
+        "note": text if len(text) > CELL else "",
+        "at": parse_datetime(offer.since) if offer.since else None,
+        "words": _note(offer),
     }
+
+
+def csv_rows(marks: Marks) -> list[tuple[str, ...]]:
+    """One row per value and source: field, source, key, value, received, what became of it, rule. Numbers are masked."""
+    found = []
+    for path in marks.paths():
+        for offer in marks.offers(path):
+            if is_empty(offer.value):
+                continue
+            state = "holds" if offer.winner else "same" if offer.same else "lost"
+            found.append(
+                (
+                    row_label(marks, path),
+                    marks.source(offer.system).title,
+                    offer.key,
+                    show(offer.value),
+                    offer.since,
+                    ", ".join(filter(None, [state, _note(offer)])),
+                    marks.rule(path),
+                )
+            )
+    return found
+
+
+CSV_HEADINGS = ("Field", "Source", "Key", "Value", "Received", "State", "Rule of the value that holds")

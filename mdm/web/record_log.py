@@ -28,6 +28,8 @@ _SAID: dict[str, tuple[str, str, str]] = {
     "bank.revealed": ("eye", "amber", "looked at the full bank numbers"),
     "value.pinned": ("pin", "blue", "pinned a value"),
     "value.unpinned": ("pin", "grey", "took a pin away"),
+    "value.pin_dropped": ("pin", "grey", "dropped a pin that is needed no more"),
+    "value.pin_expired": ("pin", "grey", "dropped a pin that came to its end"),
 }
 
 

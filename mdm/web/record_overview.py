@@ -50,14 +50,16 @@ def overview(frame: Frame, *, revealed: bool = False) -> dict[str, Any]:
     }
 
 
-def panel(frame: Frame, marks: Marks, path: str) -> dict[str, Any] | None:
+def panel(frame: Frame, marks: Marks, path: str, tab: str = "") -> dict[str, Any] | None:
     if not _is_shown(frame, path):
         return None
-    may_pin = permissions.may(visitor.actor(frame.request), "steward") and frame.row.status != "merged"
+    alive = frame.row.status in ("active", "blocked")
+    may_pin = alive and permissions.may(visitor.actor(frame.request), "steward")
     return provenance.panel(
         marks,
         path,
-        close_url=frame.url(),
+        close_url=frame.url(tab),
+        back=tab,
         pin_url=visitor.link("web:record-pin", frame.kind.path, frame.row.uid),
         may_pin=may_pin,
     )

@@ -83,6 +83,14 @@ LOOKS: dict[str, dict[str, Look]] = {
         "cancelled": Look("grey", "no", "Cancelled"),
         "quarantine": Look("amber", "alert", "Rows in quarantine"),
     },
+    "rules": {
+        "rehearsing": Look("blue", "half", "Rehearsing"),
+        "ready": Look("amber", "half", "Rehearsed"),
+        "applying": Look("blue", "half", "Being applied"),
+        "applied": Look("green", "ok", "Applied"),
+        "closed": Look("grey", "minus", "Not applied"),
+        "failed": Look("red", "alert", "Stopped"),
+    },
     "row": {
         "linked": Look("green", "link", "Linked"),
         "new": Look("green", "plus", "New"),

@@ -1,10 +1,10 @@
-"""Pages of stewardship: duplicates, merging, imports, search, audit."""
+"""Pages of stewardship: duplicates, merging, imports, survivorship, search, audit."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search
+from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search, survivorship
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.find, name="search"),
@@ -14,6 +14,11 @@ urlpatterns: list[URLPattern] = [
     path("duplicates/<uuid:uid>/decide/", duplicates.decide, name="duplicate-decide"),
     path("duplicates/<uuid:uid>/undo/", duplicates.undo, name="duplicate-undo"),
     path("duplicates/<uuid:uid>/merge/", merge.merge, name="merge"),
+    path("survivorship/", survivorship.index, name="survivorship"),
+    path("survivorship/changes/<uuid:uid>/", survivorship.show, name="rule-change"),
+    path("survivorship/changes/<uuid:uid>/progress/", survivorship.progress, name="rule-change-progress"),
+    path("survivorship/changes/<uuid:uid>/effects.csv", survivorship.effects_csv, name="rule-change-csv"),
+    path("survivorship/changes/<uuid:uid>/withdraw/", survivorship.withdraw, name="rule-change-withdraw"),
     path("imports/", imports.index, name="imports"),
     path("imports/new/", imports.new, name="import-new"),
     path("imports/<uuid:uid>/", imports.detail, name="import"),

@@ -30,6 +30,7 @@ urlpatterns = [
     path("records/<slug:type_path>/<uuid:uid>/", record_tabs.overview, name="record"),
     path("records/<slug:type_path>/<uuid:uid>/edit/", propose.propose, name="record-edit"),
     path("records/<slug:type_path>/<uuid:uid>/sources/", record_tabs.sources, name="record-sources"),
+    path("records/<slug:type_path>/<uuid:uid>/sources.csv", record_tabs.sources_csv, name="record-sources-csv"),
     path("records/<slug:type_path>/<uuid:uid>/timeline/", record_tabs.timeline, name="record-timeline"),
     path("records/<slug:type_path>/<uuid:uid>/sync/", record_tabs.sync, name="record-sync"),
     path("records/<slug:type_path>/<uuid:uid>/where-used/", record_tabs.where_used, name="record-where-used"),
@@ -37,6 +38,7 @@ urlpatterns = [
     path("records/<slug:type_path>/<uuid:uid>/audit/", record_tabs.audit, name="record-audit"),
     path("records/<slug:type_path>/<uuid:uid>/status/<slug:action>/", record_actions.ask_status, name="record-status"),
     path("records/<slug:type_path>/<uuid:uid>/pin/", record_actions.pin, name="record-pin"),
+    path("records/<slug:type_path>/<uuid:uid>/detach/", record_actions.detach, name="record-detach"),
     path("records/<slug:type_path>/<uuid:uid>/reveal/", record_actions.reveal, name="record-reveal"),
     *stewarding_urls.urlpatterns,
 ]

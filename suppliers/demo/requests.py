@@ -235,7 +235,7 @@ def _merge() -> None:
         reason = "Same company, entered twice."
         kind = registry.get("supplier")
         by = _person("mara")
-        merging.propose(kind=kind, survivor=str(pair.left), losers=[str(pair.right)], reason=reason, by=by)
+        merging.propose(kind=kind, losers=[str(pair.left), str(pair.right)], reason=reason, by=by)
 
 
 def _judged() -> None:

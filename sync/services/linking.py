@@ -10,7 +10,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import Crosswalk
 from mdm.selectors import records
-from mdm.services import crosswalks
+from mdm.services import crosswalks, leaving
 from sync import errors
 from sync.models import Delivery
 from sync.services.outcomes import Verdict
@@ -25,7 +25,7 @@ def link(delivery: Delivery, verdict: Verdict) -> Verdict:
     system, type = delivery.target.system, delivery.type
     uid = records.survivor_uid(registry.get(type), delivery.record)
     if verdict.retire_key:
-        Crosswalk.objects.filter(system=system, type=type, key=verdict.retire_key).update(active=False)
+        leaving.unlink(kind=registry.get(type), system=system, key=verdict.retire_key)
     try:
         crosswalks.link(system=system, type=type, key=verdict.key, uid=uid)
     except NotNow:

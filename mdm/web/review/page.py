@@ -18,6 +18,7 @@ from mdm.web.review import approval, differences, surroundings, words
 from mdm.web.tables import Pager
 from mdm.web.values import day
 
+_OF_RULES = (("asked", "are left to people"), ("refused", "cannot follow"))
 ITEMS = 10  # of a request with many records, on one page
 OUTCOMES: tuple[tuple[str, str, Tone], ...] = (
     ("linked", "Linked", "green"),
@@ -133,6 +134,8 @@ def _error(error: str) -> list[Callout]:
 
 def _callouts(change: ChangeRequest) -> list[Callout]:
     made = []
+    if change.kind == "rules":
+        made.append(_rules_callout(change))
     if change.reverts:
         url = reverse("web:request", args=[request_items.number_of(change.reverts)])
         see = Action(label=f"Open {change.reverts.number}", url=url)
@@ -145,6 +148,15 @@ def _callouts(change: ChangeRequest) -> list[Callout]:
             Callout(title="Not applied: two people changed the same fields", body=body, tone="amber", icon="alert")
         )
     return made
+
+
+def _rules_callout(change: ChangeRequest) -> Callout:
+    counts = change.rule_change.counts
+    see = Action(label="See the rehearsal", url=visitor.link("web:rule-change", change.rule_change.uid))
+    parts = [f"{counts.get('changed', 0):,} change"]
+    parts += [f"{counts[name]:,} {words_}" for name, words_ in _OF_RULES if counts.get(name)]
+    body = f"Of {counts.get('records', 0):,} records {', '.join(parts)}. Look at the rules and at single values before you sign."
+    return Callout(title="Other survivorship rules, rehearsed on every record", body=body, icon="gear", action=see)
 
 
 def _load(change: ChangeRequest) -> dict[str, Any] | None:

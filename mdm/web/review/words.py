@@ -17,6 +17,9 @@ KINDS = {
     "block": ("Block or retire", "lock"),
     "merge": ("Merge", "duplicate"),
     "load": ("Load", "upload"),
+    "detach": ("Detach", "undo"),
+    "sources": ("From sources", "drift"),
+    "rules": ("Rules", "gear"),
 }
 ACTIONS = {
     "create": "created",
@@ -26,12 +29,13 @@ ACTIONS = {
     "retire": "retired",
     "merge": "merged",
     "unmerge": "split again",
+    "detach": "lost a source",
 }
 ORIGINS = {
     "web": "from the web",
     "api": "over the API",
     "import": "from an import",
-    "survivorship": "from values a platform sent",
+    "survivorship": "from what the sources say",
     "merge": "from matching",
     "drift": "from drift",
     "system": "by the hub itself",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,8 +13,9 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
 from mdm.errors import CorrectInput, HubError
-from mdm.selectors import request_items
-from mdm.services import changes, pins, revealing
+from mdm.models import ChangeRequest
+from mdm.selectors import request_items, visibility
+from mdm.services import changes, detaching, pins, revealing
 from mdm.services.proposing import STATUS_AFTER, ProposedItem
 from mdm.web import record_frame, record_overview, visitor
 from mdm.web.page import Callout
@@ -57,15 +60,64 @@ def pin(request: HttpRequest, type_path: str, uid: Any) -> HttpResponse:
     by = visitor.actor(request)
     try:
         if "unpin" in request.POST:
-            pins.unpin(kind=frame.kind, uid=uid, path=path, reason=reason, by=by)
-            messages.success(request, "The pin is gone: the sources decide again.")
+            came = pins.unpin(kind=frame.kind, uid=uid, path=path, reason=reason, by=by)
+            messages.success(request, f"The pin is gone: {_what_came(came)}")
         else:
             until = _until(request.POST.get("until", ""))
-            pins.pin(kind=frame.kind, uid=uid, path=path, reason=reason, until=until, by=by)
+            system, _, key = request.POST.get("source", "").partition(" ")
+            source = (system, key) if key else None
+            done = pins.pin(kind=frame.kind, uid=uid, path=path, reason=reason, until=until, by=by, source=source)
+            if isinstance(done, ChangeRequest) and done.state != "applied":
+                messages.success(request, "Sent for approval: the pin holds once the other value is in force.")
+                return redirect("web:request", request_items.number_of(done))
             messages.success(request, "Pinned: this value stays, whatever the sources say.")
     except HubError as error:
         return refused(request, frame, error)
-    return redirect(f"{frame.url()}?why={path}")
+    tab = "sources" if request.POST.get("back") == "sources" else ""
+    return redirect(f"{frame.url(tab)}?{urlencode({'why': path})}")
+
+
+def _what_came(came: Mapping[str, int]) -> str:
+    if came.get("changed"):
+        return "the sources decide again, and the value changed."
+    if came.get("asked"):
+        return "the sources say something else, which waits for approval."
+    if came.get("refused"):
+        return "what the sources say would break a rule of this record, so the value stays."
+    return "the sources decide again. The value stays the same."
+
+
+@require_POST
+@visitor.page
+def detach(request: HttpRequest, type_path: str, uid: Any) -> HttpResponse:
+    """Ask to take a source record off, on its own or onto the record with a code."""
+    frame = record_frame.load(request, type_path, uid)
+    code = request.POST.get("to", "").strip()[:60]
+    try:
+        visitor.kind_at(request, type_path, "propose")
+        to = _record_by_code(request, frame, code) if code else None
+        change = detaching.propose(
+            kind=frame.kind,
+            uid=uid,
+            system=request.POST.get("system", "")[:40],
+            key=request.POST.get("key", "")[:100],
+            reason=request.POST.get("reason", ""),
+            by=visitor.actor(request),
+            to=to,
+        )
+    except HubError as error:
+        return refused(request, frame, error)
+    said = "Applied" if change.state == "applied" else "Sent for approval"
+    messages.success(request, f"{said}: {change.title}")
+    return redirect("web:request", request_items.number_of(change))
+
+
+def _record_by_code(request: HttpRequest, frame: Frame, code: str) -> Any:
+    rows = visibility.visible(frame.kind, frame.kind.model._default_manager.all(), visitor.entities(request))
+    row = rows.filter(code=code).first()
+    if row is None:
+        raise CorrectInput(f"There is no {frame.kind.title.lower()} with the code {code}.")
+    return row.uid
 
 
 def _until(text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -41,6 +42,12 @@ def answer(request: HttpRequest, frame: record_frame.Frame, shown: dict[str, Any
 def sources(request: HttpRequest, type_path: str, uid: Any) -> HttpResponse:
     frame = record_frame.load(request, type_path, uid)
     return render(request, "web/record_sources.html", frame.context("sources") | record_sources.sources(frame))
+
+
+@require_GET
+@visitor.page
+def sources_csv(request: HttpRequest, type_path: str, uid: Any) -> HttpResponseBase:
+    return record_sources.as_csv(record_frame.load(request, type_path, uid))
 
 
 @require_GET
