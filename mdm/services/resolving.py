@@ -98,6 +98,8 @@ class Resolver:
                 continue
             uid = self._place_new(row, plan)
             fresh.add(uid, mine)
+            warned = engine.bank_warnings(mine, others, self.rarity)
+            plan.pairs += [(uid, str(other), score) for other, score in warned]
             if ranked:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uid, str(other), score) for other, score in ranked]
@@ -165,6 +167,8 @@ class Resolver:
             else:
                 self._ask(uid, before, after)
         self._apply(writes, now)
+        moved = matching.touched([(item.before, item.after) for item in writes], kind=self.kind)
+        matching.recompare(kind=self.kind, uids=moved)
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):
