@@ -198,6 +198,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 IMPORT_MAX_BYTES = env.int("MDM_IMPORT_MAX_BYTES", default=512 * 1024 * 1024)
 IMPORT_MAX_CELL = env.int("MDM_IMPORT_MAX_CELL", default=32_768)  # characters in one cell
+MATCH_WORKERS = env.int("MDM_MATCH_WORKERS", default=2)  # workers that may look for duplicates at the same time
 IMPORT_CHUNK = env.int("MDM_IMPORT_CHUNK", default=1000)  # rows per transaction
 
 # --- REST -----------------------------------------------------------------------------------------------------

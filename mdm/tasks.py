@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from mdm.services import background, loading, match_runs, rule_changes
+
+_TURN = timedelta(seconds=30)  # then imports and deliveries that wait for this worker have their turn
 
 
 @shared_task(name="mdm.tasks.run_import")
@@ -21,6 +24,8 @@ def run_import(job_id: int) -> None:
 def match_parts() -> None:
     """Take parts of a look through all records for a while; another process may do the same beside."""
     match_runs.work(worker=uuid.uuid4(), until=timezone.now() + _TURN)
+
+
 @shared_task(name="mdm.tasks.run_rule_change")
 def run_rule_change(pk: int) -> None:
     """Rehearse or apply one change of survivorship rules; a second start meanwhile does nothing."""

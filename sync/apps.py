@@ -22,6 +22,7 @@ class SyncConfig(AppConfig):
         ports.delivery_status.append(record_status.of_record)
         ports.change_effects.append(change_effects.of_change)
         ports.receivers.append(change_effects.receivers)
+        ports.usage.append(record_status.usage)
         ports.counts.append(overview.counts)
         ports.dashboard.append(overview.dashboard)
         ports.search.append(overview.search)

@@ -46,7 +46,8 @@ def _csv(file: Path) -> None:
         "Payment Terms": "Z030", "E-Mail": "rechnung@haldenwerk.example",
     }  # fmt: skip
     second = {
-        "Supplier": SECOND["s4hana"], "House Number": "14", "Name 1": OTHER_NAME, "Search Term": "HALDENWERK", "Postal Code": "99085",
+        "Supplier": SECOND["s4hana"], "House Number": "14", "Name 1": OTHER_NAME, "Search Term": "HALDENWERK",
+        "Postal Code": "99085",
         "Payment Terms": "Z045", "E-Mail": OTHER_MAIL, "Website": "https://www.haldenwerk.example",
     }  # fmt: skip
     with file.open("a", encoding="utf-8", newline="") as target:

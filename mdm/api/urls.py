@@ -12,6 +12,7 @@ from mdm.api import (
     crosswalks,
     decisions,
     docs,
+    duplicates,
     events,
     exports,
     imports,
@@ -47,7 +48,13 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
     }
     urls = [path(f"{root}/", records.Records.as_view(kind=kind), name=f"{root}-list")]
     if kind.match:
-        collection |= {"match": matching.Match, "merge/preview": matching.PreviewMerge, "merge": matching.Merge}
+        collection |= {
+            "match": matching.Match,
+            "match/compare": matching.Compare,
+            "merge/preview": matching.PreviewMerge,
+            "merge": matching.Merge,
+        }
+        single["cluster"] = duplicates.Cluster
         urls.append(path(f"{one}/why/<str:other_uid>/", matching.Why.as_view(kind=kind), name=f"{root}-why"))
         single["unmerge"] = unmerging.UnmergeRecord
     urls += [
@@ -90,9 +97,13 @@ urlpatterns = [
     ),
     path("change-requests/<str:uid>/unmerge/", unmerging.Unmerge.as_view(), name="change-request-unmerge"),
     path("inbox/", change_requests.Inbox.as_view(), name="inbox"),
-    path("duplicates/", matching.Duplicates.as_view(), name="duplicates"),
-    path("duplicates/<str:uid>/", matching.Duplicate.as_view(), name="duplicate"),
-    path("duplicates/<str:uid>/decide/", matching.Decide.as_view(), name="duplicate-decide"),
+    path("duplicates/", duplicates.Duplicates.as_view(), name="duplicates"),
+    path("duplicates/counts/", duplicates.Counts.as_view(), name="duplicates-counts"),
+    path("duplicates/decide/", duplicates.DecideMany.as_view(), name="duplicates-decide"),
+    path("duplicates/<str:uid>/", duplicates.Duplicate.as_view(), name="duplicate"),
+    path("duplicates/<str:uid>/decide/", duplicates.Decide.as_view(), name="duplicate-decide"),
+    path("duplicates/<str:uid>/undo/", duplicates.Undo.as_view(), name="duplicate-undo"),
+    path("duplicates/<str:uid>/assign/", duplicates.Assign.as_view(), name="duplicate-assign"),
     path("merge-blocks/", unmerging.MergeBlocks.as_view(), name="merge-blocks"),
     path("merge-blocks/<str:uid>/lift/", unmerging.LiftMergeBlock.as_view(), name="merge-block-lift"),
     path("crosswalks/", crosswalks.Crosswalks.as_view(), name="crosswalks"),

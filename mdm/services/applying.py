@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, following, merging, unmerging
+from mdm.services import audit, documents, following, matching, merging, unmerging
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 
@@ -47,13 +47,15 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     if change.kind == "merge":
         merging.take_pre_image(items)
     moving = [item for item in items if item.changes or item.action != "detach"]  # taking a source off may change nothing
-    versions = write([_write(item, current) for item in moving], change=change, by=maker, at=now)
+    writes = [_write(item, current) for item in moving]
+    versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
     if change.kind == "merge":
         merging.move_links(change=change, items=items, by=maker)
     elif change.kind == "unmerge":
         unmerging.give_back(change=change, items=items, by=maker)
     following.follow(change=change, items=items, by=maker)
+    _recompare(writes)
     change.state, change.applied_at, change.due_at = "applied", now, None
     change.save()
     _log(change, by, "applied")
@@ -145,6 +147,13 @@ def _keep_results(items: list[ChangeItem], versions: list[RecordVersion]) -> Non
     for item, version in zip(items, versions, strict=True):
         item.result_version = version.version
     ChangeItem.objects.bulk_update(items, ["result_version"], batch_size=500)
+
+
+def _recompare(writes: list[Write]) -> None:
+    """Pairs of records that match differently now: judgements whose evidence changed lapse here and now."""
+    for kind in dict.fromkeys(item.kind for item in writes):
+        mine = [(item.before, item.after) for item in writes if item.kind is kind]
+        matching.recompare(kind=kind, uids=matching.touched(mine, kind=kind))
 
 
 def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:

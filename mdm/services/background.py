@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import Heartbeat, IdempotencyKey, ImportJob
-from mdm.services import audit, changes, events, loading, pin_upkeep, rebuilding, rule_changes
+from mdm.services import audit, changes, events, loading, pin_upkeep, ranking, rebuilding, rule_changes
 from mdm.types import Actor
 
 PROCESS = uuid.uuid4()  # new at every start: a restarted process is never taken for its predecessor
@@ -30,6 +30,7 @@ def tick() -> dict[str, int]:
         "forgotten": forget_answers(),
         "expired_pins": pin_upkeep.expire(by=SYSTEM),
         "rebuilt": rebuilding.work_off(by=SYSTEM),
+        "ranked": ranking.refresh(),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -37,7 +37,7 @@ class Progress:
 def start(*, kind: RecordType, by: Actor) -> MatchRun:
     """Count what is rare afresh, cut the records into parts and let workers take them."""
     if kind.match is None:
-        raise CorrectInput(f"{kind.title_plural} are not matched.")
+        raise CorrectInput(f"{kind.plural} are not matched.")
     indexing.take_snapshot(kind.key, cause="asked")
     try:
         with transaction.atomic():
@@ -50,11 +50,10 @@ def start(*, kind: RecordType, by: Actor) -> MatchRun:
                     "GROUP BY part ORDER BY part",
                     [run.pk, PART, kind.key],
                 )
-            audit.record(
-                action="match_run.started", by=by, object_type="match_run", object_uid=run.uid, object_label=kind.title_plural
-            )
+            about = {"object_type": "match_run", "object_uid": run.uid, "object_label": kind.plural}
+            audit.record(action="match_run.started", by=by, **about)
     except IntegrityError:
-        raise NotNow(f"Somebody is looking through the {kind.title_plural.lower()} already: wait for it to end.") from None
+        raise NotNow(f"Somebody is looking through the {kind.plural.lower()} already: wait for it to end.") from None
     _end_if_done(run.pk)
     return run
 
@@ -92,7 +91,7 @@ def progress(run: MatchRun) -> Progress:
     )
 
 
-def _free() -> object:
+def _free() -> QuerySet[MatchRunPart]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     return MatchRunPart.objects.filter(free, done=False, run__state="running")
 

@@ -107,6 +107,12 @@ class Resolver:
                 plan.pairs += [(best, uid, score) for uid, score in found[1:] if score.band == "link"]
                 continue
             uids[place] = self._place_new(row, plan)
+            warned = engine.bank_warnings(features[place], near[place], rarity)
+            plan.pairs += [
+                (uids[place], uid, score)
+                for id_, score in warned
+                if (uid := uids.get(id_, "") if isinstance(id_, int) else id_)
+            ]
             if found:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uids[place], uid, score) for uid, score in found]
@@ -156,6 +162,8 @@ class Resolver:
         self._apply(writes, now)
         rebuilding.keep_origins(self.kind, same)
         pin_upkeep.settle(self.kind, settled, self.rules)
+        moved = matching.touched([(item.before, item.after) for item in writes], kind=self.kind)
+        matching.recompare(kind=self.kind, uids=moved)
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search, survivorship
+from mdm.web.views import (
+    audit,
+    clusters,
+    compare,
+    duplicates,
+    import_corrections,
+    import_mapping,
+    imports,
+    merge,
+    search,
+    survivorship,
+)
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.find, name="search"),
@@ -13,6 +24,11 @@ urlpatterns: list[URLPattern] = [
     path("duplicates/<uuid:uid>/", duplicates.pair, name="duplicate"),
     path("duplicates/<uuid:uid>/decide/", duplicates.decide, name="duplicate-decide"),
     path("duplicates/<uuid:uid>/undo/", duplicates.undo, name="duplicate-undo"),
+    path("duplicates/<uuid:uid>/assign/", duplicates.assign, name="duplicate-assign"),
+    path("records/<slug:type_path>/compare/", compare.compare, name="compare"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/", clusters.cluster, name="cluster"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/merge/", clusters.merge, name="cluster-merge"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/judge/", clusters.judge, name="cluster-judge"),
     path("duplicates/<uuid:uid>/merge/", merge.merge, name="merge"),
     path("survivorship/", survivorship.index, name="survivorship"),
     path("survivorship/changes/<uuid:uid>/", survivorship.show, name="rule-change"),

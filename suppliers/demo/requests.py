@@ -20,7 +20,7 @@ from mdm.demo import clock
 from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, MatchDecision
 from mdm.permissions import actor_of
 from mdm.selectors import records
-from mdm.services import changes, matching, merging
+from mdm.services import changes, judging, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor, Document
 from suppliers.models import Supplier
@@ -243,4 +243,4 @@ def _judged() -> None:
     pairs = list(DuplicatePair.objects.filter(state="open").order_by("probability")[:6])
     for number, pair in enumerate(pairs):
         judgement, reason = ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
-        matching.decide(pair=pair, judgement=judgement, reason=reason, by=_person("mara"))
+        judging.decide(pair=pair, judgement=judgement, reason=reason, by=_person("mara"))

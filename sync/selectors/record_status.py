@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
-from sync.models import Delivery, DriftFinding, Subscription
+from sync.models import Delivery, DriftFinding, Lane, Subscription
 from sync.selectors import ledger
 
 _STATES = {
@@ -75,4 +77,12 @@ def _line(delivery: Delivery, version: int | None, drifts: bool) -> dict[str, An
         "verified": delivery.verified,
         "delivery": str(delivery.uid),
         "url": link("sync:delivery", delivery.uid),
+    }
+
+
+def usage(type_key: str, uids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """{uid: how many targets were sent the record}."""
+    rows = Lane.objects.filter(type=type_key, uid__in=uids, confirmed_seq__gt=0).order_by().values_list("uid")
+    return {
+        str(uid): {"targets holding them": many} for uid, many in rows.annotate(many=Count("target", distinct=True))
     }

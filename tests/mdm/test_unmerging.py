@@ -21,7 +21,7 @@ from mdm.models import (
     SourceRecord,
 )
 from mdm.selectors import records
-from mdm.services import changes, crosswalks, matching, merge_blocks, merging, unmerging
+from mdm.services import changes, crosswalks, judging, matching, merge_blocks, merging, unmerging
 from mdm.types import Document
 from tests.people import actor, auto_approve, propose, supplier, system
 
@@ -318,7 +318,7 @@ def test_decisions_since_stay():
     inner.refresh_from_db()
     assert inner.state == "merged"
     outer = pair_of(one, three)
-    matching.decide(pair=outer, judgement="different", reason="Other town", by=actor("mara", "steward"))
+    judging.decide(pair=outer, judgement="different", reason="Other town", by=actor("mara", "steward"))
     seen = unmerging.preview(merge=merged)
     assert [(d["other"], d["judgement"], d["by"]) for d in seen["decisions"]] == [(three["uid"], "different", "Mara")]
     unmerge(merged)
@@ -477,7 +477,7 @@ def test_what_was_unmerged_is_not_merged_again_before_a_person_lifts_the_block()
     pair.refresh_from_db()
     assert pair.state == "different"
     with pytest.raises(CorrectInput, match="lift that block"):
-        matching.reopen(pair=pair, by=actor("mara", "steward"))
+        judging.take_back(pair=pair, by=actor("mara", "steward"))
     with pytest.raises(KeptApart, match=change.number):
         merge(two, one)
     (block,) = merging.preview(kind=kind(), survivor=one["uid"], losers=[two["uid"]])["blocks"]

@@ -21,6 +21,7 @@ from tests.sync import world
 
 pytestmark = pytest.mark.django_db
 from hypothesis import Phase
+
 PH = [Phase.generate]
 KIND = registry.get("supplier")
 SYSTEMS = ("coupa", "s4hana")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mdm.models import AuditEntry
-from mdm.services import audit, matching
+from mdm.services import audit, judging
 from tests.people import SETUP, actor, supplier
 from tests.web.test_duplicate_pages import twins
 from tests.web.test_import_pages import signed_in
@@ -50,7 +50,7 @@ def test_filters_by_area_day_object_and_correlation(jonas: Client) -> None:
 
 def test_pairs_are_named_and_lead_to_their_page(jonas: Client) -> None:
     pair, *_ = twins()
-    matching.decide(pair=pair, judgement="different", reason="Other town", by=actor("mara", "steward"))
+    judging.decide(pair=pair, judgement="different", reason="Other town", by=actor("mara", "steward"))
     html = look(jonas, area="pair.")
     assert "judged different" in html and "Nordlicht Papier 1 GmbH" in html and "NORDLICHT-PAPIER 1 Gmbh" in html
     assert reverse("web:duplicate", args=[pair.uid]) in html
