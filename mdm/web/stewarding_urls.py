@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search
+from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search, unmerge
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.find, name="search"),
@@ -14,6 +14,9 @@ urlpatterns: list[URLPattern] = [
     path("duplicates/<uuid:uid>/decide/", duplicates.decide, name="duplicate-decide"),
     path("duplicates/<uuid:uid>/undo/", duplicates.undo, name="duplicate-undo"),
     path("duplicates/<uuid:uid>/merge/", merge.merge, name="merge"),
+    path("records/<slug:type_path>/merge/", merge.merge_records, name="merge-records"),
+    path("merge-blocks/<uuid:uid>/lift/", merge.lift, name="merge-block-lift"),
+    path("requests/<int:number>/unmerge/", unmerge.unmerge, name="unmerge"),
     path("imports/", imports.index, name="imports"),
     path("imports/new/", imports.new, name="import-new"),
     path("imports/<uuid:uid>/", imports.detail, name="import"),
