@@ -17,7 +17,10 @@ from mdm.folding import fold
 from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, MatchProfile
 from mdm.models.change import OPEN_STATES
 from mdm.permissions import ROLES, may
+from mdm.registry import RecordType
+from mdm.selectors import visibility
 from mdm.selectors.search_records import found_by
+from mdm.selectors.visibility import Entities
 from mdm.types import Actor
 
 ORDER = ("-rank",)  # risk × confidence × use, see mdm.services.ranking
@@ -163,6 +166,16 @@ def merges_of(uids: Iterable[Any]) -> list[ChangeRequest]:
     """Open requests that would merge one of these records."""
     rows = ChangeRequest.objects.filter(items__uid__in=list(uids), items__action="merge", state__in=OPEN_STATES)
     return list(rows.distinct().order_by("-pk"))
+
+
+def neighbours(kind: RecordType, uids: Sequence[str], entities: Entities, most: int = 8) -> list[str]:
+    """Others that may be the same as one of these and were not judged different, likeliest first."""
+    pairs = DuplicatePair.objects.filter(Q(left__in=uids) | Q(right__in=uids), type=kind.key)
+    pairs = pairs.filter(state__in=("open", "same", "unsure")).order_by("-probability")[:50]
+    found = dict.fromkeys(str(uid) for pair in pairs for uid in (pair.left, pair.right) if str(uid) not in uids)
+    rows = kind.model._default_manager.filter(uid__in=found, status__in=("active", "blocked"))
+    seen = {str(uid) for uid in visibility.visible(kind, rows, entities).values_list("uid", flat=True)}
+    return [uid for uid in found if uid in seen][:most]
 
 
 @dataclass(frozen=True)

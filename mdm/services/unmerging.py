@@ -260,11 +260,9 @@ def merge_of(kind: RecordType, uid: str) -> ChangeRequest | None:
     return item.request if item else None
 
 
-def merges_into(kind: RecordType, uid: str) -> list[ChangeRequest]:
-    """Merges that this record survived and that are not undone, the latest first."""
-    rows = ChangeItem.objects.filter(uid=uid, type=kind.key, action="merge", detail__survivor=str(uid))
-    found = rows.filter(request__state="applied").select_related("request").order_by("-pk")
-    return [item.request for item in found if remaining(item.request, item)]
+def still_holds(merge: ChangeRequest) -> bool:
+    """Whether anything of an applied merge is left to undo."""
+    return bool(remaining(merge, merging.head_of(list(merge.items.all()))))
 
 
 def outlook(change: ChangeRequest) -> tuple[str, list[key_moves.KeyMove]]:

@@ -13,7 +13,7 @@ from mdm.models import Crosswalk, DuplicatePair
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import indexing, merging, verdicts
+from mdm.services import indexing, key_moves, merging, verdicts
 from mdm.types import Document
 from mdm.web import grids, pair_story, pair_words
 from mdm.web.browsing import plural
@@ -94,7 +94,7 @@ def build(pair: DuplicatePair, *, entities: Entities, latin: bool = False) -> di
         "waterfall": _waterfall(pair, common),
         "score_note": _score_note(pair),
         "what_if": pair_words.what_if(pair),
-        "consequences": _consequences(kind, pair, left, right, keys) if _might_merge(pair) else [],
+        "consequences": _consequences(kind, left, right) if _might_merge(pair) else [],
         "history": pair_words.history(pair, decisions),
         "standing": verdicts.read(decisions).standing,
         "decided": None if pair.state == "open" else Badge(state=pair.state, domain="pair"),
@@ -302,29 +302,23 @@ def _score_note(pair: DuplicatePair) -> str:
     return f"Shown to you from {limits.review:.1f} points; linked without asking from {limits.link:.1f}"
 
 
-def _consequences(
-    kind: RecordType, pair: DuplicatePair, left: Document, right: Document, keys: Mapping[str, list[Crosswalk]]
-) -> list[Fact]:
-    stays, goes = survivor_first(left, right, keys)
+def _consequences(kind: RecordType, left: Document, right: Document) -> list[Fact]:
     try:
-        seen = merging.preview(kind=kind, survivor=stays["uid"], losers=[goes["uid"]])
+        seen = merging.preview(kind=kind, losers=[left["uid"], right["uid"]])
     except HubError as error:
         return [Fact(label="Not now", value=error.message)]
-    facts = [Fact(label="Stays", value=stays["code"], note="you can choose the other one in the preview")]
+    stays = seen["survivor"]
+    facts = [Fact(label="Stays", value=stays["code"], note="the older one; choose the other in the preview")]
     if seen["references"]:
         facts.append(Fact(label="Refer to it", value=plural(len(seen["references"]), "record"), note="they follow"))
     for effect in seen["targets"]:
-        blocked = f", blocks {', '.join(effect['blocks'])}" if effect["blocks"] else ""
-        facts.append(Fact(label=effect["title"], value=f"updates {effect['updates']}{blocked}"))
+        said = [f"{word} {', '.join(effect[word])}" for word in key_moves.WORDS if effect[word]]
+        facts.append(Fact(label=effect["title"], value=", ".join(said)))
+    for block in seen["blocks"]:
+        facts.append(
+            Fact(label="Kept apart", value=f"by {block['change_request']}", note="a steward lifts that in the preview")
+        )
     return facts
-
-
-def survivor_first(left: Document, right: Document, keys: Mapping[str, Sequence[Any]]) -> tuple[Document, Document]:
-    """Suggested to stay: the record more systems know, then the older one."""
-    ranked = sorted(
-        (left, right), key=lambda d: (d["status"] != "active", -len(keys.get(d["uid"], ())), len(d["code"]), d["code"])
-    )
-    return ranked[0], ranked[1]
 
 
 def undo_url(pair: DuplicatePair) -> str:

@@ -14,7 +14,7 @@ from mdm.models import ChangeRequest, DuplicatePair, SourceRecord
 from mdm.models.change import OPEN_STATES
 from mdm.registry import RecordType
 from mdm.selectors import records, request_items, visibility
-from mdm.services import changes
+from mdm.services import changes, unmerging
 from mdm.types import Document
 from mdm.web import visitor
 from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page
@@ -202,6 +202,11 @@ def menu(frame: Frame) -> list[Action]:
                 style="danger" if name == "retire" else "",
             )
         )
+    if frame.row.merged_into and (merge := unmerging.merge_of(frame.kind, str(frame.row.uid))):
+        url = f"{reverse('web:unmerge', args=[request_items.number_of(merge)])}?member={frame.row.uid}"
+        may = permissions.may(visitor.actor(frame.request), f"propose:{frame.kind.path}")
+        reads = "" if may else "Your role may read these records only."
+        found.append(Action(label="Undo the merge", url=url, icon="undo", allowed=may, why_not=reads))
     if frame.kind.match:
         if frame.twins and (url := _pairs_url(frame)):
             found.append(Action(label="Compare and merge", url=url, icon="duplicate"))

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date
 from mdm.models import RecordVersion
 from mdm.selectors import timeline, visibility
 from mdm.types import Document, diff
-from mdm.web import diffs, grids, presenting, visitor
+from mdm.web import diffs, grids, presenting, record_family, visitor
 from mdm.web.page import Fact, Link
 from mdm.web.presenting import Showing
 from mdm.web.record_frame import Frame
@@ -37,6 +37,7 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
             Showing(kind=frame.kind, document=then.document, names=Names(frame.kind, [then.document]))
         )
     return {
+        "family": record_family.family_of(frame),
         "lanes": grids.lanes(_lanes(frame, found), today=today, as_of=asked, title="What held when") if found else None,
         "as_of": {"value": asked, "url": frame.url("timeline"), "min": first, "max": today},
         "facts": facts,

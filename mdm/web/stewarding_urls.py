@@ -15,6 +15,7 @@ from mdm.web.views import (
     merge,
     search,
     survivorship,
+    unmerge,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -35,6 +36,9 @@ urlpatterns: list[URLPattern] = [
     path("survivorship/changes/<uuid:uid>/progress/", survivorship.progress, name="rule-change-progress"),
     path("survivorship/changes/<uuid:uid>/effects.csv", survivorship.effects_csv, name="rule-change-csv"),
     path("survivorship/changes/<uuid:uid>/withdraw/", survivorship.withdraw, name="rule-change-withdraw"),
+    path("records/<slug:type_path>/merge/", merge.merge_records, name="merge-records"),
+    path("merge-blocks/<uuid:uid>/lift/", merge.lift, name="merge-block-lift"),
+    path("requests/<int:number>/unmerge/", unmerge.unmerge, name="unmerge"),
     path("imports/", imports.index, name="imports"),
     path("imports/new/", imports.new, name="import-new"),
     path("imports/<uuid:uid>/", imports.detail, name="import"),

@@ -85,7 +85,11 @@ def test_kept_apart_until_a_steward_lifts_it(requester, approver, steward, merge
     refused = requester.post_json("suppliers/merge/", {"survivor": one, "losers": [two]})
     assert (refused.status_code, refused.json()["code"]) == (409, "kept_apart")
     (block,) = steward.read(f"merge-blocks/?record={two}").json()["results"]
-    assert (block["uid"], block["change_request"], block["lifted_at"]) == (refused.json()["block"], done["number"], None)
+    assert (block["uid"], block["change_request"], block["lifted_at"]) == (
+        refused.json()["block"],
+        done["number"],
+        None,
+    )
     (shown,) = requester.post_json("suppliers/merge/preview/", {"losers": [one, two]}).json()["blocks"]
     assert shown["uid"] == block["uid"]
     lift = f"merge-blocks/{block['uid']}/lift/"

@@ -202,7 +202,11 @@ def begin(drawn: list[dict[str, Any]]) -> Story:
     return story
 
 
-@settings(max_examples=int(__import__("os").environ.get("N", "30")), phases=PH, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=int(__import__("os").environ.get("N", "30")),
+    phases=PH,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.lists(firms, min_size=3, max_size=5),
     merges,

@@ -161,10 +161,69 @@ def test_sending_a_merge_makes_a_request(mara: Client) -> None:
     assert change.number in mara.get(at(pair)).content.decode()  # the pair says that a merge is proposed
 
 
-def test_rows_of_one_record_only(mara: Client) -> None:
+def test_rows_are_kept_or_dropped_one_by_one(mara: Client) -> None:
     pair, left, right = twins(identifiers=[{"scheme": "DUNS", "value": "150483782"}])
-    html = mara.post(at(pair, "merge"), {"survivor": left["uid"], "choice-identifiers": left["uid"]}).content.decode()
-    assert "150483782" in html and "not picked" in html
+    row = f"identifiers/{right['identifiers'][0]['uid']}"
+    html = mara.get(at(pair, "merge")).content.decode()
+    assert re.search(rf'name="keep" value="{row}"[^>]* checked', html)
+    posted = {
+        "survivor": left["uid"],
+        "in": [left["uid"], right["uid"]],
+        "row": [row],
+        "choice-legal_name": right["uid"],
+    }
+    html = mara.post(at(pair, "merge"), posted).content.decode()
+    assert re.search(rf'name="keep" value="{row}"(?![^>]* checked)', html)
+    # Whoever stays now: what was unticked stays unticked, what was picked stays picked.
+    html = mara.post(at(pair, "merge"), {**posted, "survivor": right["uid"]}).content.decode()
+    assert re.search(rf'name="keep" value="{row}"(?![^>]* checked)', html)
+    assert re.search(rf'name="choice-legal_name" value="{right["uid"]}"[^>]* checked', html)
+    mara.post(at(pair, "merge"), {**posted, "action": "submit"})
+    item = ChangeRequest.objects.get(kind="merge").items.get(position=0)
+    assert item.detail["drops"] == [row]
+    assert not [c for c in item.changes if c["path"].startswith("identifiers")]
+
+
+def test_others_that_may_be_the_same_are_added_and_left_out_again(mara: Client) -> None:
+    pair, left, right = twins()
+    third = supplier(**{name: left[name] for name in ("legal_name", "website", "contacts", "addresses", "country")})
+    matching.find_pairs(kind=registry.get("supplier"), uids=[third["uid"]])
+    url = at(pair, "merge")
+    html = mara.get(url).content.decode()
+    assert re.search(rf'name="in" value="{third["uid"]}"(?![^>]* checked)', html)
+    everybody = [left["uid"], right["uid"], third["uid"]]
+    posted = {
+        "in": everybody,
+        "survivor": left["uid"],
+        "choice-currency": right["uid"],
+        "choice-legal_name": third["uid"],
+    }
+    html = mara.post(url, posted).content.decode()
+    assert re.search(rf'name="survivor" value="{third["uid"]}"', html)
+    posted["in"] = everybody[:2]
+    html = mara.post(url, posted).content.decode()
+    assert not re.search(rf'name="survivor" value="{third["uid"]}"', html)
+    answer = mara.post(url, {**posted, "in": [left["uid"]]})
+    assert answer.status_code == 422 and "Tick at least two records" in answer.content.decode()
+    mara.post(url, {**posted, "in": everybody, "action": "submit"})
+    change = ChangeRequest.objects.get(kind="merge")
+    assert change.items.filter(action="merge").count() == 3
+
+
+def test_a_selection_of_the_list_is_merged_and_the_oldest_stays(mara: Client) -> None:
+    _, left, right = twins()
+    third = supplier(legal_name="Other")
+    bulk = reverse("web:records-bulk", args=["suppliers"])
+    alone = mara.post(bulk, {"uid": [left["uid"]], "do": "merge"})
+    assert alone.status_code == 422 and "Select 2 to 20 suppliers" in alone.content.decode()
+    answer = mara.post(bulk, {"uid": [third["uid"], right["uid"], left["uid"]], "do": "merge"})
+    url = answer.headers["Location"]
+    html = mara.get(url).content.decode()
+    assert re.search(rf'name="survivor" value="{left["uid"]}"[^>]* checked', html)
+    mara.post(url, {"action": "submit", "in": [left["uid"], third["uid"]], "reason": "One house"})
+    head = ChangeRequest.objects.get(kind="merge").items.get(position=0)
+    assert (head.detail["survivor"], head.detail["losers"]) == (left["uid"], [third["uid"]])
+    assert mara.get(reverse("web:merge-records", args=["suppliers"])).status_code == 422
 
 
 def test_what_cannot_be_merged_any_more_is_said(mara: Client) -> None:

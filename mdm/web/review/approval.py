@@ -22,7 +22,7 @@ def permitted(change: ChangeRequest, by: Actor, *, sees_all: bool) -> dict[str, 
     """{action: (allowed, why not)}; what somebody cannot see in full they cannot decide."""
     found = {a["action"]: (a["allowed"], a["why_not"]) for a in changes.allowed_actions(change, by)}
     if not sees_all:
-        for action in ("approve", "reject", "return", "resolve", "revert", "edit"):
+        for action in ("approve", "reject", "return", "resolve", "revert", "unmerge", "edit"):
             if found[action][0]:
                 found[action] = (False, SEES_NOT)
     return found

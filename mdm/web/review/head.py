@@ -51,7 +51,11 @@ def _menu(change: ChangeRequest, shown: dict[str, Any]) -> list[Action]:
                 label="Withdraw", name="withdraw", url=decide, icon="x", method="post", fields=fields, confirm=confirm
             )
         )
-    if change.state == "applied":
+    if change.state == "applied" and change.kind == "merge":
+        allowed, why_not = permits["unmerge"]
+        url = reverse("web:unmerge", args=[number])
+        menu.append(Action(label="Undo this merge", url=url, icon="undo", allowed=allowed, why_not=why_not))
+    elif change.state == "applied":
         allowed, why_not = permits["revert"]
         confirm = Confirm(
             title="Undo this change", body="A new request is made that puts the values of before back. Nothing is erased.",

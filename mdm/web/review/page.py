@@ -142,6 +142,10 @@ def _callouts(change: ChangeRequest) -> list[Callout]:
         made.append(
             Callout(title=f"This undoes {change.reverts.number}", body=change.reverts.title, icon="undo", action=see)
         )
+    if change.kind == "merge" and change.state == "applied":
+        for undone in change.reverted_by.filter(kind="unmerge", state="applied").order_by("pk"):
+            see = Action(label=f"Open {undone.number}", url=_url(undone))
+            made.append(Callout(title=f"Undone by {undone.number}", body=undone.title, icon="undo", action=see))
     if change.state == "conflicted":
         body = "While this request waited, somebody else changed the same fields. Choose row by row which value holds."
         made.append(

@@ -16,6 +16,7 @@ KINDS = {
     "bank": ("Bank", "bank"),
     "block": ("Block or retire", "lock"),
     "merge": ("Merge", "duplicate"),
+    "unmerge": ("Unmerge", "undo"),
     "load": ("Load", "upload"),
     "detach": ("Detach", "undo"),
     "sources": ("From sources", "drift"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -14,7 +15,7 @@ from mdm import permissions
 from mdm.errors import CorrectInput, HubError
 from mdm.registry import RecordType
 from mdm.selectors import request_items
-from mdm.services import changes, preferences
+from mdm.services import changes, merging, preferences
 from mdm.services.proposing import ProposedItem
 from mdm.web import browsing, exporting, listing, saved_views, visitor
 from mdm.web.page import Action, Confirm, Empty, Meta, Page
@@ -106,7 +107,13 @@ def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
     block = Action(
         label="Block", name="block", url=url, icon="lock", method="post", fields={"do": "block"}, confirm=confirm
     )
-    return [block, export]
+    if kind.match is None:
+        return [block, export]
+    return [
+        Action(label="Merge", name="merge", url=url, icon="duplicate", method="post", fields={"do": "merge"}),
+        block,
+        export,
+    ]
 
 
 @require_GET
@@ -128,6 +135,8 @@ def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
         rows = listing.rows(request, kind, {}).filter(uid__in=_uids(uids))
         if doing == "csv":
             return exporting.answer(request, kind, rows, "csv")
+        if doing == "merge":
+            return _to_merge(kind, [str(uid) for uid in rows.values_list("uid", flat=True)])
         if doing not in ("block", "unblock"):
             raise CorrectInput("Choose what to do with the selected records.")
         visitor.kind_at(request, type_path, "propose")
@@ -140,6 +149,13 @@ def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
     except HubError as error:
         return _answer(request, kind, error)
     return redirect("web:request", request_items.number_of(change))
+
+
+def _to_merge(kind: RecordType, uids: list[str]) -> HttpResponse:
+    """The preview has an address of its own, so that it can be opened again."""
+    if not 2 <= len(uids) <= merging.MOST:
+        raise CorrectInput(f"Select 2 to {merging.MOST} {kind.plural.lower()} to merge; you selected {len(uids)}.")
+    return redirect(f"{reverse('web:merge-records', args=[kind.path])}?{urlencode({'uid': uids}, doseq=True)}")
 
 
 def _uids(texts: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from mdm.errors import CorrectInput, HubError, NotAllowed
 from mdm.models import ChangeRequest
 from mdm.selectors import request_items
 from mdm.services import changes
+from mdm.services.deciding import NOT_REVERTED
 from mdm.types import Actor
 from mdm.web import visitor
 from mdm.web.review import approval, words
@@ -127,7 +128,7 @@ def _said(name: str, change: ChangeRequest) -> str:
 
 
 def _undo(name: str, change: ChangeRequest) -> str:
-    if name != "approve" or change.state != "applied" or change.kind in ("merge", "load"):
+    if name != "approve" or change.state != "applied" or change.kind in NOT_REVERTED:
         return ""
     return f"undo:{reverse('web:request-undo', args=[request_items.number_of(change)])}"
 
