@@ -18,20 +18,26 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
     "requester": ("Requester", frozenset({READ_ALL, PROPOSE_ALL})),
     "steward": (
         "Data steward",
-        frozenset({READ_ALL, PROPOSE_ALL, "approve", "steward", "sync:read", "sync:operate"}),
+        frozenset({READ_ALL, PROPOSE_ALL, "approve", "steward", "bank:warnings", "sync:read", "sync:operate"}),
+    ),
+    "lead_steward": (
+        "Lead steward",
+        frozenset(
+            {READ_ALL, PROPOSE_ALL, "approve", "steward", "settle", "bank:warnings", "sync:read", "sync:operate"}
+        ),
     ),
     "approver": ("Approver", frozenset({READ_ALL, PROPOSE_ALL, "approve", "sync:read"})),
     "second_approver": ("Second approver", frozenset({READ_ALL, PROPOSE_ALL, "approve", "sync:read"})),
-    "treasury": ("Treasury", frozenset({READ_ALL, PROPOSE_ALL, "approve", "reveal", "sync:read"})),
+    "treasury": ("Treasury", frozenset({READ_ALL, PROPOSE_ALL, "approve", "reveal", "bank:warnings", "sync:read"})),
     "integrator": ("Integrator", frozenset({READ_ALL, PROPOSE_ALL, "sync:read"})),
-    "auditor": ("Auditor", frozenset({READ_ALL, "sync:read", "audit"})),
+    "auditor": ("Auditor", frozenset({READ_ALL, "bank:warnings", "sync:read", "audit"})),
     "operator": ("Operator", frozenset({READ_ALL, "sync:read", "sync:operate"})),
     "governance": ("Governance lead", frozenset({READ_ALL, "sync:read", "audit", "admin"})),
 }
 APPROVAL_ROLES = ("steward", "approver", "second_approver", "treasury")
 # Who may take a step of a role: an approver may stand in for a steward, nobody stands in for treasury.
 STANDS_IN: dict[str, frozenset[str]] = {
-    "steward": frozenset({"steward", "approver", "second_approver"}),
+    "steward": frozenset({"steward", "lead_steward", "approver", "second_approver"}),
     "approver": frozenset({"approver", "second_approver"}),
     "second_approver": frozenset({"second_approver"}),
     "treasury": frozenset({"treasury"}),

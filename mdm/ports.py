@@ -19,6 +19,9 @@ change_effects: list[Callable[[Any], list[dict[str, Any]]]] = []
 where_used: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
 """(type, uid) -> referrers: {kind, title, url, note}."""
 
+usage: list[Callable[[str, Iterable[str]], Mapping[str, Mapping[str, int]]]] = []
+"""(type, uids) -> {uid: {words: how many}} of what depends on a record, such as money spent: ranks the duplicates queue."""
+
 counts: list[Callable[[Any], Mapping[str, int]]] = []
 """(user) -> numbers for the navigation: {"inbox": 3, "exceptions": 7}."""
 

@@ -79,6 +79,8 @@ class RecordType:
     rules: tuple[Rule, ...] = ()
     risks: tuple[RiskRule, ...] = ()
     match: MatchConfig | None = None
+    parent_field: str = ""  # field with the uid of the record above it, of the same type
+    sibling_field: str = ""  # field with the uids of records of the same group whose common parent is not on file
     labels: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = 1
 

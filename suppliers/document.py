@@ -89,6 +89,7 @@ class SupplierDocument(Part):
     incoterm: Incoterm | None = None
     website: Text | None = None
     parent: Uid | None = None
+    siblings: Annotated[list[Uid], Field(default_factory=list, max_length=200)]
     tags: Texts
     tax_registrations: Annotated[list[TaxRegistrationDocument], Field(default_factory=list, max_length=100)]
     identifiers: Annotated[list[IdentifierDocument], Field(default_factory=list, max_length=100)]

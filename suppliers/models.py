@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
@@ -10,7 +13,7 @@ from mdm.models.record import GoldenChild, GoldenRecord, text_list
 
 
 class Supplier(GoldenRecord):
-    """Whoever sends us invoices. `payment_terms` is the code of a payment term, `parent` the uid of a supplier."""
+    """Whoever sends us invoices. `payment_terms` is the code of a payment term, `parent` and `siblings` uids of suppliers."""
 
     legal_name = models.CharField(max_length=200, db_index=True)
     trade_names = text_list()
@@ -22,6 +25,7 @@ class Supplier(GoldenRecord):
     incoterm = models.CharField(max_length=3, blank=True, null=True)
     website = models.CharField(max_length=200, blank=True, null=True)
     parent = models.UUIDField(null=True, blank=True)
+    siblings: ArrayField[list[UUID], list[UUID]] = ArrayField(models.UUIDField(), default=list, blank=True)
     tags = text_list()
 
     class Meta:

@@ -119,7 +119,7 @@ def declare() -> RecordType:
             sections=(
                 Section(
                     "General",
-                    ("legal_name", "trade_names", "legal_form", "country", "group", "parent", "tags"),
+                    ("legal_name", "trade_names", "legal_form", "country", "group", "parent", "siblings", "tags"),
                 ),
                 Section("Terms", ("payment_terms", "currency", "incoterm", "website")),
             ),
@@ -146,15 +146,19 @@ def declare() -> RecordType:
             references={
                 "payment_terms": "payment_term",
                 "parent": "supplier",
+                "siblings": "supplier",
                 "extensions.payment_terms": "payment_term",
                 "extensions.legal_entity": "legal_entity",
             },
             inherits={"addresses.country": "country", "tax_registrations.country": "country"},
             match=MATCH,
+            parent_field="parent",
+            sibling_field="siblings",
             rules=(rules.check_bank_accounts, rules.check_identifiers, rules.check_twins, rules.check_parent),
             risks=(risks.bank_risks, risks.name_risks),
             labels={
                 "parent": "Parent company",
+                "siblings": "Sister companies",
                 "iban": "IBAN",
                 "bic": "BIC",
                 "email": "E-mail",

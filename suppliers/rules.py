@@ -55,4 +55,6 @@ def check_twins(document: Document) -> list[Problem]:
 def check_parent(document: Document) -> list[Problem]:
     if document.get("parent") and document.get("parent") == document.get("uid"):
         return [Problem("parent", "own_parent", "A supplier cannot be its own parent.")]
+    if document.get("uid") in (document.get("siblings") or ()):
+        return [Problem("siblings", "own_sibling", "A supplier cannot be its own sister company.")]
     return []

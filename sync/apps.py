@@ -20,6 +20,7 @@ class SyncConfig(AppConfig):
         ]
         ports.delivery_status.append(record_status.of_record)
         ports.change_effects.append(record_status.of_change)
+        ports.usage.append(record_status.usage)
         ports.counts.append(overview.counts)
         ports.dashboard.append(overview.dashboard)
         ports.search.append(overview.search)

@@ -61,12 +61,19 @@ class KeySnapshot(models.Model):
 
 
 class DuplicatePair(models.Model):
-    """Two golden records that may be one thing (`left` < `right`), waiting for or holding a person's judgement."""
+    """Two golden records that may be one thing (`left` < `right`), waiting for or holding people's judgement.
 
-    STATES = ("open", "same", "different", "unsure", "merged")
+    `kind` "account": no duplicate, but one bank account under two names, for those who may see such warnings.
+    `state` is derived from the judgements that stand, or "follows" where other judgements leave no other answer;
+    `dispute`: "people" judged it differently, or "logic": it is part of judgements that contradict one another.
+    """
+
+    STATES = ("open", "same", "different", "related", "unsure", "follows", "merged", "gone")
+    KINDS = ("duplicate", "account")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10, default="duplicate", choices=[(k, k) for k in KINDS])
     left = models.UUIDField()
     right = models.UUIDField()
     score = models.FloatField()
@@ -75,8 +82,15 @@ class DuplicatePair(models.Model):
     explanation = models.JSONField(default=list)
     flags = models.JSONField(default=list)
     risk = models.FloatField(default=0)
+    rank = models.FloatField(default=0)  # risk × confidence × use: the order of the queue
+    ranking = models.JSONField(default=dict)  # what the rank is made of, in words: see mdm.services.ranking
+    ranked_at = models.DateTimeField(null=True)
     evidence_hash = models.CharField(max_length=64)
     state = models.CharField(max_length=10, default="open", choices=[(s, s) for s in STATES])
+    follows = models.CharField(max_length=10, blank=True)  # with state "follows": same or different
+    dispute = models.CharField(max_length=10, blank=True)
+    assigned_to = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    reopened_at = models.DateTimeField(null=True)
     job = models.ForeignKey("mdm.ImportJob", null=True, on_delete=models.SET_NULL, related_name="pairs")
     found_at = models.DateTimeField(auto_now_add=True)
 
@@ -86,8 +100,10 @@ class DuplicatePair(models.Model):
             models.CheckConstraint(condition=models.Q(left__lt=models.F("right")), name="pair_ordered"),
         ]
         indexes = [
-            models.Index(fields=["state", "-risk", "-probability"], name="pair_queue"),
+            models.Index(fields=["state", "-rank", "-id"], name="pair_queue"),
             models.Index(fields=["right"], name="pair_by_right"),
+            models.Index(fields=["dispute", "-rank"], condition=~models.Q(dispute=""), name="pair_disputes"),
+            models.Index(fields=["ranked_at"], condition=models.Q(state="open"), name="pair_to_rank"),
         ]
 
     def __str__(self) -> str:
@@ -95,21 +111,37 @@ class DuplicatePair(models.Model):
 
 
 class MatchDecision(models.Model):
-    """One judgement: author, time, reason and the evidence it rested on. Never changed; a new one replaces it."""
+    """One judgement of one person: when, why, and on which evidence. Never changed.
+
+    A person's newer judgement replaces the older one, "open" takes it back; "open" by nobody means that the evidence
+    changed, and every earlier judgement lapsed. `settles`: a lead steward decided between others, whose judgements
+    lapse. `evidence`: {feature: blind index of the compared values}. `relation`: what the left record is to the right.
+    """
+
+    JUDGEMENTS = (
+        ("same", "Same"),
+        ("different", "Different"),
+        ("related", "Same group, another legal entity"),
+        ("unsure", "Unsure"),
+        ("open", "Reopened"),
+    )
+    RELATIONS = (("parent", "parent of"), ("child", "child of"), ("sibling", "sibling of"))
 
     pair = models.ForeignKey(DuplicatePair, on_delete=models.PROTECT, related_name="decisions")
-    judgement = models.CharField(
-        max_length=10,
-        choices=[("same", "Same"), ("different", "Different"), ("unsure", "Unsure"), ("open", "Reopened")],
-    )
+    judgement = models.CharField(max_length=10, choices=JUDGEMENTS)
+    relation = models.CharField(max_length=10, blank=True, choices=RELATIONS)
     reason = models.TextField(blank=True)
     evidence_hash = models.CharField(max_length=64)
+    evidence = models.JSONField(default=dict)
+    settles = models.BooleanField(default=False)
+    change = models.ForeignKey("mdm.ChangeRequest", null=True, on_delete=models.PROTECT, related_name="+")
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     decided_by_name = models.CharField(max_length=200)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["decided_by", "-id"], name="decisions_of_person")]
 
     def __str__(self) -> str:
         return f"{self.judgement} by {self.decided_by_name}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, UUIDField
 
 from mdm import registry
@@ -41,7 +42,9 @@ def _by_path(other: RecordType, path: str, uid: UUID, code: str, limit: int) -> 
     field = model._meta.get_field(column or name)
     value: Any = uid if isinstance(field, UUIDField) else code
     rows = other.model._default_manager.exclude(status="merged")
-    if column:
+    if isinstance(field, ArrayField):
+        rows = rows.filter(**{f"{name}__contains": [uid]})
+    elif column:
         holders = model._default_manager.filter(**{column: value}).values("record_id")
         rows = rows.filter(pk__in=holders)
     else:

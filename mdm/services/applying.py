@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, merging
+from mdm.services import audit, documents, matching, merging
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts
 
@@ -43,6 +43,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     _keep_results(items, versions)
     if change.kind == "merge":
         merging.move_links(change=change, items=items, by=maker)
+    _recompare(writes)
     change.state, change.applied_at, change.due_at = "applied", now, None
     change.save()
     _log(change, by, "applied")
@@ -105,6 +106,13 @@ def _keep_results(items: list[ChangeItem], versions: list[RecordVersion]) -> Non
     for item, version in zip(items, versions, strict=True):
         item.result_version = version.version
     ChangeItem.objects.bulk_update(items, ["result_version"], batch_size=500)
+
+
+def _recompare(writes: list[Write]) -> None:
+    """Pairs of records that match differently now: judgements whose evidence changed lapse here and now."""
+    for kind in dict.fromkeys(item.kind for item in writes):
+        mine = [(item.before, item.after) for item in writes if item.kind is kind]
+        matching.recompare(kind=kind, uids=matching.touched(mine, kind=kind))
 
 
 def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:

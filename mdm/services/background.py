@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import Heartbeat, ImportJob
-from mdm.services import audit, changes, events, loading
+from mdm.services import audit, changes, events, loading, ranking
 from mdm.types import Actor
 
 PROCESS = uuid.uuid4()  # new at every start: a restarted process is never taken for its predecessor
@@ -18,7 +18,12 @@ SYSTEM = Actor.system("Master Data Hub")
 
 def tick() -> dict[str, int]:
     """One round; safe to run anywhere, any number of times at once."""
-    return {"events": events.seal(), "audit": audit.seal(), "applied": changes.apply_due(by=SYSTEM)}
+    return {
+        "events": events.seal(),
+        "audit": audit.seal(),
+        "applied": changes.apply_due(by=SYSTEM),
+        "ranked": ranking.refresh(),
+    }
 
 
 def waiting_imports() -> list[int]:

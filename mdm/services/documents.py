@@ -197,8 +197,8 @@ def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str
 def _values(body: Document, path: str) -> Iterable[tuple[str, Any]]:
     name, _, key = path.partition(".")
     if not key:
-        if body.get(name):
-            yield name, body[name]
+        listed = body.get(name) or []
+        yield from ((name, value) for value in (listed if isinstance(listed, list) else [listed]))
         return
     for row in body.get(name) or []:
         if row.get(key):

@@ -1,4 +1,4 @@
-"""Duplicates as a steward meets them: search before create, pairs in the queue, and judgements that hold."""
+"""Finding duplicates: search before create, why and why not, pairs that come into the queue and come back to it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
-from mdm.errors import CorrectInput, NotFound
+from mdm.errors import NotFound
+from mdm.matching.config import SHARED_BANK
 from mdm.matching.score import Score
 from mdm.models import DuplicatePair, MatchDecision, MatchProfile
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import audit, indexing
-from mdm.types import Actor, Document, digest
+from mdm.services import evidence, indexing, inference, ranking, verdicts
+from mdm.types import Document
 
-JUDGEMENTS = ("same", "different", "unsure")
+NOBODY = "Master Data Hub"  # who reopens a pair whose evidence changed
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,20 @@ def search_many(
 
 
 def compare(*, kind: RecordType, left: str, right: str) -> Score:
-    """The score of any stored pair, with its explanation."""
-    rows = {
-        str(uid): features
-        for uid, features in MatchProfile.objects.filter(uid__in=[left, right]).values_list("uid", "features")
-    }
-    if str(left) not in rows or str(right) not in rows:
-        raise NotFound("One of these records is not matched: it is merged, retired, or does not exist.")
-    return indexing.engine(kind.key).compare(rows[str(left)], rows[str(right)], indexing.StoredKeys(kind.key).rarity)
+    """The score of any two records, with its explanation; merged and retired ones are compared as they are."""
+    found = features_of(kind, [left, right])
+    return indexing.engine(kind.key).compare(found[str(left)], found[str(right)], indexing.StoredKeys(kind.key).rarity)
+
+
+def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """{uid: features} as they are stored, or made of the document where none are; NotFound names what is missing."""
+    rows = MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features")
+    found = {str(uid): features for uid, features in rows}
+    missing = [str(uid) for uid in uids if str(uid) not in found]
+    documents = records.current_documents(kind.key, missing) if missing else {}
+    if lost := [uid for uid in missing if uid not in documents]:
+        raise NotFound(f"There is no such {kind.title.lower()}: {', '.join(lost)}.")
+    return found | {uid: indexing.engine(kind.key).features(document) for uid, document in documents.items()}
 
 
 def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
@@ -96,19 +105,52 @@ def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
     return {**as_json(score), "why": matcher.why(score), "why_not": matcher.why_not(score)}
 
 
-def evidence_hash(score: Score) -> str:
-    """What a judgement rests on: the compared values, not the weights; a judgement lapses when these change."""
-    return digest(sorted([part.feature, *sorted([part.left, part.right])] for part in score.explanation))
+def touched(written: Iterable[tuple[Document | None, Document]], *, kind: RecordType) -> list[str]:
+    """uids of records that match differently now (document before, after): only these need to be compared again."""
+    if kind.match is None:
+        return []
+    matcher = indexing.engine(kind.key)
+
+    def seen(document: Document | None) -> Any:
+        return matcher.features(document) if document and indexing.is_matched(document) else None
+
+    return [after["uid"] for before, after in written if before is None or seen(before) != seen(after)]
+
+
+@transaction.atomic
+def recompare(*, kind: RecordType, uids: Sequence[str | UUID]) -> int:
+    """After records were written: score their known pairs anew, find new ones, close those of records that are gone.
+
+    The caller's transaction wrote the records, so the queue never shows what is not so. How many pairs were new or
+    came back.
+    """
+    if kind.match is None or not uids:
+        return 0
+    pairs = list(DuplicatePair.objects.filter(Q(left__in=uids) | Q(right__in=uids)).exclude(state="merged"))
+    sides = {str(uid) for pair in pairs for uid in (pair.left, pair.right)}
+    rows = MatchProfile.objects.filter(uid__in=sides, type=kind.key).values_list("uid", "features")
+    known = {str(uid): features for uid, features in rows}
+    both = [(str(pair.left), str(pair.right)) for pair in pairs]
+    live = [sides for sides in both if sides[0] in known and sides[1] in known]
+    gone = [pair.pk for pair, sides in zip(pairs, both, strict=True) if sides not in set(live)]
+    scores = indexing.engine(kind.key).compare_all(
+        [(known[left], known[right]) for left, right in live], indexing.StoredKeys(kind.key).rarity
+    )
+    scored = [(left, right, score) for (left, right), score in zip(live, scores, strict=True)]
+    DuplicatePair.objects.filter(pk__in=gone).update(state="gone", follows="", dispute="")
+    return record_pairs(kind=kind, scored=[*scored, *_found(kind, uids)])
 
 
 @transaction.atomic
 def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None) -> int:
     """Compare these records with all others and put likely pairs into the queue; how many are new or reopened."""
-    if kind.match is None:
-        return 0
-    matcher = indexing.engine(kind.key)
+    return record_pairs(kind=kind, scored=_found(kind, uids), job=job) if kind.match else 0
+
+
+def _found(kind: RecordType, uids: Sequence[str | UUID]) -> list[tuple[str, str, Score]]:
+    """Likely pairs of these records, and every account they share with a record of another name."""
+    matcher, store = indexing.engine(kind.key), indexing.StoredKeys(kind.key)
     rows = list(MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features"))
-    store = indexing.StoredKeys(kind.key)
     rarity = store.rarity
     near = store.candidates([features for _, features in rows], rarity=rarity)
     others = [
@@ -116,90 +158,101 @@ def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None)
         for (uid, _), found in zip(rows, near, strict=True)
     ]
     ranked = matcher.rank_all([mine for _, mine in rows], others, limit=20, rarity=rarity)
-    scored = [(str(uid), other, score) for (uid, _), found in zip(rows, ranked, strict=True) for other, score in found]
-    return record_pairs(kind=kind, scored=scored, job=job)
+    scored = []
+    for (uid, mine), around, best in zip(rows, others, ranked, strict=True):
+        warned = matcher.bank_warnings(mine, around, rarity)
+        scored += [(str(uid), other, score) for other, score in (*warned, *best)]
+    return scored
 
 
 def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], job: Any = None) -> int:
-    """Store scored pairs. A “different” holds until the evidence it rested on changes; then the pair reopens."""
+    """Store scored pairs; how many are new or came back.
+
+    A judgement holds until the values it rested on change; then all judgements of the pair lapse and it reopens, which
+    its history tells. Below the review threshold only a shared account is kept: a warning, no duplicate. An open pair
+    that is likely no more leaves the queue.
+    """
     fresh: dict[tuple[str, str], Score] = {}
     for one, other, score in scored:
         fresh[min(one, other), max(one, other)] = score
     known = {
         (str(pair.left), str(pair.right)): pair
-        for pair in DuplicatePair.objects.select_for_update().filter(
-            left__in={left for left, _ in fresh}, right__in={right for _, right in fresh}
-        )
+        for pair in DuplicatePair.objects.select_for_update()
+        .filter(left__in={left for left, _ in fresh}, right__in={right for _, right in fresh})
+        .order_by("pk")
     }
+    _wake([pair for key, pair in known.items() if pair.state == "gone" and key in fresh])
     new: list[DuplicatePair] = []
     changed: list[DuplicatePair] = []
+    back: list[DuplicatePair] = []
     count = 0
     for (left, right), score in fresh.items():
-        pair = known.get((left, right)) or DuplicatePair(type=kind.key, left=left, right=right, job=job)
-        evidence = evidence_hash(score)
-        reopened = pair.pk is not None and pair.state in ("different", "unsure") and pair.evidence_hash != evidence
-        if pair.pk and pair.state not in ("open",) and not reopened:
+        pair = known.get((left, right))
+        sort = "duplicate" if score.band != "none" else "account" if SHARED_BANK in score.flags else ""
+        if pair is None:
+            if sort:
+                new.append(_scored(DuplicatePair(type=kind.key, left=left, right=right, job=job), score, sort))
             continue
-        pair.score, pair.probability, pair.band = score.value, score.probability, score.band
-        pair.explanation, pair.flags = [asdict(part) for part in score.explanation], list(score.flags)
-        pair.evidence_hash, pair.state = evidence, "open"
-        pair.risk = risk_of(score)
-        count += pair.pk is None or reopened
-        (changed if pair.pk else new).append(pair)
+        judged, parts = pair.state not in ("open", "follows", "gone", "merged"), [asdict(p) for p in score.explanation]
+        if pair.state == "merged":
+            continue
+        if judged and sort and pair.evidence_hash != evidence.hash_of(parts):
+            back.append(pair)
+        elif not judged:
+            count += pair.state == "gone" and bool(sort)
+            pair.state = "open" if sort else "gone"
+        changed.append(_scored(pair, score, sort or pair.kind))
+    _reopen(back)
+    ranking.apply([*new, *changed])
     DuplicatePair.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
-    fields = ["score", "probability", "band", "explanation", "flags", "evidence_hash", "state", "risk"]
-    DuplicatePair.objects.bulk_update(changed, fields, batch_size=250)
-    return count
+    DuplicatePair.objects.bulk_update(changed, [*_SCORED, *ranking.FIELDS], batch_size=250)
+    inference.settle([uid for pair in (*new, *changed) for uid in (pair.left, pair.right)])
+    return count + len(new) + len(back)
 
 
-def risk_of(score: Score) -> float:
-    """Queue rank, 0 to 2: how likely the pair is one, more when money is near (a shared account, a tax conflict)."""
-    return round(
-        score.probability + (0.5 if "shared_bank_account" in score.flags else 0) + (0.25 if score.flags else 0),
-        3,
-    )
+_SCORED = (
+    "kind", "score", "probability", "band", "explanation", "flags", "evidence_hash", "state", "dispute", "reopened_at",
+)  # fmt: skip
 
 
-@transaction.atomic
-def decide(*, pair: DuplicatePair, judgement: str, reason: str, by: Actor) -> MatchDecision:
-    """Keep a judgement with its author, time, reason and evidence. Merging is a request of its own."""
-    if judgement not in JUDGEMENTS:
-        raise CorrectInput("Judge the pair same, different or unsure.")
-    pair = DuplicatePair.objects.select_for_update().get(pk=pair.pk)
-    decision = MatchDecision.objects.create(
-        pair=pair,
-        judgement=judgement,
-        reason=reason,
-        evidence_hash=pair.evidence_hash,
-        decided_by=by.user,
-        decided_by_name=by.name,
-    )
-    pair.state = judgement
-    pair.save(update_fields=["state"])
-    audit.record(
-        action=f"pair.{judgement}",
-        by=by,
-        object_type="duplicate_pair",
-        object_uid=pair.uid,
-        object_label=f"{pair.left} ~ {pair.right}",
-        detail={"reason": reason, "score": pair.score},
-    )
-    return decision
+def _wake(pairs: Sequence[DuplicatePair]) -> None:
+    """A record that was gone is back: what people said about its pairs holds again, if its evidence is the same."""
+    said: dict[int, list[MatchDecision]] = {pair.pk: [] for pair in pairs}
+    for decision in MatchDecision.objects.filter(pair__in=list(said)).order_by("pk"):
+        said[decision.pair_id].append(decision)
+    for pair in pairs:
+        found = verdicts.read(said[pair.pk])
+        if found.standing:
+            pair.state, pair.dispute = found.state, "people" if found.disputed else ""
 
 
-@transaction.atomic
-def reopen(*, pair: DuplicatePair, by: Actor) -> DuplicatePair:
-    """Take the last judgement back: the pair returns to the queue, the judgement stays on record."""
-    pair = DuplicatePair.objects.select_for_update().get(pk=pair.pk)
-    if pair.state == "merged":
-        raise CorrectInput("These records were merged; a merge is undone by its own request.")
-    MatchDecision.objects.create(
-        pair=pair,
-        judgement="open",
-        evidence_hash=pair.evidence_hash,
-        decided_by=by.user,
-        decided_by_name=by.name,
-    )
-    pair.state = "open"
-    pair.save(update_fields=["state"])
+def _scored(pair: DuplicatePair, score: Score, sort: str) -> DuplicatePair:
+    pair.kind, pair.score, pair.probability, pair.band = sort, score.value, score.probability, score.band
+    pair.explanation, pair.flags = [asdict(part) for part in score.explanation], list(score.flags)
+    pair.evidence_hash = evidence.hash_of(pair.explanation)
     return pair
+
+
+def _reopen(pairs: Sequence[DuplicatePair]) -> None:
+    """All judgements lapse, because the values they rested on changed: a line of the pair's history by nobody.
+
+    The line carries what the newest judgement rested on, so that everybody can be told what changed since.
+    """
+    newest: dict[int, MatchDecision] = {}
+    for decision in (
+        MatchDecision.objects.filter(pair__in=[pair.pk for pair in pairs]).exclude(judgement="open").order_by("pk")
+    ):
+        newest[decision.pair_id] = decision
+    lines = []
+    for pair in pairs:
+        last = newest.get(pair.pk)
+        pair.state, pair.dispute, pair.reopened_at = "open", "", timezone.now()
+        since = evidence.in_words(evidence.changes(last.evidence, pair.explanation)) if last else ""
+        who = f"since {last.decided_by_name} said {last.judgement}" if last else ""
+        lines.append(
+            MatchDecision(
+                pair=pair, judgement="open", reason=f"{since or 'the evidence changed'} {who}".strip(),
+                evidence_hash=pair.evidence_hash, evidence=last.evidence if last else {}, decided_by_name=NOBODY,
+            )
+        )  # fmt: skip
+    MatchDecision.objects.bulk_create(lines, batch_size=500)

@@ -104,6 +104,9 @@ class Resolver:
                 plan.pairs += [(best, uid, score) for uid, score in found[1:] if score.band == "link"]
                 continue
             uids[place] = self._place_new(row, plan)
+            warned = engine.bank_warnings(features[place], near[place], rarity)
+            named = ((uids.get(id_, "") if isinstance(id_, int) else id_, score) for id_, score in warned)
+            plan.pairs += [(uids[place], uid, score) for uid, score in named if uid]
             if found:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uids[place], uid, score) for uid, score in found]
@@ -171,6 +174,8 @@ class Resolver:
             else:
                 self._ask(uid, before, after)
         self._apply(writes, now)
+        moved = matching.touched([(item.before, item.after) for item in writes], kind=self.kind)
+        matching.recompare(kind=self.kind, uids=moved)
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):

@@ -14,7 +14,7 @@ from mdm.crypto import is_sealed
 from mdm.registry import ChildType, RecordType
 from mdm.types import Document
 from mdm.web.diffs import ICONS
-from mdm.web.page import Action, Badge, Fact, Source
+from mdm.web.page import Action, Badge, Fact, Part, Source
 from mdm.web.provenance import Marks
 from mdm.web.references import Names
 from mdm.web.tables import Cell, Column, Row, Table
@@ -64,6 +64,11 @@ def _facts_section(show: Showing, place: int) -> dict[str, Any]:
 
 def _fact(show: Showing, name: str) -> Fact:
     value = show.document.get(name)
+    if isinstance(value, list) and (listed := [found for uid in value if (found := show.names.of(name, uid))]):
+        said: list[Part | str] = []
+        for one in listed:
+            said += [", "] * bool(said) + [Part(text=one.name, url=one.url)]
+        return Fact(label=show.kind.label(name), value=said, kind="rich", changed=name in show.pending)
     named = show.names.of(name, value)
     marks = show.marks
     website = isinstance(value, str) and value.startswith(("http://", "https://"))

@@ -35,12 +35,12 @@ class Spec:
 
 @lru_cache(maxsize=64)
 def specs(document: Any) -> tuple[Spec, ...]:
-    """The fields of a document or of a row that a person types; lists of rows and uids of rows are left out."""
+    """The fields of a document or of a row that a person types; lists of rows and of uids, and uids of rows are left out."""
     schema = document.model_json_schema()
     needed = schema.get("required", ())
     found = []
     for name, told in schema["properties"].items():
-        if name == "uid" or "$ref" in told.get("items", {}):
+        if name == "uid" or "$ref" in (items := told.get("items", {})) or items.get("format") == "uuid":
             continue
         plain = _without_null(told)
         found.append(

@@ -41,7 +41,8 @@ class Names:
 def _values(document: Document, path: str) -> set[str]:
     name, _, column = path.partition(".")
     if not column:
-        return {str(document[name])} if document.get(name) else set()
+        held = document.get(name) or []
+        return {str(value) for value in (held if isinstance(held, list) else [held])}
     return {str(row[column]) for row in document.get(name) or [] if row.get(column)}
 
 

@@ -16,7 +16,7 @@ from mdm import registry
 from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, ImportJob, System
 from mdm.permissions import actor_of
 from mdm.selectors import records
-from mdm.services import changes, importing, loading, matching, merging
+from mdm.services import changes, importing, judging, loading, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor, Document
 from suppliers.models import Identifier, Supplier
@@ -272,4 +272,4 @@ def _judged() -> None:
     pairs = list(DuplicatePair.objects.filter(state="open").order_by("probability")[:6])
     for number, pair in enumerate(pairs):
         judgement, reason = ("different", "Two sites of one provider.") if number % 3 else ("unsure", "Ask the buyer.")
-        matching.decide(pair=pair, judgement=judgement, reason=reason, by=person("mara"))
+        judging.decide(pair=pair, judgement=judgement, reason=reason, by=person("mara"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
@@ -13,7 +14,7 @@ from mdm.models import ChangeRequest
 from mdm.services import proposing
 from sync import filters
 from sync.errors import Refused, SyncError
-from sync.models import Delivery, DriftFinding, Subscription
+from sync.models import Delivery, DriftFinding, Lane, Subscription
 from sync.payloads import Renderer, renderer
 from sync.selectors import ledger
 from sync.services.dispatch import STOPPED, keys_of
@@ -179,4 +180,12 @@ def _applied(row: Delivery) -> dict[str, Any]:
         "fields": [],
         "accepts": "no" if refused else "yes" if row.state == "posted" else "unknown",
         "when": row.posted_at.isoformat() if row.posted_at else "",
+    }
+
+
+def usage(type_key: str, uids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """{uid: how many targets were sent the record}."""
+    rows = Lane.objects.filter(type=type_key, uid__in=uids, confirmed_seq__gt=0).order_by().values_list("uid")
+    return {
+        str(uid): {"targets holding them": many} for uid, many in rows.annotate(many=Count("target", distinct=True))
     }

@@ -6,7 +6,7 @@ import pytest
 
 from mdm import registry
 from mdm.errors import CorrectInput, FourEyes, NotNow
-from mdm.models import Crosswalk, DuplicatePair, MatchDecision
+from mdm.models import Crosswalk
 from mdm.selectors import records
 from mdm.services import changes, crosswalks, matching, merging
 from tests.people import actor, propose, supplier, system
@@ -108,21 +108,6 @@ def test_a_merge_needs_two_records(losers):
     one, _ = twins()
     with pytest.raises(CorrectInput):
         merging.preview(kind=kind(), survivor=one["uid"], losers=[one["uid"] for _ in losers])
-
-
-def test_a_pair_is_found_judged_and_stays_judged_until_its_evidence_changes():
-    one, two = twins()
-    assert matching.find_pairs(kind=kind(), uids=[two["uid"]]) == 1
-    pair = DuplicatePair.objects.get()
-    mara = actor("mara", "steward")
-    matching.decide(pair=pair, judgement="different", reason="Two firms", by=mara)
-    assert matching.find_pairs(kind=kind(), uids=[one["uid"]]) == 0
-    change = propose(two, actor("rita", "requester"), legal_name="ACME Tools GmbH")
-    approve(change, mara)
-    assert matching.find_pairs(kind=kind(), uids=[two["uid"]]) == 1
-    pair.refresh_from_db()
-    assert pair.state == "open"
-    assert [(d.judgement, d.decided_by_name) for d in MatchDecision.objects.all()] == [("different", "Mara")]
 
 
 def test_search_before_create_finds_the_record_and_explains_itself():

@@ -1,0 +1,144 @@
+"""The order of the duplicates queue: risk × confidence × use, one function, its parts kept in words for the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import log2
+from typing import Any
+
+from django.db.models import Count, UUIDField
+from django.utils import timezone
+
+from mdm import ports, registry
+from mdm.matching.config import SHARED_BANK, TAX_ID_CONFLICT
+from mdm.models import Crosswalk, DuplicatePair
+from mdm.registry import RecordType
+
+# What makes a pair dangerous besides being one, and how much.
+RISKS = {
+    SHARED_BANK: (1.0, "one bank account under two names"),
+    TAX_ID_CONFLICT: (0.25, "valid tax numbers that differ"),
+}
+_HALF_BLOCKED = (0.5, "one of them is blocked, the other can still be paid")
+_STALE = timedelta(days=1)  # use grows without anybody touching the pair
+
+
+@dataclass(frozen=True)
+class Use:
+    """What depends on the two records: {words: how many}, in order."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    statuses: frozenset[str] = frozenset()
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """`value` = risk × confidence × use. risk from 1 (nothing beyond a duplicate), confidence 0–1, use from 1."""
+
+    risk: float
+    confidence: float
+    use: float
+    why: tuple[str, ...]
+
+    @property
+    def value(self) -> float:
+        return round(self.risk * self.confidence * self.use, 4)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"risk": self.risk, "confidence": self.confidence, "use": self.use, "why": list(self.why)}
+
+
+def rank(*, kind: str, probability: float, flags: Iterable[str], use: Use) -> Ranking:
+    """The one rule. A shared account is a fact whatever the score says; use counts by its magnitude."""
+    risks = [RISKS[flag] for flag in flags if flag in RISKS]
+    if "blocked" in use.statuses and "active" in use.statuses:
+        risks.append(_HALF_BLOCKED)
+    confidence = 1.0 if kind == "account" else round(probability, 4)
+    sure = "the account is the same for certain" if kind == "account" else f"{probability:.2f} likely to be one record"
+    counted = [f"{number} {words}" for words, number in use.counts.items() if number]
+    why = (
+        *(words for _, words in risks),
+        sure,
+        f"together they have {', '.join(counted)}" if counted else "nothing uses them",
+    )
+    return Ranking(1 + sum(points for points, _ in risks), confidence, round(1 + log2(1 + use.total) / 4, 4), why)
+
+
+def apply(pairs: Sequence[DuplicatePair]) -> None:
+    """Set risk, rank and ranking of these pairs; a few queries per record type, nothing is saved."""
+    now = timezone.now()
+    by_type: dict[str, list[DuplicatePair]] = defaultdict(list)
+    for pair in pairs:
+        by_type[pair.type].append(pair)
+    for key, mine in by_type.items():
+        counted = _counted(registry.get(key), {str(uid) for pair in mine for uid in (pair.left, pair.right)})
+        for pair in mine:
+            found = rank(
+                kind=pair.kind, probability=pair.probability, flags=pair.flags, use=_joint(counted, pair)
+            )  # fmt: skip
+            pair.risk, pair.rank, pair.ranking, pair.ranked_at = found.risk, found.value, found.as_json(), now
+
+
+FIELDS = ("risk", "rank", "ranking", "ranked_at")
+
+
+def refresh(limit: int = 500) -> int:
+    """Rank anew the open pairs not ranked for a day; how many. Safe at any time, anywhere."""
+    waiting = DuplicatePair.objects.filter(state="open").exclude(ranked_at__gte=timezone.now() - _STALE)
+    pairs = list(waiting.order_by("ranked_at")[:limit])
+    apply(pairs)
+    DuplicatePair.objects.bulk_update(pairs, FIELDS, batch_size=250)
+    return len(pairs)
+
+
+# --- use --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Counted:
+    status: dict[str, str]
+    counts: dict[str, dict[str, int]]  # words -> {uid: how many}
+
+
+def _joint(counted: _Counted, pair: DuplicatePair) -> Use:
+    both = (str(pair.left), str(pair.right))
+    counts = {words: sum(found.get(uid, 0) for uid in both) for words, found in counted.counts.items()}
+    return Use(counts, frozenset(counted.status.get(uid, "") for uid in both))
+
+
+def _counted(kind: RecordType, uids: set[str]) -> _Counted:
+    rows = kind.model._default_manager.filter(uid__in=uids)
+    status, pks = {}, {}
+    for pk, uid, state in rows.values_list("pk", "uid", "status"):
+        status[str(uid)], pks[pk] = state, str(uid)
+    keys = Crosswalk.objects.filter(uid__in=uids, active=True).order_by().values_list("uid")
+    counts = {"keys at systems": {str(uid): many for uid, many in keys.annotate(many=Count("pk"))}}
+    for child in kind.children:
+        if child.entity_field:
+            users = child.model._default_manager.filter(record__in=pks).order_by().values_list("record_id")
+            counts["companies using them"] = {pks[pk]: many for pk, many in users.annotate(many=Count("pk"))}
+    counts["records naming them"] = _referring(kind, uids)
+    for provider in ports.usage:
+        for uid, found in provider(kind.key, uids).items():
+            for words, many in found.items():
+                counts.setdefault(words, {})[uid] = many
+    return _Counted(status, counts)
+
+
+def _referring(kind: RecordType, uids: set[str]) -> dict[str, int]:
+    """Golden records whose own field holds one of the uids."""
+    found: dict[str, int] = defaultdict(int)
+    for other in registry.all_types():
+        for path, key in other.references.items():
+            if key == kind.key and "." not in path and isinstance(other.model._meta.get_field(path), UUIDField):
+                rows = other.model._default_manager.filter(**{f"{path}__in": uids}).exclude(status="merged")
+                for uid, many in rows.order_by().values_list(path).annotate(many=Count("pk")):
+                    found[str(uid)] += many
+    return found
