@@ -4,36 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.contrib.auth.models import User
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from mdm import registry
 from mdm.folding import fold
 from mdm.models import ChangeRequest, Crosswalk, DuplicatePair, MatchProfile
 from mdm.models.change import OPEN_STATES
-from mdm.permissions import may
+from mdm.permissions import ROLES, may
 from mdm.selectors.search_records import found_by
 from mdm.types import Actor
 
-ORDER = ("-risk", "-probability")  # riskiest first; within the same risk the likeliest
+ORDER = ("-rank",)  # risk × confidence × use, see mdm.services.ranking
+WARNINGS = "bank:warnings"
+_AGES = {"day": 1, "week": 7, "month": 30}
 
 
 def visible(by: Actor) -> QuerySet[DuplicatePair]:
-    """Pairs of the record types the person may read."""
+    """Pairs of the record types the person may read; shared accounts only for those who may see such warnings."""
     readable = [kind.key for kind in registry.all_types() if kind.match and may(by, f"read:{kind.path}")]
-    return DuplicatePair.objects.filter(type__in=readable)
+    rows = DuplicatePair.objects.filter(type__in=readable)
+    return rows if may(by, WARNINGS) else rows.filter(kind="duplicate")
 
 
-def matching(rows: QuerySet[DuplicatePair], asked: Mapping[str, str]) -> QuerySet[DuplicatePair]:
-    """Those with this judgement, score, flag, import, record, or name."""
-    if asked.get("state"):
-        rows = rows.filter(state=asked["state"])
+def matching(rows: QuerySet[DuplicatePair], asked: Mapping[str, str], *, by: Actor) -> QuerySet[DuplicatePair]:
+    """Those the filters name: state, kind, type, score, band, flag, dispute, reopened, assigned, age, system, country, entity,
+    import, record, q. What cannot be meant finds nothing."""
+    for name in ("state", "kind", "type", "band"):
+        if asked.get(name):
+            rows = rows.filter(**{name: asked[name]})
     if asked.get("score"):
         rows = rows.filter(probability__gte=float(asked["score"]))
     if asked.get("flag"):
         rows = rows.filter(flags__contains=[asked["flag"]])
+    if asked.get("dispute"):
+        rows = rows.exclude(dispute="") if asked["dispute"] == "any" else rows.filter(dispute=asked["dispute"])
+    if asked.get("reopened"):
+        rows = rows.filter(reopened_at__isnull=False)
+    if asked.get("assigned"):
+        rows = _assigned(rows, asked["assigned"], by)
+    if asked.get("age") in _AGES:
+        rows = rows.filter(found_at__gte=timezone.now() - timedelta(days=_AGES[asked["age"]]))
+    elif asked.get("age") == "older":
+        rows = rows.filter(found_at__lt=timezone.now() - timedelta(days=_AGES["month"]))
+    if asked.get("system"):
+        held = Crosswalk.objects.filter(system__code=asked["system"], active=True).values("uid")
+        rows = rows.filter(Q(left__in=held) | Q(right__in=held))
+    if asked.get("country"):
+        rows = rows.filter(_of_records({"country": asked["country"]}))
+    if asked.get("entity"):
+        rows = rows.filter(_used_by(asked["entity"]))
     if job := _uid(asked.get("import", "")):
         rows = rows.filter(job__uid=job)
     if record := _uid(asked.get("record", "")):
@@ -41,6 +66,47 @@ def matching(rows: QuerySet[DuplicatePair], asked: Mapping[str, str]) -> QuerySe
     if asked.get("q"):
         rows = rows.filter(_named(asked["q"]))
     return rows
+
+
+def counts(rows: QuerySet[DuplicatePair], *, by: Actor) -> dict[str, int]:
+    """How many pairs wait in each view of the queue; one query over what is not settled."""
+    waiting = rows.filter(Q(state__in=("open", "unsure", "follows")) | ~Q(dispute="")).order_by()
+    is_open = Q(state="open")
+    return waiting.aggregate(
+        open=Count("pk", filter=is_open),
+        account=Count("pk", filter=is_open & Q(kind="account")),
+        reopened=Count("pk", filter=is_open & Q(reopened_at__isnull=False)),
+        mine=Count("pk", filter=is_open & Q(assigned_to=by.user)) if by.user else Count("pk", filter=Q(pk=None)),
+        dispute=Count("pk", filter=~Q(dispute="")),
+        unsure=Count("pk", filter=Q(state="unsure")),
+        follows=Count("pk", filter=Q(state="follows")),
+    )
+
+
+def _assigned(rows: QuerySet[DuplicatePair], to: str, by: Actor) -> QuerySet[DuplicatePair]:
+    if to == "nobody":
+        return rows.filter(assigned_to=None)
+    return rows.filter(assigned_to=by.user) if to == "me" else rows.filter(assigned_to__username=to)
+
+
+def _of_records(where: Mapping[str, Any]) -> Q:
+    condition = Q(pk__in=[])
+    for kind in registry.all_types():
+        if kind.match and all(name in kind.filters for name in where):
+            uids = kind.model._default_manager.filter(**where).values("uid")
+            condition |= Q(type=kind.key) & (Q(left__in=uids) | Q(right__in=uids))
+    return condition
+
+
+def _used_by(entity: str) -> Q:
+    condition = Q(pk__in=[])
+    for kind in registry.all_types():
+        for child in kind.children if kind.match else ():
+            if child.entity_field:
+                users = child.model._default_manager.filter(**{child.entity_field: entity})
+                uids = users.values("record__uid")
+                condition |= Q(type=kind.key) & (Q(left__in=uids) | Q(right__in=uids))
+    return condition
 
 
 def _uid(text: str) -> UUID | None:
@@ -61,17 +127,27 @@ def _named(text: str) -> Q:
 
 def after(rows: QuerySet[DuplicatePair], pair: DuplicatePair) -> DuplicatePair | None:
     """The pair that follows in the queue; the first one when this was the last."""
-    behind = Q(risk__lt=pair.risk) | Q(risk=pair.risk, probability__lt=pair.probability)
-    behind |= Q(risk=pair.risk, probability=pair.probability, pk__lt=pair.pk)
-    ordered = rows.exclude(pk=pair.pk).order_by("-risk", "-probability", "-pk")
-    return ordered.filter(behind, risk__lte=pair.risk).first() or ordered.first()
+    behind = Q(rank__lt=pair.rank) | Q(rank=pair.rank, pk__lt=pair.pk)
+    ordered = rows.exclude(pk=pair.pk).order_by("-rank", "-pk")
+    return ordered.filter(behind, rank__lte=pair.rank).first() or ordered.first()
 
 
 def place(rows: QuerySet[DuplicatePair], pair: DuplicatePair, most: int) -> int:
     """How many pairs stand before it, counting no further than `most`."""
-    before = Q(risk__gt=pair.risk) | Q(risk=pair.risk, probability__gt=pair.probability)
-    before |= Q(risk=pair.risk, probability=pair.probability, pk__gt=pair.pk)
+    before = Q(rank__gt=pair.rank) | Q(rank=pair.rank, pk__gt=pair.pk)
     return rows.filter(before).order_by()[:most].count()
+
+
+def stewards() -> QuerySet[User]:
+    """Who may be given a pair."""
+    roles = [role for role, (_, scopes) in ROLES.items() if "steward" in scopes]
+    return User.objects.filter(is_active=True, groups__name__in=roles).distinct().order_by("first_name", "username")
+
+
+def between(type_key: str, uids: Iterable[Any]) -> list[DuplicatePair]:
+    """Known pairs among these records; one query."""
+    listed = list(uids)
+    return list(DuplicatePair.objects.filter(type=type_key, left__in=listed, right__in=listed).order_by("-rank", "-pk"))
 
 
 def keys(uids: Sequence[Any]) -> dict[str, list[Crosswalk]]:

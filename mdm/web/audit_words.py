@@ -51,6 +51,8 @@ SAID: dict[str, Said] = {
     "quarantine.dismissed": Said("left out a row of", "minus", "grey"),
     "pair.same": Said("judged the same", "ok", "green"),
     "pair.different": Said("judged different", "no", "grey"),
+    "pair.related": Said("judged of the same group", "tree", "grey"),
+    "pair.assigned": Said("assigned", "user", "grey"),
     "pair.unsure": Said("was unsure about", "info", "amber"),
     "pair.reopened": Said("took a judgement back about", "undo", "grey"),
     "target.paused": Said("paused", "pause", "amber"),

@@ -13,10 +13,11 @@ from mdm.models import Crosswalk, DuplicatePair
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import indexing, merging
+from mdm.services import indexing, merging, verdicts
 from mdm.types import Document
-from mdm.web import grids, pair_words
+from mdm.web import grids, pair_story, pair_words
 from mdm.web.browsing import plural
+from mdm.web.latin import is_latin, romanise
 from mdm.web.page import Badge, Fact, Item, Part, Rich
 from mdm.web.pointers import record, request_url, source
 from mdm.web.values import is_empty, show
@@ -36,7 +37,7 @@ def items(pairs: Sequence[DuplicatePair], url_of: Callable[[DuplicatePair], str]
         Item(
             url=url_of(pair),
             title=_title(names, pair),
-            meta=_sentence(pair_words.reasons(pair)) or "Weak evidence only",
+            meta=in_short(pair),
             score=f"{pair.probability:.2f}",
             due=pair_words.warning(pair),
             current=str(pair.uid) == current,
@@ -46,7 +47,16 @@ def items(pairs: Sequence[DuplicatePair], url_of: Callable[[DuplicatePair], str]
 
 
 def _title(names: Mapping[str, tuple[str, str]], pair: DuplicatePair) -> str:
-    return names.get(str(pair.left), ("", "A record that is gone"))[1]
+    """The name; both of them where a shared account makes two names the point."""
+    sides = [names.get(str(uid), ("", "A record that is gone"))[1] for uid in (pair.left, pair.right)]
+    return " · ".join(sides) if pair.kind == "account" else sides[0]
+
+
+def in_short(pair: DuplicatePair) -> str:
+    """Why, in a few words."""
+    if pair.kind == "account":
+        return "One bank account under two names"
+    return _sentence(pair_words.reasons(pair)) or "Weak evidence only"
 
 
 def _sentence(notes: Sequence[str]) -> str:
@@ -54,27 +64,61 @@ def _sentence(notes: Sequence[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def build(pair: DuplicatePair, *, entities: Entities) -> dict[str, Any]:
-    """Everything about the pair that does not depend on who may do what."""
+def build(pair: DuplicatePair, *, entities: Entities, latin: bool = False) -> dict[str, Any]:
+    """Everything about the pair that does not depend on who may do what; an unsaved pair shows any two records.
+
+    `latin`: other scripts are shown in Latin letters as well.
+    """
     kind = registry.get(pair.type)
     found = records.current_documents(kind.key, [pair.left, pair.right])
     left, right = (visibility.strip(kind, found[str(uid)], entities) for uid in (pair.left, pair.right))
     keys = duplicates.keys([pair.left, pair.right])
     features = duplicates.features(pair)
     common = pair_words.commonness(pair, features)
+    rows = list(_rows(kind, pair, left, right, keys, features, latin=latin))
+    decisions = list(pair.decisions.select_related("decided_by", "change").order_by("pk")) if pair.pk else []
     return {
-        "title": f"Are these the same {kind.title.lower()}?",
+        "title": _TITLES.get(pair.kind, "Are these the same {}?").format(kind.title.lower()),
         "state": pair.state,
+        "kind": pair.kind,
         "text": _text(pair),
-        "sides": [_side(kind, document, keys[document["uid"]]) for document in (left, right)],
-        "rows": list(_rows(kind, pair, left, right, keys, features)),
+        "callouts": pair_story.callouts(pair, decisions),
+        "rank": pair_words.rank(pair),
+        "sides": [side(kind, document, keys[document["uid"]]) for document in (left, right)],
+        "codes": [left["code"], right["code"]],
+        "relations": _relations(kind, left, right),
+        "rows": rows,
+        "foreign": any(row["foreign"] for row in rows),
+        "latin": latin,
         "score": f"{pair.probability:.2f}",
         "waterfall": _waterfall(pair, common),
         "score_note": _score_note(pair),
-        "consequences": _consequences(kind, pair, left, right, keys) if pair.state != "merged" else [],
-        "history": pair_words.history(pair),
+        "what_if": pair_words.what_if(pair),
+        "consequences": _consequences(kind, pair, left, right, keys) if _might_merge(pair) else [],
+        "history": pair_words.history(pair, decisions),
+        "standing": verdicts.read(decisions).standing,
         "decided": None if pair.state == "open" else Badge(state=pair.state, domain="pair"),
     }
+
+
+_TITLES = {"account": "Why do these share a bank account?"}
+
+
+def _might_merge(pair: DuplicatePair) -> bool:
+    return pair.pk is not None and pair.kind == "duplicate" and pair.state not in ("merged", "gone")
+
+
+def _relations(kind: RecordType, left: Document, right: Document) -> list[tuple[str, str]]:
+    """What the left record may be to the right one, in words; nothing where the type keeps no relation."""
+    found = []
+    if kind.parent_field:
+        found += [
+            ("parent", f"{left['code']} is the parent of {right['code']}"),
+            ("child", f"{right['code']} is the parent of {left['code']}"),
+        ]
+    if kind.sibling_field or kind.parent_field:
+        found.append(("sibling", "They are sister companies"))
+    return found
 
 
 def _text(pair: DuplicatePair) -> Rich:
@@ -100,7 +144,7 @@ def _likely(probability: float) -> str:
     return "Hardly"
 
 
-def _side(kind: RecordType, document: Document, keys: Sequence[Crosswalk]) -> dict[str, Any]:
+def side(kind: RecordType, document: Document, keys: Sequence[Crosswalk]) -> dict[str, Any]:
     systems = {row.system_id: row.system for row in keys}
     note = [f"version {document['version']}"]
     if keys:
@@ -125,11 +169,13 @@ def _rows(
     right: Document,
     keys: Mapping[str, list[Crosswalk]],
     features: duplicates.Features | None,
+    *,
+    latin: bool = False,
 ) -> Iterable[dict[str, Any]]:
     said = {part["feature"]: part for part in pair.explanation}
     config = kind.match
     assert config is not None
-    for label, feature, values, norm in _attributes(kind, config):
+    for label, feature, values, norm in attributes(kind, config):
         part = next((said[name] for name in feature.split() if name in said), None)
         texts = ["; ".join(values(document)) for document in (left, right)]
         if not any(texts):
@@ -137,7 +183,7 @@ def _rows(
         if feature == "street" and part:
             texts = [part["left"] or texts[0], part["right"] or texts[1]]  # the two addresses that were compared
         notes = [_normalised(norm, side) for side in (features.left, features.right)] if features else ["", ""]
-        yield _row(label, texts, _verdict(feature, part, texts), notes, part)
+        yield _row(label, texts, _verdict(feature, part, texts), notes, part, latin=latin)
     for child in kind.children:
         if child.entity_field:
             texts = [", ".join(_fields(document, child.name, child.entity_field)) for document in (left, right)]
@@ -160,16 +206,19 @@ def _row(
     part: Mapping[str, Any] | None,
     *,
     words: str | None = None,
+    latin: bool = False,
 ) -> dict[str, Any]:
+    foreign = not all(is_latin(text) for text in texts)
+    romans = [romanise(text) if latin and not is_latin(text) else "" for text in texts]
     left, right = equal_parts(texts[0], texts[1]) if all(texts) and verdict else (texts[0], texts[1])
     said = words if words is not None else (part["note"].capitalize() if part and not verdict else "")
     return {
         "label": label, "left": left, "right": right, "left_note": notes[0], "right_note": notes[1], "verdict": verdict,
-        "words": said,
+        "words": said, "foreign": foreign, "left_latin": romans[0], "right_latin": romans[1],
     }  # fmt: skip
 
 
-def _attributes(kind: RecordType, config: MatchConfig) -> Iterable[tuple[str, str, _Values, str]]:
+def attributes(kind: RecordType, config: MatchConfig) -> Iterable[tuple[str, str, _Values, str]]:
     """(label, feature, values of a document, list of the normalised features)."""
     yield kind.label(config.name), "name", _at(config.name), "names"
     if config.aliases:

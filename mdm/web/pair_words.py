@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from mdm import registry
 from mdm.matching.config import NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
+from mdm.matching.score import Contribution, Score
 from mdm.models import DuplicatePair, MatchDecision
 from mdm.selectors import duplicates
 from mdm.services import indexing
 from mdm.web import browsing
+from mdm.web.grids import signed
 from mdm.web.page import Due, Event, Part
+from mdm.web.pointers import request_url
 from mdm.web.values import number
 
 FEATURES = {
@@ -49,8 +53,15 @@ FLAGS: dict[str, tuple[str, str, Any]] = {
 JUDGED = {
     "same": ("judged them the same", "ok", "green"),
     "different": ("judged them different", "no", "grey"),
+    "related": ("judged them of the same group", "tree", "grey"),
     "unsure": ("was unsure", "info", "amber"),
     "open": ("took the judgement back", "undo", "grey"),
+}
+RELATIONS = {"parent": "parent and child", "child": "child and parent", "sibling": "sister companies"}
+_SAID = {
+    "same": "Judged the same. A merge is the next step",
+    "different": "Judged different",
+    "unsure": "Kept as unsure",
 }
 # Which hashed keys stand behind a feature.
 _KEYS = {
@@ -65,9 +76,70 @@ def label(feature: str) -> str:
 
 
 def warning(pair: DuplicatePair) -> Due | None:
-    """The loudest flag, for the row in the queue."""
+    """The loudest thing about it, for the row in the queue."""
+    if pair.dispute:
+        return Due(text="disputed" if pair.dispute == "people" else "judgements clash", tone="red")
+    if pair.state == "open" and pair.reopened_at:
+        return Due(text="came back", tone="amber")
     flag = next((flag for flag in FLAGS if flag in pair.flags), None)
-    return Due(text=FLAGS[flag][0], tone=FLAGS[flag][2]) if flag else None
+    return Due(text=FLAGS[flag][0], tone=FLAGS[flag][2]) if flag and pair.kind == "duplicate" else None
+
+
+def rank(pair: DuplicatePair) -> str:
+    """Why it stands where it does in the queue: the parts of its rank, which are multiplied."""
+    told = pair.ranking
+    if not told:
+        return ""
+    product = f"risk {told['risk']:.2f} × confidence {told['confidence']:.2f} × use {told['use']:.2f}"
+    return f"Ranked {pair.rank:.2f} = {product}: {'; '.join(told['why'])}."
+
+
+def said_of(decision: MatchDecision) -> str:
+    """What a toast says after a judgement."""
+    if decision.judgement != "related":
+        return _SAID[decision.judgement]
+    words = f"Same group: {RELATIONS[decision.relation]}"
+    return (
+        f"{words}. Proposed as {decision.change.number}" if decision.change else f"{words}. The records say so already"
+    )
+
+
+def what_if(pair: DuplicatePair) -> list[str]:
+    """What would have to differ for another outcome; each line is one sentence."""
+    engine = indexing.engine(pair.type)
+    limits = engine.config.thresholds
+    if pair.score < limits.review:
+        missing = engine.why_not(_score_of(pair))
+        return [f"It is {limits.review - pair.score:.1f} points short of being shown to a person.", *missing[-3:]]
+    floor, name = (
+        (limits.link, "being linked unasked") if pair.band == "link" else (limits.review, "being shown at all")
+    )
+    spare = pair.score - floor
+    strong = sorted((part for part in pair.explanation if part["weight"] > _SMALL), key=lambda part: -part["weight"])
+    alone = [part for part in strong if part["weight"] > spare]
+    said = [f"It stands {spare:.1f} points above {name}."]
+    if alone:
+        said += [
+            f"Without “{part['note']}” alone ({signed(part['weight'])}) it would fall below." for part in alone[:3]
+        ]
+    else:
+        lost, taken = 0.0, []
+        for part in strong:
+            lost += part["weight"]
+            taken.append(f"“{part['note']}”")
+            if lost > spare:
+                said.append(f"Only without {', '.join(taken[:-1])} and {taken[-1]} together would it fall below.")
+                break
+    vetoes = [FLAGS[flag][1] for flag in pair.flags if flag in FLAGS and flag != SHARED_BANK]
+    if vetoes and pair.score >= limits.link and pair.band == "review":
+        said.append(f"It would be linked unasked, were it not for this: {' '.join(vetoes)}")
+    return said
+
+
+def _score_of(pair: DuplicatePair) -> Score:
+    parts = tuple(Contribution(**part) for part in pair.explanation)
+    base = pair.score - sum(part.weight for part in parts)
+    return Score(pair.score, pair.probability, pair.band, base, parts, tuple(pair.flags))  # type: ignore[arg-type]
 
 
 def parts(pair: DuplicatePair) -> list[dict[str, Any]]:
@@ -106,6 +178,8 @@ class Commonness:
     words: Mapping[str, int]  # as spelt -> records that have the word
     only: Mapping[str, int]
     kinds: Mapping[str, int]  # kind of key -> records that hold the rarest shared one
+    one: str = "record"
+    many: str = "records"
 
     def why(self, part: Mapping[str, Any]) -> str:
         feature = part["feature"]
@@ -116,7 +190,7 @@ class Commonness:
         note = str(part["note"])
         held = self.kinds.get(_KEYS.get(feature, ""), 0)
         if held > 1 and part["weight"] > _SMALL:
-            note += f", held by {browsing.plural(held, 'record')}"
+            note += f", shared by {browsing.plural(held, self.one, self.many)}"
         return note
 
     def _counted(self, words: Mapping[str, int]) -> str:
@@ -144,7 +218,8 @@ def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Com
 
     both = [sound for sound in left if sound in right]
     one = [sound for sound in spelt if sound not in left or sound not in right]
-    return Commonness(features.total, counted(both), counted(one), kinds)
+    kind = registry.get(pair.type)
+    return Commonness(features.total, counted(both), counted(one), kinds, kind.title.lower(), kind.plural.lower())
 
 
 def _words(features: Mapping[str, Any]) -> dict[str, str]:
@@ -152,15 +227,24 @@ def _words(features: Mapping[str, Any]) -> dict[str, str]:
     return {sound: word for name in features["names"] for sound, word in zip(name["core"], name["words"], strict=False)}
 
 
-def history(pair: DuplicatePair) -> list[Event]:
-    rows: list[MatchDecision] = list(pair.decisions.select_related("decided_by")[:20])
+def history(pair: DuplicatePair, decisions: Sequence[MatchDecision]) -> list[Event]:
+    """Every judgement, the newest first."""
     found = []
-    for row in rows:
+    for row in reversed(decisions[-20:]):
         words, icon, tone = JUDGED[row.judgement]
+        if row.judgement == "open" and row.decided_by_id is None:
+            words, icon = f"came back: {row.reason}", "refresh"
         said: list[str | Part] = [words]
-        if row.reason:
+        if row.relation:
+            said.append(f" ({RELATIONS[row.relation]})")
+        if row.settles:
+            said.append(", which settled the dispute")
+        if row.reason and row.decided_by_id:
             said.append(f": {row.reason}")
+        if row.change:
+            said += [", proposed as ", Part(text=row.change.number, url=request_url(row.change))]
         if row.evidence_hash != pair.evidence_hash:
             said.append(" (the evidence has changed since)")
-        found.append(Event(at=row.at, text=said, who=row.decided_by or row.decided_by_name, icon=icon, tone=tone))  # type: ignore[arg-type]
+        who: Any = row.decided_by or row.decided_by_name
+        found.append(Event(at=row.at, text=said, who=who, icon=icon, tone=tone))  # type: ignore[arg-type]
     return found

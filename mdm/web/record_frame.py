@@ -46,6 +46,8 @@ class Frame:
     survivor: Link | None
 
     def url(self, part: str = "") -> str:
+        if part == "cluster":
+            return visitor.link("web:cluster", self.kind.path, self.row.uid)
         return visitor.record_url(self.kind, self.row.uid, part)
 
     def context(self, part: str) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _request_url(change: ChangeRequest) -> str:
 
 def _pairs_url(frame: Frame) -> str:
     base = visitor.link("web:duplicates")
-    return f"{base}?q={frame.document['code']}" if base else ""
+    return f"{base}?record={frame.row.uid}" if base else ""
 
 
 def _may_propose(frame: Frame) -> tuple[bool, str]:
@@ -200,8 +202,12 @@ def menu(frame: Frame) -> list[Action]:
                 style="danger" if name == "retire" else "",
             )
         )
-    if frame.twins and (url := _pairs_url(frame)):
-        found.append(Action(label="Compare and merge", url=url, icon="duplicate"))
+    if frame.kind.match:
+        if frame.twins and (url := _pairs_url(frame)):
+            found.append(Action(label="Compare and merge", url=url, icon="duplicate"))
+            found.append(Action(label="See the whole cluster", url=frame.url("cluster"), icon="tree"))
+        compare = f"{visitor.link('web:compare', frame.kind.path)}?uid={frame.row.uid}"
+        found.append(Action(label="Compare with any other", url=compare, icon="columns"))
     return found
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from mdm.web.views import audit, duplicates, import_corrections, import_mapping, imports, merge, search
+from mdm.web.views import (
+    audit,
+    clusters,
+    compare,
+    duplicates,
+    import_corrections,
+    import_mapping,
+    imports,
+    merge,
+    search,
+)
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.find, name="search"),
@@ -13,6 +23,11 @@ urlpatterns: list[URLPattern] = [
     path("duplicates/<uuid:uid>/", duplicates.pair, name="duplicate"),
     path("duplicates/<uuid:uid>/decide/", duplicates.decide, name="duplicate-decide"),
     path("duplicates/<uuid:uid>/undo/", duplicates.undo, name="duplicate-undo"),
+    path("duplicates/<uuid:uid>/assign/", duplicates.assign, name="duplicate-assign"),
+    path("records/<slug:type_path>/compare/", compare.compare, name="compare"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/", clusters.cluster, name="cluster"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/merge/", clusters.merge, name="cluster-merge"),
+    path("records/<slug:type_path>/<uuid:uid>/cluster/judge/", clusters.judge, name="cluster-judge"),
     path("duplicates/<uuid:uid>/merge/", merge.merge, name="merge"),
     path("imports/", imports.index, name="imports"),
     path("imports/new/", imports.new, name="import-new"),

@@ -209,7 +209,7 @@ def test_only_what_is_touched_is_read() -> None:
 
 def test_a_judgement_holds_until_a_compared_value_changes_and_says_which() -> None:
     phone = {"contacts": [{"role": "primary", "phone": "+49 421 555123"}]}
-    one, two = company(**phone), company(**phone)
+    _, two = company(**phone), company(**phone)
     pair = DuplicatePair.objects.get()
     decide(pair, "different", anna(), reason="Two sites")
     auto_approve("web")

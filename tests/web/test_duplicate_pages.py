@@ -118,7 +118,7 @@ def test_a_judgement_goes_on_with_the_next_pair_and_can_be_taken_back(mara: Clie
 def test_a_judgement_that_is_none_changes_nothing(mara: Client) -> None:
     pair, *_ = twins()
     answer = mara.post(at(pair, "duplicate-decide"), {"judgement": "maybe"})
-    assert answer.status_code == 422 and "same, different or unsure" in answer.content.decode()
+    assert answer.status_code == 422 and "same, different, related or unsure" in answer.content.decode()
     pair.refresh_from_db()
     assert pair.state == "open"
 

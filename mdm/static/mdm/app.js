@@ -126,6 +126,8 @@
     '/': () => $('[data-filter]')?.focus(),
     '?': () => openDialog('help'),
     c: () => $('[data-comment]')?.focus(),
+    ArrowDown: () => $('[data-arrows]') && move(1),
+    ArrowUp: () => $('[data-arrows]') && move(-1),
   };
 
   /* in the palette the arrows walk from the field through the hits and back */
@@ -157,9 +159,16 @@
     if (event.target.closest('input:not([type="checkbox"]), select, textarea, [contenteditable]')) return;
     if (event.key === 'Enter' && event.target.closest('a, button, summary')) return;
     const button = $$(`[data-key="${CSS.escape(event.key)}"]`).findLast((one) => !one.disabled);
+    if (event.key.startsWith('Arrow') && !$('[data-arrows]')) return;
     const act = (button && (() => button.click())) || keys[event.key];
     if (act) { event.preventDefault(); act(); }
   });
+
+  /* a menu that a key opened is walked with the keyboard: its first item has the focus */
+  document.addEventListener('toggle', (event) => {
+    const menu = event.target;
+    if (menu.matches?.('details.menu[data-first]') && menu.open) $('.menu-item', menu)?.focus();
+  }, true);
 
   /* — selection: select all, and the count in the bulk bar — */
   function count(table) {

@@ -44,6 +44,11 @@ def _actions(request: HttpRequest, query: str) -> list[Link]:
         for kind in registry.all_types()
         if permissions.may(by, f"propose:{kind.path}")
     ]
+    offered += [
+        Link(label=f"Compare {kind.plural.lower()}", url=visitor.link("web:compare", kind.path), icon="columns")
+        for kind in registry.all_types()
+        if kind.match and permissions.may(by, f"read:{kind.path}")
+    ]
     if permissions.may(by, "propose:suppliers"):
         offered.append(Link(label="Import a file", url=visitor.link("web:import-new"), icon="upload"))
     offered.append(Link(label="Open the inbox", url=visitor.link("web:inbox"), icon="inbox"))
