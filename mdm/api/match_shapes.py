@@ -9,10 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from mdm.api.change_shapes import PathDiff
-from mdm.api.operations import Body, PageQuery, Shown
+from mdm.api.operations import Body, PageQuery, Query, Shown
 
 Band = Literal["link", "review", "none"]
-PairState = Literal["open", "same", "different", "unsure", "merged"]
+PairState = Literal["open", "same", "different", "related", "unsure", "follows", "merged", "gone"]
+Judgement = Literal["same", "different", "related", "unsure"]
+Relation = Literal["parent", "child", "sibling"]
 
 
 class Evidence(Shown):
@@ -69,26 +71,131 @@ class RecordInPair(Shown):
     name: str | None
 
 
+class CompareQuery(Query):
+    left: str = Field(max_length=60, description="uid, or `code:` and the code.")
+    right: str = Field(max_length=60)
+
+
+class Ranking(Shown):
+    """The parts of `rank`, which are multiplied, and why in words; empty for a pair not ranked yet."""
+
+    risk: float | None = None
+    confidence: float | None = None
+    use: float | None = None
+    why: list[str] = []
+
+
 class DuplicateBody(ScoreBody):
+    """`state` is what the judgements that stand amount to; `follows`: nobody need judge it, others leave one answer."""
+
     uid: UUID
     type: str
+    kind: Literal["duplicate", "account"]
     left: RecordInPair
     right: RecordInPair
+    rank: float
     risk: float
+    ranking: Ranking
     state: PairState
+    follows: Literal["same", "different"] | None
+    dispute: Literal["people", "logic"] | None
+    assigned_to: str | None
+    reopened_at: datetime | None
+    evidence_hash: str
     found_at: datetime
+
+
+class JudgementBody(Shown):
+    """`open` by a person takes their judgement back; by the hub it means that the evidence changed."""
+
+    judgement: Literal["same", "different", "related", "unsure", "open"]
+    relation: Relation | None
+    reason: str
+    by: str
+    at: datetime
+    evidence_hash: str
+    settles: bool
+    stands: bool
+    change_request: UUID | None
+
+
+class Premise(Shown):
+    left: UUID
+    right: UUID
+    judgement: str
+
+
+class WholeDuplicate(DuplicateBody):
+    judgements: list[JudgementBody]
+    follows_from: list[Premise]
 
 
 class DuplicateQuery(PageQuery):
     state: PairState | None = None
+    kind: Literal["duplicate", "account"] | None = None
     type: str | None = Field(None, max_length=60)
     band: Band | None = None
+    score: float | None = Field(None, ge=0, le=1, description="Probability of at least this.")
+    flag: str | None = Field(None, max_length=40)
+    dispute: Literal["any", "people", "logic"] | None = None
+    reopened: bool | None = Field(None, description="true: came back because its evidence changed.")
+    assigned: str | None = Field(None, max_length=150, description="`me`, `nobody`, or a user name.")
+    age: Literal["day", "week", "month", "older"] | None = None
+    system: str | None = Field(None, max_length=40, description="Code of a system that knows one of the records.")
+    country: str | None = Field(None, max_length=2)
+    entity: str | None = Field(None, max_length=40, description="Code of a legal entity that uses one of the records.")
     record: str | None = Field(None, max_length=60, description="uid of a record on either side.")
+    q: str | None = Field(None, max_length=200, description="Words of a name, or a code.")
+
+
+class DuplicateCounts(Shown):
+    """Open pairs, and of these accounts, returned ones and the caller's; then disputed, unsure and inferred ones."""
+
+    open: int
+    account: int
+    reopened: int
+    mine: int
+    dispute: int
+    unsure: int
+    follows: int
 
 
 class DecideInput(Body):
+    judgement: Judgement
+    relation: Relation | None = Field(None, description="With `related`: what the left record is to the right one.")
+    reason: str = Field("", max_length=2000)
+    settle: bool = Field(False, description="A lead steward ends the dispute: all other judgements lapse.")
+    evidence_hash: str | None = Field(None, max_length=64, description="As you saw it; refused when it has changed.")
+
+
+class DecideManyInput(Body):
+    pairs: list[UUID] = Field(min_length=1, max_length=200)
     judgement: Literal["same", "different", "unsure"]
     reason: str = Field("", max_length=2000)
+
+
+class Judged(Shown):
+    judged: int
+
+
+class AssignInput(Body):
+    to: str | None = Field(None, max_length=150, description="User name of a steward.")
+
+
+class ClusterPair(Shown):
+    uid: UUID
+    left: UUID
+    right: UUID
+    state: PairState
+    follows: str | None
+    probability: float
+
+
+class ClusterBody(Shown):
+    members: list[RecordInPair]
+    groups: list[list[UUID]]
+    pairs: list[ClusterPair]
+    cut: bool = Field(description="There are more members than shown.")
 
 
 class MergeInput(Body):

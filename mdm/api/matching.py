@@ -1,25 +1,22 @@
-"""Matching over REST: search before create, why two records match, the queue of duplicates, and merges."""
+"""Matching over REST: search before create, why two records match or not, and merges."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from pydantic import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm import crypto, permissions, registry
+from mdm import crypto
 from mdm.api import change_presenting, documents, match_shapes, problems
 from mdm.api.change_shapes import ChangeRequestBody
-from mdm.api.operations import Answer, Page, operation
+from mdm.api.operations import Answer, operation
 from mdm.api.records import RecordView
-from mdm.api.view import HubView
-from mdm.errors import CorrectInput, NotFound
-from mdm.models import DuplicatePair
+from mdm.errors import CorrectInput
 from mdm.registry import RecordType
-from mdm.selectors import records, visibility
+from mdm.selectors import visibility
 from mdm.services import matching, merging
 from mdm.types import Document, Problem
 
@@ -83,96 +80,28 @@ class Why(RecordView):
         notes="The score of any pair, and what would have to differ.",
     )
     def get(self, request: Request, uid: str, other_uid: str) -> Response:
-        left = documents.find_uid(self.kind, uid, self.entities)
-        right = documents.find_uid(self.kind, other_uid, self.entities)
-        return Response(matching.why(kind=self.kind, left=str(left), right=str(right)))
+        return _why(self, uid, other_uid)
 
 
-# --- the queue ----------------------------------------------------------------------------------------------------
-
-
-class DuplicateView(HubView):
-    def visible(self) -> QuerySet[DuplicatePair]:
-        readable = [k.key for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
-        return DuplicatePair.objects.filter(type__in=readable)
-
-    def find(self, uid: str) -> DuplicatePair:
-        pair = self.visible().filter(**documents.lookup_uid(uid)).first()
-        if pair is None:
-            raise NotFound("There is no such pair.")
-        return pair
-
-    def present_all(self, pairs: Sequence[DuplicatePair]) -> list[dict[str, Any]]:
-        names: dict[str, tuple[str, str]] = {}
-        for key in {pair.type for pair in pairs}:
-            uids = {uid for pair in pairs if pair.type == key for uid in (pair.left, pair.right)}
-            names |= records.names(key, uids)
-        return [_pair(pair, names) for pair in pairs]
-
-
-def _pair(pair: DuplicatePair, names: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    def side(uid: Any) -> dict[str, Any]:
-        code, name = names.get(str(uid), (None, None))
-        return {"uid": uid, "code": code, "name": name}
-
-    return {
-        "uid": pair.uid,
-        "type": pair.type,
-        "left": side(pair.left),
-        "right": side(pair.right),
-        "score": pair.score,
-        "base": round(pair.score - sum(part["weight"] for part in pair.explanation), 4),
-        "probability": pair.probability,
-        "band": pair.band,
-        "flags": pair.flags,
-        "explanation": pair.explanation,
-        "risk": pair.risk,
-        "state": pair.state,
-        "found_at": pair.found_at,
-    }
-
-
-class Duplicates(DuplicateView):
+class Compare(RecordView):
     @operation(
-        "List pairs that may be one record",
-        scope="read",
-        query=match_shapes.DuplicateQuery,
-        answers={200: Page[match_shapes.DuplicateBody]},
-        notes="Riskiest and likeliest first.",
+        "Explain how alike any two records are",
+        scope="read:{type}",
+        query=match_shapes.CompareQuery,
+        answers={200: match_shapes.WhyBody},
+        errors=(404,),
+        id="{type}_compare",
+        notes="The score of any pair, why and why not, and what would have to differ. `left` and `right` are uids, or "
+        "`code:…`. Stores nothing.",
     )
     def get(self, request: Request) -> Response:
-        query, rows = self.query, self.visible()
-        if query.state:
-            rows = rows.filter(state=query.state)
-        if query.band:
-            rows = rows.filter(band=query.band)
-        if query.type:
-            kind = registry.find(query.type)
-            rows = rows.filter(type=kind.key) if kind else rows.none()
-        if query.record:
-            uid = documents.lookup_uid(query.record, "record")["uid"]
-            rows = rows.filter(Q(left=uid) | Q(right=uid))
-        return self.page(rows, present_all=self.present_all, order=("-risk", "-probability"))
+        return _why(self, self.query.left, self.query.right)
 
 
-class Duplicate(DuplicateView):
-    @operation("Show a pair", scope="read", answers={200: match_shapes.DuplicateBody})
-    def get(self, request: Request, uid: str) -> Response:
-        return Response(self.present_all([self.find(uid)])[0])
-
-
-class Decide(DuplicateView):
-    @operation(
-        "Judge a pair",
-        scope="steward",
-        body=match_shapes.DecideInput,
-        answers={200: match_shapes.DuplicateBody},
-        notes="“different” holds until the evidence it rested on changes. A merge is a request of its own.",
-    )
-    def post(self, request: Request, uid: str) -> Response:
-        pair = self.find(uid)
-        matching.decide(pair=pair, judgement=self.body.judgement, reason=self.body.reason, by=self.actor)
-        return Response(self.present_all([self.find(uid)])[0])
+def _why(view: RecordView, left: str, right: str) -> Response:
+    one = documents.find_uid(view.kind, left, view.entities)
+    other = documents.find_uid(view.kind, right, view.entities)
+    return Response(matching.why(kind=view.kind, left=str(one), right=str(other)))
 
 
 # --- merging ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from mdm.api import (
     crosswalks,
     decisions,
     docs,
+    duplicates,
     events,
     exports,
     imports,
@@ -43,7 +44,13 @@ def record_urls(kind: RecordType) -> list[URLPattern]:
     }
     urls = [path(f"{root}/", records.Records.as_view(kind=kind), name=f"{root}-list")]
     if kind.match:
-        collection |= {"match": matching.Match, "merge/preview": matching.PreviewMerge, "merge": matching.Merge}
+        collection |= {
+            "match": matching.Match,
+            "match/compare": matching.Compare,
+            "merge/preview": matching.PreviewMerge,
+            "merge": matching.Merge,
+        }
+        single["cluster"] = duplicates.Cluster
         urls.append(path(f"{one}/why/<str:other_uid>/", matching.Why.as_view(kind=kind), name=f"{root}-why"))
     urls += [
         path(f"{root}/{word}/", view.as_view(kind=kind), name=f"{root}-{word}") for word, view in collection.items()
@@ -76,9 +83,13 @@ urlpatterns = [
     path("change-requests/<str:uid>/comment/", decisions.Comment.as_view(), name="change-request-comment"),
     path("change-requests/<str:uid>/revert/", decisions.Revert.as_view(), name="change-request-revert"),
     path("inbox/", change_requests.Inbox.as_view(), name="inbox"),
-    path("duplicates/", matching.Duplicates.as_view(), name="duplicates"),
-    path("duplicates/<str:uid>/", matching.Duplicate.as_view(), name="duplicate"),
-    path("duplicates/<str:uid>/decide/", matching.Decide.as_view(), name="duplicate-decide"),
+    path("duplicates/", duplicates.Duplicates.as_view(), name="duplicates"),
+    path("duplicates/counts/", duplicates.Counts.as_view(), name="duplicates-counts"),
+    path("duplicates/decide/", duplicates.DecideMany.as_view(), name="duplicates-decide"),
+    path("duplicates/<str:uid>/", duplicates.Duplicate.as_view(), name="duplicate"),
+    path("duplicates/<str:uid>/decide/", duplicates.Decide.as_view(), name="duplicate-decide"),
+    path("duplicates/<str:uid>/undo/", duplicates.Undo.as_view(), name="duplicate-undo"),
+    path("duplicates/<str:uid>/assign/", duplicates.Assign.as_view(), name="duplicate-assign"),
     path("crosswalks/", crosswalks.Crosswalks.as_view(), name="crosswalks"),
     path("crosswalks/resolve/", crosswalks.ResolveKeys.as_view(), name="crosswalks-resolve"),
     path("imports/", imports.Imports.as_view(), name="imports"),

@@ -21,6 +21,7 @@ Say = Callable[[str], None]
 PEOPLE = (
     ("nora", "Nora", "Keller", "requester"),
     ("mara", "Mara", "Lindqvist", "steward"),
+    ("lena", "Lena", "Okafor", "lead_steward"),
     ("diego", "Diego", "Barros", "approver"),
     ("helene", "Hélène", "Dubois", "second_approver"),
     ("tomasz", "Tomasz", "Wieczorek", "treasury"),

@@ -50,15 +50,15 @@ def pairs_of(job: ImportJob) -> QuerySet[DuplicatePair]:
     return DuplicatePair.objects.filter(job=job, state="open")
 
 
-def pairs_with(job: ImportJob, uids: Iterable[Any]) -> dict[str, str]:
-    """{golden uid: uid of its likeliest open pair} for a page of candidates."""
+def pairs_with(job: ImportJob, uids: Iterable[Any]) -> dict[str, DuplicatePair]:
+    """{golden uid: its likeliest open pair} for a page of candidates."""
     wanted = {str(uid) for uid in uids}
     rows = pairs_of(job).filter(Q(left__in=wanted) | Q(right__in=wanted)).order_by("probability")
     found = {}
-    for uid, left, right in rows.values_list("uid", "left", "right"):
-        for side in (str(left), str(right)):
+    for pair in rows:
+        for side in (str(pair.left), str(pair.right)):
             if side in wanted:
-                found[side] = str(uid)
+                found[side] = pair
     return found
 
 

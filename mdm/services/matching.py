@@ -105,6 +105,13 @@ def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
     return {**as_json(score), "why": matcher.why(score), "why_not": matcher.why_not(score)}
 
 
+def in_short(score: Score, most: int = 3) -> str:
+    """One line of why: the strongest evidence for it, in words."""
+    strong = sorted((part for part in score.explanation if part.weight > 0), key=lambda part: -part.weight)
+    text = ", ".join(part.note for part in strong[:most]) or "weak evidence only"
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def touched(written: Iterable[tuple[Document | None, Document]], *, kind: RecordType) -> list[str]:
     """uids of records that match differently now (document before, after): only these need to be compared again."""
     if kind.match is None:

@@ -62,11 +62,11 @@ def rank(*, kind: str, probability: float, flags: Iterable[str], use: Use) -> Ra
         risks.append(_HALF_BLOCKED)
     confidence = 1.0 if kind == "account" else round(probability, 4)
     sure = "the account is the same for certain" if kind == "account" else f"{probability:.2f} likely to be one record"
-    counted = [f"{number} {words}" for words, number in use.counts.items() if number]
+    counted = [f"{words}: {number}" for words, number in use.counts.items() if number]
     why = (
         *(words for _, words in risks),
         sure,
-        f"together they have {', '.join(counted)}" if counted else "nothing uses them",
+        f"together: {', '.join(counted)}" if counted else "nothing uses them",
     )
     return Ranking(1 + sum(points for points, _ in risks), confidence, round(1 + log2(1 + use.total) / 4, 4), why)
 

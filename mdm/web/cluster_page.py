@@ -21,6 +21,7 @@ from mdm.web.pointers import source
 from mdm.web.tables import Cell, Column, Row, Table
 from mdm.web.visitor import link, record_url
 
+_NAMED = 12  # records whose names fit beside their codes
 DRAWN = 30  # records a graph shows; beyond that only the table can be read
 _TONES = {"same": "green", "different": "red", "related": "grey", "unsure": "amber", "open": "amber", "follows": "grey"}
 _GROUPS = ("blue", "green", "purple", "amber", "red", "grey")
@@ -37,6 +38,8 @@ class Node:
     tone: str
     here: bool
     label_y: float
+    name: str  # "" where there is no room
+    name_y: float
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,9 @@ def graph(
     nodes = tuple(
         Node(
             *at[uid],
-            label=_short(found[uid][1]),
+            label=found[uid][0],
+            name=_short(found[uid][1]) if len(members) <= _NAMED else "",
+            name_y=r1(at[uid][1] + (44 if at[uid][1] >= middle[1] else -36)),
             mark=str(group_of[uid] + 1),
             title=f"{found[uid][0]} {found[uid][1]}, group {group_of[uid] + 1}",
             url=record_url(kind, uid),

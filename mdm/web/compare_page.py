@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
@@ -19,8 +20,11 @@ from mdm.types import Document
 from mdm.web import pair_page
 from mdm.web.page import Badge
 from mdm.web.visitor import link
+from mdm.web.words import Word, joined
 
 MOST = 5
+_WORD = re.compile(r"\w+", re.UNICODE)
+_PIECE = re.compile(r"\w+|\W+", re.UNICODE)
 
 
 def url(kind: RecordType, uids: Sequence[str]) -> str:
@@ -98,19 +102,21 @@ def _score(kind: RecordType, codes: Mapping[str, str], sides: tuple[str, str], p
 
 
 def _rows(kind: RecordType, shown: Sequence[Document]) -> list[dict[str, Any]]:
-    """A value that another record has as well is marked, whatever its case."""
+    """Words that another record has as well are marked, whatever their case."""
     assert kind.match is not None
     found = []
     for label, _, values, _ in pair_page.attributes(kind, kind.match):
         lists = [values(document) for document in shown]
         if any(lists):
-            held = [{value.casefold() for value in one} for one in lists]
-            cells = [
-                [
-                    {"text": value, "same": any(value.casefold() in other for j, other in enumerate(held) if j != i)}
-                    for value in one
-                ]
-                for i, one in enumerate(lists)
-            ]
+            held = [{word.casefold() for value in one for word in _WORD.findall(value)} for one in lists]
+            cells = []
+            for i, one in enumerate(lists):
+                others: set[str] = set().union(*(words for j, words in enumerate(held) if j != i))
+                cells.append([joined([_marked(text, others) for text in _PIECE.findall(value)]) for value in one])
             found.append({"label": label, "cells": cells})
     return found
+
+
+def _marked(text: str, others: set[str]) -> Word:
+    """`changed` marks what another record has as well; blanks and commas between marked words go with neither."""
+    return Word(text, changed=text.casefold() in others)

@@ -8,13 +8,14 @@ from typing import Any
 from django.utils import timezone
 
 from mdm import registry
-from mdm.models import ImportJob, SourceRecord
+from mdm.models import DuplicatePair, ImportJob, SourceRecord
 from mdm.permissions import may
 from mdm.selectors import imports, records
 from mdm.types import Actor
 from mdm.web import charts, import_words
 from mdm.web.import_words import OUTCOMES
 from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page, Part, Tile
+from mdm.web.pair_page import in_short
 from mdm.web.pointers import request_url
 from mdm.web.tables import Cell, Column, Row, Table
 from mdm.web.values import number
@@ -209,10 +210,11 @@ def callouts(job: ImportJob) -> list[Callout]:
 
 def rows_table(job: ImportJob, rows: Sequence[SourceRecord], outcome: str) -> Table:
     kind = registry.get(job.type)
-    names = records.names(kind.key, {row.golden_uid for row in rows if row.golden_uid})
     pairs = (
         imports.pairs_with(job, [row.golden_uid for row in rows if row.golden_uid]) if outcome == "candidate" else {}
     )
+    shown = {row.golden_uid for row in rows if row.golden_uid}
+    names = records.names(kind.key, shown | {uid for pair in pairs.values() for uid in (pair.left, pair.right)})
     columns = [
         Column(label="Row", numeric=True),
         Column(label="Key there"),
@@ -220,7 +222,7 @@ def rows_table(job: ImportJob, rows: Sequence[SourceRecord], outcome: str) -> Ta
         Column(label="Record"),
     ]
     if pairs:
-        columns.append(Column(label="Pair"))
+        columns.append(Column(label="May be"))
     return Table(
         caption=f"Rows: {import_words.NAMES[outcome]}",
         columns=columns,
@@ -232,7 +234,7 @@ def _outcome_row(
     kind: registry.RecordType,
     row: SourceRecord,
     names: Mapping[str, tuple[str, str]],
-    pairs: Mapping[str, str],
+    pairs: Mapping[str, DuplicatePair],
     paired: bool,
 ) -> Row:
     uid = str(row.golden_uid or "")
@@ -245,8 +247,15 @@ def _outcome_row(
     ]
     if paired:
         pair = pairs.get(uid)
-        cells.append(Cell(value="Compare", url=link("web:duplicate", pair)) if pair else Cell(value="", note="judged"))
+        cells.append(_candidate(pair, uid, names) if pair else Cell(value="", note="judged"))
     return Row(title=f"row {row.row}", cells=cells)
+
+
+def _candidate(pair: DuplicatePair, uid: str, names: Mapping[str, tuple[str, str]]) -> Cell:
+    """The record this row may be: how likely, which one, and why."""
+    other = str(pair.right if str(pair.left) == uid else pair.left)
+    which = f"{names[other][0]} {names[other][1]}: " if other in names else ""
+    return Cell(value=f"{pair.probability:.2f}", url=link("web:duplicate", pair.uid), sub=f"{which}{in_short(pair)}")
 
 
 def unlisted(job: ImportJob, outcome: str) -> str:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from pydantic import ValidationError
 
 from mdm.registry import RecordType
-from mdm.selectors import request_items, visibility
-from mdm.services import indexing, matching
+from mdm.selectors import duplicates, request_items, visibility
+from mdm.services import matching
 from mdm.services.policy import Decision
 from mdm.types import Document
 from mdm.web import diffs, propose_fields, visitor
@@ -194,28 +194,43 @@ def similar(kind: RecordType, draft: Draft, entities: visibility.Entities, *, dr
     if kind.match is None or not any(value for name, value in document.items() if name not in ("country",)):
         return {"items": [], "note": ""}
     found = matching.search(kind=kind, document=document, limit=FEW)
-    engine = indexing.engine(kind.key)
-    items = []
-    for match in found:
-        url = visitor.record_url(kind, match.uid)
-        sure = match.score.band == "link"
-        opening = Action(label="Open the existing record", url=url, icon=kind.icon)
-        if draft_url:
-            opening = Action(
-                label="Open the existing record", url=draft_url, icon=kind.icon, method="post",
-                fields={"action": "discard", "next": url},
-            )  # fmt: skip
-        items.append(
-            {
-                "title": match.name,
-                "url": url,
-                "text": f"{match.code}. {', '.join(engine.why(match.score)[:3])}",
-                "score": percent(match.score.probability),
-                "tone": "red" if sure else "amber" if match.score.band == "review" else "grey",
-                "actions": [opening],
-            }
-        )
+    known = _known(kind, [match.uid for match in found])
+    items = [_similar(kind, match, known[match.uid], draft_url) for match in found if match.uid in known]
     return {"items": items, "note": "" if items else "No record looks like this one so far."}
+
+
+def _known(kind: RecordType, uids: Sequence[str]) -> dict[str, str]:
+    """{uid: “active, DE, at SAP S/4HANA and Coupa”}: what tells a person which one it is; two queries."""
+    keys = duplicates.keys(uids)
+    country = "country" if "country" in kind.filters else "status"
+    told = {}
+    for uid, status, where in kind.model._default_manager.filter(uid__in=uids).values_list("uid", "status", country):
+        systems = " and ".join(dict.fromkeys(row.system.title for row in keys[str(uid)]))
+        parts = [status, where if country == "country" else "", f"at {systems}" if systems else "at no system"]
+        told[str(uid)] = ", ".join(part for part in parts if part)
+    return told
+
+
+def _similar(kind: RecordType, match: matching.Match, told: str, draft_url: str) -> dict[str, Any]:
+    """Opening it throws away what was typed, and says so first."""
+    url, sure = visitor.record_url(kind, match.uid), match.score.band == "link"
+    what = "Your draft is withdrawn" if draft_url else "What you typed is thrown away"
+    opening = Action(
+        label="Open the existing record", name=f"open-{match.uid}", icon=kind.icon, method="post",
+        url=draft_url or reverse("web:record-new", args=[kind.path]), fields={"action": "discard", "next": url},
+        confirm=Confirm(
+            title=f"Open {match.name}?", body=f"{what}, and nothing is proposed.", button="Discard and open it",
+            cancel="Go on typing",
+        ),
+    )  # fmt: skip
+    return {
+        "title": match.name,
+        "url": url,
+        "text": f"{match.code}, {told}. {matching.in_short(match.score)}.",
+        "score": percent(match.score.probability),
+        "tone": "red" if sure else "amber" if match.score.band == "review" else "grey",
+        "actions": [opening],
+    }
 
 
 def loosely(kind: RecordType, draft: Draft) -> Document:

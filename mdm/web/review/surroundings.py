@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from mdm import ports, registry
 from mdm.crypto import mask
 from mdm.models import ChangeRequest, DuplicatePair
+from mdm.selectors import duplicates as selected
 from mdm.selectors import records, references
 from mdm.selectors.request_items import Looked
 from mdm.services import matching
@@ -26,27 +27,32 @@ FEW = 5
 
 
 def duplicates(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str, Any]]:
-    """For new records a search as good as the one while typing; for others the pairs that are still open."""
+    """What the record as it is proposed may be, searched now; for what matching does not see, the pairs it has."""
     found: list[dict[str, Any]] = []
     among = [part.item.uid for part in looked]  # a merge shows who else may be the same, not its own records
     for part in looked[:FEW]:
         if part.kind.match is None or not change.is_open:
             continue
-        found += _similar(part) if part.item.action == "create" else _pairs(part, among)
+        proposed = part.item.action in ("create", "update") and matching.touched(
+            [(part.before, part.after)], kind=part.kind
+        )
+        found += _similar(part) if proposed else _pairs(part, among)
     return found[: 2 * FEW]
 
 
 def _similar(part: Looked) -> list[dict[str, Any]]:
-    near = matching.search(kind=part.kind, document=part.after, limit=FEW, exclude=[str(part.item.uid)])
+    uid = str(part.item.uid)
+    near = matching.search(kind=part.kind, document=part.after, limit=FEW, exclude=[uid])
+    pairs = _pairs_by_other(part.kind.key, uid, [match.uid for match in near])
     return [
         {
             "title": match.name,
             "url": record_url(part.kind, match.uid),
             "sub": match.code,
-            "why": _best([(part.weight, part.note) for part in match.score.explanation]),
+            "why": matching.in_short(match.score),
             "score": percent(match.score.probability),
-            "judgement": None,
-            "compare_url": "",
+            "judgement": _judgement(pairs.get(match.uid)),
+            "compare_url": link("web:duplicate", pairs[match.uid].uid) if match.uid in pairs else "",
         }
         for match in near
     ]
@@ -65,12 +71,22 @@ def _pairs(part: Looked, among: Sequence[Any]) -> list[dict[str, Any]]:
             "sub": names[others[pair.pk]][0],
             "why": reasons(pair),
             "score": percent(pair.probability),
-            "judgement": Badge(state=pair.state, domain="pair") if pair.state != "open" else None,
+            "judgement": _judgement(pair),
             "compare_url": link("web:duplicate", pair.uid),
         }
         for pair in pairs
         if others[pair.pk] in names
     ]
+
+
+def _pairs_by_other(type_key: str, uid: str, others: Sequence[str]) -> dict[str, DuplicatePair]:
+    """{other uid: the pair of both} of those a person may have judged."""
+    known = selected.between(type_key, [uid, *others])
+    return {str(p.right if str(p.left) == uid else p.left): p for p in known if uid in (str(p.left), str(p.right))}
+
+
+def _judgement(pair: DuplicatePair | None) -> Badge | None:
+    return Badge(state=pair.state, domain="pair") if pair and pair.state != "open" else None
 
 
 def reasons(pair: DuplicatePair) -> str:
