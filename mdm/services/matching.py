@@ -106,8 +106,9 @@ def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
 
 
 def in_short(score: Score, most: int = 3) -> str:
-    """One line of why: the strongest evidence for it, in words."""
-    strong = sorted((part for part in score.explanation if part.weight > 0), key=lambda part: -part.weight)
+    """One line of why: the strongest evidence for it, in words; values that agree before what only counts words."""
+    strong = [part for part in score.explanation if part.weight > 0]
+    strong.sort(key=lambda part: (part.feature not in evidence.VALUES, -part.weight))
     text = ", ".join(part.note for part in strong[:most]) or "weak evidence only"
     return f"{text[:1].upper()}{text[1:]}"
 

@@ -16,7 +16,7 @@ from mdm.services.clusters import Cluster
 from mdm.web import pair_page
 from mdm.web.browsing import plural
 from mdm.web.charts import r1
-from mdm.web.page import Badge
+from mdm.web.page import Badge, Tone
 from mdm.web.pointers import source
 from mdm.web.tables import Cell, Column, Row, Table
 from mdm.web.visitor import link, record_url
@@ -24,7 +24,7 @@ from mdm.web.visitor import link, record_url
 _NAMED = 12  # records whose names fit beside their codes
 DRAWN = 30  # records a graph shows; beyond that only the table can be read
 _TONES = {"same": "green", "different": "red", "related": "grey", "unsure": "amber", "open": "amber", "follows": "grey"}
-_GROUPS = ("blue", "green", "purple", "amber", "red", "grey")
+_GROUPS: tuple[Tone, ...] = ("blue", "green", "purple", "amber", "red", "grey")
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _table(
                     Cell(
                         kind="badges",
                         badges=[Badge(label=str(group_of[uid] + 1), tone=_GROUPS[group_of[uid] % len(_GROUPS)])],
-                    ),  # type: ignore[arg-type]
+                    ),
                     Cell(
                         kind="source", sources=list({row.system_id: source(row.system) for row in keys[uid]}.values())
                     ),

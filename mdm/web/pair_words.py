@@ -218,8 +218,8 @@ def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Com
 
     both = [sound for sound in left if sound in right]
     one = [sound for sound in spelt if sound not in left or sound not in right]
-    kind = registry.get(pair.type)
-    return Commonness(features.total, counted(both), counted(one), kinds, kind.title.lower(), kind.plural.lower())
+    sort = registry.get(pair.type)
+    return Commonness(features.total, counted(both), counted(one), kinds, sort.title.lower(), sort.plural.lower())
 
 
 def _words(features: Mapping[str, Any]) -> dict[str, str]:

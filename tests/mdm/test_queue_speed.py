@@ -25,7 +25,8 @@ def full_queue(owner_connection: Any) -> None:
             """INSERT INTO mdm_duplicatepair (uid, type, kind, "left", "right", score, probability, band, explanation, flags,
                 risk, rank, ranking, evidence_hash, state, follows, dispute, found_at)
             SELECT gen_random_uuid(), 'supplier', 'duplicate', least(a, b), greatest(a, b), 2, 0.9, 'review', '[]', '[]',
-                1, round((random() * 3)::numeric, 4), '{}', '', CASE WHEN n %% 10 = 0 THEN 'different' ELSE 'open' END, '', '', now()
+                1, round((random() * 3)::numeric, 4), '{}', '',
+                CASE WHEN n %% 10 = 0 THEN 'different' ELSE 'open' END, '', '', now()
             FROM (SELECT n, gen_random_uuid() a, gen_random_uuid() b FROM generate_series(1, %s) n) made""",
             [MANY + MANY // 9],
         )

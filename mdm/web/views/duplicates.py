@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -107,7 +108,7 @@ def _entities(request: HttpRequest) -> list[tuple[str, str]]:
     found = [
         row
         for key in sorted(keys)
-        for row in memory.remember(f"refs:{key}", KEEP, lambda key=key: search_records.choices_of(key))
+        for row in memory.remember(f"pairs:refs:{key}", KEEP, partial(search_records.choices_of, key))
     ]
     mine = visitor.entities(request)
     return [(code, f"{code} {name}") for code, name in found if mine is None or code in mine]
