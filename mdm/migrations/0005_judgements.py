@@ -16,7 +16,7 @@ def make_roles(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mdm', '0003_roles'),
+        ('mdm', '0004_matching'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
