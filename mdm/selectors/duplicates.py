@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -194,3 +195,18 @@ def features(pair: DuplicatePair) -> Features | None:
     if pair.left not in known or pair.right not in known:
         return None
     return Features(known[pair.left], known[pair.right], MatchProfile.objects.filter(type=pair.type).count())
+
+
+def shared_keys(pair: DuplicatePair) -> dict[int, int]:
+    """{kind of key, as stored: how many records hold the rarest one the two share}, counting to a thousand; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT own.kind, min((SELECT count(*) FROM (SELECT 1 FROM mdm_matchkey h WHERE h.key = own.key LIMIT 1000) c))
+            FROM mdm_matchprofile l
+            JOIN mdm_matchkey own ON own.profile_id = l.id
+            JOIN mdm_matchkey theirs ON theirs.key = own.key
+            JOIN mdm_matchprofile r ON r.id = theirs.profile_id AND r.uid = %s
+            WHERE l.uid = %s GROUP BY own.kind""",
+            [pair.right, pair.left],
+        )
+        return dict(cursor.fetchall())

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.db import connection
 
+from mdm.matching.cluster import Edges, clusters
 from mdm.matching.config import NUMBER_CONFLICT, TAX_ID_CONFLICT
 from mdm.models import DuplicatePair
 
 MOST = 200  # records of one cluster that are read
+_SAID = 1000.0  # points of “same”, said by a person
 APART = frozenset({TAX_ID_CONFLICT, NUMBER_CONFLICT})  # evidence that keeps two records apart until a person says same
 
 
@@ -29,26 +32,33 @@ class Link:
 def agglomerate(nodes: Iterable[str], links: Iterable[Link], floor: float = 0.0) -> list[list[str]]:
     """Groups by joining along the strongest links first; no group ever holds two records that are kept apart.
 
-    Every node is in exactly one group; groups largest first, then by their first node. Links below `floor` join nothing
-    unless a person said so. Pure, and independent of the order of its input.
+    Every node is in exactly one group; groups largest first, then by their first node. The rule is the engine's
+    (`mdm.matching.cluster`): two groups join when the mean over all pairs between them speaks for it. What a person said
+    outweighs everything measured. Pure, and independent of the order of its input.
     """
-    group = {node: frozenset([node]) for node in nodes}
-    ordered = sorted(set(links), key=lambda one: (not one.sure, -one.value, one.left, one.right))
-    apart: dict[str, set[str]] = {node: set() for node in group}
-    for link in ordered:
-        if link.apart:
-            apart[link.left].add(link.right)
-            apart[link.right].add(link.left)
-    for link in ordered:
-        one, other = group[link.left], group[link.right]
-        if link.apart or one == other or (link.value < floor and not link.sure):
-            continue
-        if any(not apart[node].isdisjoint(other) for node in one):
-            continue
-        joined = one | other
-        for node in joined:
-            group[node] = joined
-    return sorted((sorted(found) for found in set(group.values())), key=lambda found: (-len(found), found))
+    names = sorted(set(nodes))
+    place = {name: number for number, name in enumerate(names)}
+    listed = sorted(set(links), key=lambda one: (one.left, one.right))
+    values = [_SAID if link.sure else link.value for link in listed]
+    found = (
+        clusters(
+            Edges(
+                np.array([place[link.left] for link in listed], dtype=np.int64),
+                np.array([place[link.right] for link in listed], dtype=np.int64),
+                np.array(values, dtype=np.float64),
+                np.array(
+                    [value >= floor and not link.apart for value, link in zip(values, listed, strict=True)], dtype=bool
+                ),
+                np.array([link.apart for link in listed], dtype=bool),
+            ),
+            rank=np.arange(len(names)),
+        )
+        if listed
+        else []
+    )
+    groups = [[names[number] for number in group] for group in found]
+    alone = set(names).difference(*groups)
+    return sorted([*groups, *([name] for name in alone)], key=lambda group: (-len(group), group))
 
 
 @dataclass(frozen=True)

@@ -157,9 +157,8 @@ def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None)
 
 def _found(kind: RecordType, uids: Sequence[str | UUID]) -> list[tuple[str, str, Score]]:
     """Likely pairs of these records, and every account they share with a record of another name."""
-    matcher = indexing.engine(kind.key)
+    matcher, store = indexing.engine(kind.key), indexing.StoredKeys(kind.key)
     rows = list(MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features"))
-    store = indexing.StoredKeys(kind.key)
     rarity = store.rarity
     near = store.candidates([features for _, features in rows], rarity=rarity)
     others = [
@@ -168,8 +167,8 @@ def _found(kind: RecordType, uids: Sequence[str | UUID]) -> list[tuple[str, str,
     ]
     ranked = matcher.rank_all([mine for _, mine in rows], others, limit=20, rarity=rarity)
     scored = []
-    for (uid, mine), found, best in zip(rows, others, ranked, strict=True):
-        warned = matcher.bank_warnings(mine, found, rarity)
+    for (uid, mine), around, best in zip(rows, others, ranked, strict=True):
+        warned = matcher.bank_warnings(mine, around, rarity)
         scored += [(str(uid), other, score) for other, score in (*warned, *best)]
     return scored
 

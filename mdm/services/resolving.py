@@ -108,11 +108,8 @@ class Resolver:
                 continue
             uids[place] = self._place_new(row, plan)
             warned = engine.bank_warnings(features[place], near[place], rarity)
-            plan.pairs += [
-                (uids[place], uid, score)
-                for id_, score in warned
-                if (uid := uids.get(id_, "") if isinstance(id_, int) else id_)
-            ]
+            named = ((uids.get(id_, "") if isinstance(id_, int) else id_, score) for id_, score in warned)
+            plan.pairs += [(uids[place], uid, score) for uid, score in named if uid]
             if found:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uids[place], uid, score) for uid, score in found]

@@ -79,8 +79,9 @@ def _scores(
     found = {sides: known[sides] for sides in wanted if sides in known}
     if missing := [sides for sides in wanted if sides not in known]:
         features = matching.features_of(kind, uids)
-        engine, rarity = indexing.engine(kind.key), indexing.StoredKeys(kind.key).rarity
-        scores = engine.compare_all([(features[left], features[right]) for left, right in missing], rarity)
+        scores = indexing.engine(kind.key).compare_all(
+            [(features[left], features[right]) for left, right in missing], indexing.StoredKeys(kind.key).rarity
+        )
         for (left, right), score in zip(missing, scores, strict=True):
             found[left, right] = DuplicatePair(
                 type=kind.key, left=left, right=right, state="none", score=score.value, band=score.band,

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mdm import registry
 from mdm.matching.config import NUMBER_CONFLICT, OTHER_NAME, SHARED_BANK, SIBLING, TAX_ID_CONFLICT
+from mdm.matching.keys import KINDS
 from mdm.matching.score import Contribution, Score
 from mdm.models import DuplicatePair, MatchDecision
 from mdm.selectors import duplicates
@@ -107,7 +106,7 @@ def said_of(decision: MatchDecision) -> str:
 def what_if(pair: DuplicatePair) -> list[str]:
     """What would have to differ for another outcome; each line is one sentence."""
     engine = indexing.engine(pair.type)
-    limits = engine.config.thresholds
+    limits = engine.model.thresholds
     if pair.score < limits.review:
         missing = engine.why_not(_score_of(pair))
         return [f"It is {limits.review - pair.score:.1f} points short of being shown to a person.", *missing[-3:]]
@@ -200,17 +199,12 @@ class Commonness:
 
 
 def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Commonness:
-    """As the snapshot of the hub counts them."""
+    """Words as the snapshot of the hub counts them, shared phones, addresses, accounts as they are held now."""
     if features is None:
         return Commonness(0, {}, {}, {})
     left, right = _words(features.left), _words(features.right)
-    mine, theirs = indexing.engine(pair.type).keys([features.left, features.right])
-    shared = {key.hash: key.kind for key in mine}.items() & {key.hash: key.kind for key in theirs}.items()
-    rarity = indexing.StoredKeys(pair.type).rarity
     counts = indexing.counts_of(pair.type, "token", [*{**left, **right}])
-    kinds: dict[str, int] = {}
-    for (_, kind), held in zip(shared, rarity.counts(np.array([h for h, _ in shared], dtype=np.int64)), strict=True):
-        kinds[kind] = min(kinds.get(kind, 10**9), int(held))
+    kinds = {KINDS[kind]: held for kind, held in duplicates.shared_keys(pair).items()}
     spelt = {**right, **left}
 
     def counted(sounds: Sequence[str]) -> dict[str, int]:

@@ -147,9 +147,7 @@ def main() -> None:
         for name in both:
             if name in known or "*" in found[code].get(name, ()):
                 continue
-            if is_long(name):
-                found[code][name].add(country)
-            elif name in shorts and name not in WORDS and (len(name) > (4 if " " in name else 2) or (country, name) in SHORT):
+            if is_long(name) or name in shorts and name not in WORDS and (len(name) > (4 if " " in name else 2) or (country, name) in SHORT):
                 found[code][name].add(country)
 
     same: dict[str, list[str]] = defaultdict(list)  # family → ISO 20275 codes that stay what they are
