@@ -1,14 +1,20 @@
-"""The roles exist from the start: a hub without demo data has them too."""
+"""What exists from the start, without demo data too: the roles, and the policy by which values follow their sources."""
 
 from django.db import migrations
 
 from mdm.permissions import ROLES
 
+# Approval without a person always has a row that says so.
+SOURCES = "Values that follow their sources"
+
 
 def make(apps, schema_editor):
-    groups = apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias)
+    alias = schema_editor.connection.alias
+    groups = apps.get_model("auth", "Group").objects.using(alias)
     for name in ROLES:
         groups.get_or_create(name=name)
+    policies = apps.get_model("mdm", "ApprovalPolicy").objects.using(alias)
+    policies.get_or_create(name=SOURCES, defaults={"origins": ["survivorship"], "auto_approve": True})
 
 
 class Migration(migrations.Migration):
