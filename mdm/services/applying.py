@@ -46,7 +46,9 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     maker = Actor.person(change.requester) if change.requester else by
     if change.kind == "merge":
         merging.take_pre_image(items)
-    moving = [item for item in items if item.changes or item.action != "detach"]  # taking a source off may change nothing
+    moving = [
+        item for item in items if item.changes or item.action != "detach"
+    ]  # taking a source off may change nothing
     writes = [_write(item, current) for item in moving]
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)

@@ -129,7 +129,9 @@ def _work(part: MatchRunPart, worker: uuid.UUID) -> None:
         ranked = engine.rank_all([features for _, _, features in rows], near, limit=50, rarity=rarity)
         scored = [(str(uid), other, score) for (_, uid, _), c in zip(rows, ranked, strict=True) for other, score in c]
         found += matching.record_pairs(kind=kind, scored=scored)
-        if not MatchRunPart.objects.filter(pk=part.pk, worker=worker, run__state="running").update(lease_until=Now() + LEASE):
+        if not MatchRunPart.objects.filter(pk=part.pk, worker=worker, run__state="running").update(
+            lease_until=Now() + LEASE
+        ):
             return  # cancelled, or held for lost and given to another: what was found stays
     MatchRunPart.objects.filter(pk=part.pk, worker=worker, done=False).update(done=True, compared=compared, found=found)
     _end_if_done(part.run_id)
