@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dimensions.models import LegalEntity, PaymentTerm
+from mdm.demo import clock
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
@@ -60,5 +61,6 @@ def load(say: Callable[[str], None]) -> None:
         if code not in have
     ]
     if items:
+        clock.at(21, 9)
         changes.propose(items=items, by=by, origin="system", title="Companies and payment terms of the demo")
     say(f"legal entities: {len(ENTITIES)}, payment terms: {len(TERMS)}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from mdm import models, registry
-from mdm.permissions import scopes_of
+from mdm.permissions import ROLES, scopes_of
 from mdm.services import audit
 from mdm.types import Actor
 
@@ -105,6 +106,78 @@ class SurvivorshipRuleAdmin(GovernanceAdmin):
 class EntityScopeAdmin(GovernanceAdmin):
     list_display = ("user", "legal_entity")
     list_filter = ("legal_entity",)
+
+
+admin.site.unregister(Group)  # roles stand in mdm/permissions.py; who has which is said at the person
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class PersonAdmin(GovernanceAdmin, UserAdmin):
+    """People and their roles. Nobody changes their own, and nobody is deleted: history and audit name them for ever.
+
+    The audit log says of every change which roles the person had before and has now.
+    """
+
+    list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        (
+            "Rights",
+            {
+                "fields": ("is_active", "groups"),
+                "description": "Someone who left is made inactive. A role works from the person's next page on.",
+            },
+        ),
+    )
+
+    @admin.display(description="roles")
+    def roles(self, person: User) -> str:
+        return ", ".join(_roles(person))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A governance lead who could set a superuser's password would be one."""
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not above and self._may(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = obj is not None and obj.pk == request.user.pk
+        return (*super().get_readonly_fields(request, obj), *(("is_active", "groups") if own else ()))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        obj._roles_before = _roles(User.objects.get(pk=obj.pk)) if change else []
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The governance role opens the admin; without it, it is closed."""
+        super().save_related(request, form, formsets, change)
+        person = form.instance
+        person.is_staff = person.is_superuser or "governance" in _roles(User.objects.get(pk=person.pk))
+        person.save(update_fields=["is_staff"])
+
+    def _audit(self, request: HttpRequest, verb: str, obj: Any, message: Any) -> None:
+        now = _roles(User.objects.get(pk=obj.pk))
+        before = getattr(obj, "_roles_before", now)
+        audit.record(
+            action=f"person.{verb}",
+            by=Actor.person(cast(User, request.user)),
+            object_type="person",
+            object_label=obj.get_username(),
+            detail={"roles_before": before, "roles": now, "active": obj.is_active, "message": message},
+        )
+
+
+def _roles(person: User) -> list[str]:
+    return sorted(group.name for group in person.groups.all() if group.name in ROLES)
 
 
 @admin.register(models.ApiToken)

@@ -50,6 +50,9 @@ class DemoStep:
 
 demo_steps: list[DemoStep] = []
 
+demo_effects: list[Callable[[], None]] = []
+"""What follows by itself in a running hub from what the demo's people just did: called after each of their rounds."""
+
 
 def nav_counts(user: Any) -> dict[str, int]:
     merged: dict[str, int] = {}

@@ -1,5 +1,7 @@
-"""How gunicorn logs requests, in demo, tests and production: `--config python:mdm.serving`."""
+"""How gunicorn takes and logs requests, in demo, tests and production: `--config python:mdm.serving`."""
 
+# The most gunicorn allows: a list filtered by a hundred uids is asked for in one line.
+limit_request_line = 8190
 accesslog = "-"
 # Neither the query nor the referer: people look for records by bank numbers, and a log keeps what it is told.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms %({x-correlation-id}o)s'

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 
 from mdm import health
 from mdm.api.view import Unmatched
+from mdm.web.views import session
 
 urlpatterns = [
     path("healthz", health.live),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("mdm.api.urls")),
     path("api/v1/", include("sync.api.urls")),
     re_path(r"^api/", Unmatched.as_view()),
+    path("admin/login/", session.admin_door),
     path("admin/", admin.site.urls),
     path("", include("sync.urls")),
     path("", include("mdm.web.urls")),

@@ -33,7 +33,7 @@ class TargetForm(forms.ModelForm):
 
     class Meta:
         model = Target
-        exclude = ("sealed_secret",)
+        exclude = ("sealed_secret", "sealed_options")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -18,6 +18,7 @@ class SyncConfig(AppConfig):
             ports.DemoStep(order=35, title="Platforms", load=demo.load_targets),
             ports.DemoStep(order=50, title="Deliveries and drift", load=demo.load_deliveries),
         ]
+        ports.demo_effects.append(demo.send)
         ports.delivery_status.append(record_status.of_record)
         ports.change_effects.append(record_status.of_change)
         ports.counts.append(overview.counts)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Max
+from django.utils import timezone
 
+from mdm.demo import clock
 from mdm.models import Event, System
 from mdm.permissions import actor_of
 from mdm.services import audit, events
 from mdm.types import Actor
 from sync.models import Delivery, DriftFinding, DriftRun, Subscription, Target
-from sync.services import dispatch, drain, drift, resolving, targets
+from sync.services import dispatch, drain, drift, lanes, resolving, targets
 
 Say = Callable[[str], None]
 CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no secret of anybody
@@ -29,6 +35,8 @@ PLATFORMS: tuple[tuple[str, float, dict[str, object], float], ...] = (
 
 def load_targets(say: Say) -> None:
     """A target per sandbox, subscribed from now on: what was loaded from the platforms is not sent back to them."""
+    if not Target.objects.exists():
+        clock.at(15, 14)
     while events.seal():
         pass
     now = Event.objects.aggregate(last=Max("seq"))["last"] or 0
@@ -55,27 +63,42 @@ def person(username: str) -> Actor:
     return actor_of(User.objects.get(username=username))
 
 
-def load_deliveries(say: Say) -> None:
-    """Send what the demo's requests changed; then let each platform drift a little and look."""
-    if not Target.objects.exists():
-        say("no targets, nothing to send")
-        return
-    if DriftRun.objects.exists():
-        say("deliveries and drift are there already")
-        return
-    _send(say)
-    _drift(say)
-    while audit.seal():
-        pass
-
-
-def _send(say: Say) -> None:
+def send() -> None:
+    """What the demo's requests changed goes out; once a week somebody looks what the platforms hold."""
     while events.seal():
         pass
     dispatch.dispatch_all()
-    drain.drain_all(budget_s=40)
-    states = Delivery.objects.values_list("state", flat=True)
-    say("deliveries: " + ", ".join(f"{list(states).count(s)} {s.replace('_', ' ')}" for s in sorted(set(states))))
+    with ThreadPoolExecutor() as pool:  # each target has a pace of its own
+        for sent in [pool.submit(_drain, target.pk) for target in lanes.targets_with_work()]:
+            sent.result()
+    week = timezone.now() - timedelta(days=7)
+    if not DriftRun.objects.filter(created_at__gt=week).exists():
+        for target in Target.objects.order_by("code"):
+            _look(target)
+
+
+def _drain(target: int) -> None:
+    try:
+        drain.drain(target, budget_s=60)
+    finally:
+        connection.close()
+
+
+def load_deliveries(say: Say) -> None:
+    """What is still to send; then, in the present, each platform drifts a little and is looked at."""
+    if not Target.objects.exists():
+        say("no targets, nothing to send")
+        return
+    if DriftFinding.objects.filter(state="ignored").exists():
+        say("deliveries and drift are there already")
+        return
+    clock.back()
+    send()
+    states = Counter(Delivery.objects.order_by("state").values_list("state", flat=True))
+    say("deliveries: " + ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.items()))
+    _drift(say)
+    while audit.seal():
+        pass
 
 
 def _control(code: str, verb: str, content: dict[str, object]) -> None:
@@ -95,14 +118,21 @@ def _drift(say: Say) -> None:
     }
     for code, (field, value) in changes.items():
         target = Target.objects.filter(code=code).first()
+        if target is None:
+            continue
+        targets.check(target, by=person("samir"))
         posted = Delivery.objects.filter(target=target, state="posted").exclude(target_key="").order_by("-pk")[:3]
         for delivery in posted:
             _control(code, "mutate", {"key": delivery.target_key, "field": field, "value": value})
-        if target:
-            run = drift.request(target, by=person("samir"))
-            drift.run(run.uid)
-            run.refresh_from_db()
-            say(f"{target.title}: drift run {run.state}, {json.dumps(run.counts)}")
+        run = _look(target)
+        say(f"{target.title}: drift run {run.state}, {json.dumps(run.counts)}")
     finding = DriftFinding.objects.filter(state="open", kind="different").first()
     if finding:
         resolving.ignore([finding], by=person("mara"), reason="Agreed with accounting until the year end.")
+
+
+def _look(target: Target) -> DriftRun:
+    run = drift.request(target, by=person("samir"))
+    drift.run(run.uid)
+    run.refresh_from_db()
+    return run

@@ -62,7 +62,7 @@ def config_of(target: Target) -> Config:
         secret=target.secret,
         token_url=target.token_url,
         timeout=target.timeout_s,
-        options=target.options,
+        options=target.all_options,
     )
 
 

@@ -196,7 +196,7 @@ class ChangeRequestView(ChangeView):
             items=items,
             title=body.title,
             reason=body.reason,
-            effective_on=body.effective_on,
+            effective_on=body.effective_on if "effective_on" in body.model_fields_set else changes.KEEP,
         )
         return self.show(change)
 

@@ -146,7 +146,7 @@ class ChangeRequestInput(Body):
 class ChangeRequestEdit(Body):
     title: str | None = Field(None, max_length=300)
     reason: str | None = Field(None, max_length=5000)
-    effective_on: date | None = None
+    effective_on: date | None = Field(None, description="null: as soon as it is approved; left out: as it is.")
     items: list[ItemInput] | None = Field(None, min_length=1, max_length=1000, description="Replace all items.")
 
 

@@ -7,11 +7,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 from pydantic_core import to_json
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,7 +21,6 @@ from mdm.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 _KEPT = ("Location", "ETag", "Link")
-KEEP = timedelta(days=35)
 
 
 class StillRunning(NotNow):
@@ -119,8 +116,3 @@ def _replay(stored: IdempotencyKey) -> Response:
     if isinstance(body, dict) and set(body) == {"sealed"}:
         body = json.loads(crypto.open_bytes(base64.b64decode(body["sealed"])))
     return Response(body, status=stored.status, headers={**stored.headers, "Idempotent-Replayed": "true"})
-
-
-def forget() -> int:
-    """Remove answers older than the time they are kept; how many."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEEP).delete()[0]

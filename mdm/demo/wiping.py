@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+
 from mdm import embedded
 from mdm.embedded import processes
 from mdm.embedded.missing import Missing
@@ -18,9 +20,9 @@ _FOLDERS = ("sandboxes", "static", "log", "uploads")
 
 
 def wipe(var: Path, say: Callable[[str], None]) -> None:
-    _end_running(var, say)
     if "DATABASE_URL" in embedded.given():
-        say("DATABASE_URL is set: that database is yours and stays as it is; empty it yourself.")
+        _refuse_unless_empty(embedded.given()["DATABASE_URL"])
+    _end_running(var, say)
     embedded.reset(var)
     for name in _FILES:
         for path in var.glob(f"{name}*"):
@@ -28,6 +30,20 @@ def wipe(var: Path, say: Callable[[str], None]) -> None:
     for name in _FOLDERS:
         shutil.rmtree(var / name, ignore_errors=True)
     say("the demo's data is gone; starting afresh")
+
+
+def _refuse_unless_empty(url: str) -> None:
+    """A database of somebody's own is never emptied here; and with data in it, the keys in var/ that open it must stay."""
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            filled = connection.execute("SELECT to_regclass('django_migrations')").fetchone() != (None,)
+    except psycopg.OperationalError as problem:
+        raise Missing(f"The database of DATABASE_URL does not answer: {problem}") from None
+    if filled:
+        raise Missing(
+            "DATABASE_URL names a database with a hub in it. It is yours, so it stays as it is, and so do the keys in var/ "
+            "that open it. Make it empty (dropdb, createdb), then run make demo-reset again."
+        )
 
 
 def _end_running(var: Path, say: Callable[[str], None]) -> None:

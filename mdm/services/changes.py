@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from enum import Enum
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,6 +30,7 @@ from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, same
 
 __all__ = [
+    "KEEP",
     "ProposedItem",
     "allowed_actions",
     "apply_due",
@@ -44,6 +46,15 @@ __all__ = [
     "why_not",
     "withdraw",
 ]
+
+
+class KeepType(Enum):
+    """“As it is”, where None already says something else."""
+
+    KEEP = "keep"
+
+
+KEEP = KeepType.KEEP
 
 
 @transaction.atomic
@@ -153,14 +164,18 @@ def edit(
     items: Iterable[ProposedItem] | None = None,
     title: str | None = None,
     reason: str | None = None,
-    effective_on: date | None = None,
+    effective_on: date | None | KeepType = KEEP,
 ) -> ChangeRequest:
-    """Change what is asked for. The editor becomes a maker, approvals of the old content lapse, review starts again."""
+    """Change what is asked for. The editor becomes a maker, approvals of the old content lapse, review starts again.
+
+    What is not given stays; an `effective_on` of None takes the date away: it applies as soon as it is approved.
+    """
     change = lock(change)
     require(change, "edit", by)
     _make(change, by)
     change.title, change.reason = title or change.title, reason if reason is not None else change.reason
-    change.effective_on = effective_on or change.effective_on
+    if not isinstance(effective_on, KeepType):
+        change.effective_on = effective_on
     if items is not None:
         built = proposing.build(items)
         change.items.all().delete()

@@ -93,7 +93,9 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
 def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built:
     patch = dict(proposed.patch or {})
     code = proposed.code or patch.pop("code", "") or ""
-    if code and not _CODE.fullmatch(str(code)):
+    if not isinstance(code, str):
+        raise CorrectInput("A code is text.", problems=[Problem("code", "string_type", "A code is text.")])
+    if code and not _CODE.fullmatch(code):
         text = "A code has letters, digits, and . _ / - inside, at most 40 characters."
         raise CorrectInput(text, problems=[Problem("code", "invalid_code", text)])
     if code and kind.model._default_manager.filter(code=code).exists():

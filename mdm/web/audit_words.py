@@ -70,6 +70,11 @@ SAID: dict[str, Said] = {
     "drift.ignored": Said("ignored drift of", "clock", "grey"),
     "session.opened": Said("signed in", "user", "grey"),
     "session.paused": Said("paused the sign-in of", "lock", "amber"),
+    "person.added": Said("gave an account to", "user", "blue"),
+    "person.changed": Said("changed the account or the roles of", "user", "amber"),
+    "configuration.added": Said("added a setting", "plus", "blue"),
+    "configuration.changed": Said("changed a setting", "pencil", "blue"),
+    "configuration.deleted": Said("took a setting away", "minus", "amber"),
     "token.issued": Said("issued a token", "key", "blue"),
     "token.revoked": Said("revoked a token", "key", "grey"),
 }
@@ -79,6 +84,7 @@ AREAS = (
     ("records.", "Exports"), ("import.", "Imports"), ("quarantine.", "Quarantine"), ("pair.", "Duplicates"),
     ("target.", "Targets"), ("delivery.", "Deliveries"), ("exception.", "Exceptions"), ("drift.", "Drift"),
     ("value_map.", "Value maps"), ("configuration.", "Configuration"), ("session.", "Sign-in"), ("token.", "Tokens"),
+    ("person.", "People and roles"),
 )  # fmt: skip
 
 

@@ -266,9 +266,9 @@ def hbars(
     """Bars to the right, the value of before as a wider quiet bar behind each."""
     if not rows:
         return None
-    left = r1(14 + 6.2 * max(len(row.label) for row in rows))
+    left = r1(14 + 8.6 * max(len(row.label) for row in rows))  # wide enough for the larger letters of narrow screens
     most = max(max(row.value, row.before or 0) for row in rows) or 1
-    room = width - left - 70
+    room = width - left - 80
     bars = []
     for index, row in enumerate(rows):
         now, then = room * row.value / most, room * (row.before or 0) / most

@@ -34,7 +34,9 @@ def show(value: Any) -> str:
     if isinstance(value, int | float | Decimal):
         return number(value)
     if isinstance(value, Mapping):
-        return ", ".join(show(item) for key, item in value.items() if key != "uid" and not is_empty(item))
+        told = {key: item for key, item in value.items() if key != "uid" and item is not False and not is_empty(item)}
+        # Beside other values a bare “yes” says nothing, and what is not so need not be said.
+        return ", ".join(str(key).replace("_", " ") if item is True else show(item) for key, item in told.items())
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(show(item) for item in value)
     return day(date.fromisoformat(value)) if isinstance(value, str) and _is_day(value) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.db import models
 from mdm import crypto
 
 BREAKERS = ("closed", "open", "half_open")
+# Options that are credentials: taken out of `options` and sealed wherever a target is saved.
+SECRET_OPTIONS = ("access_token", "api_key", "password", "private_key", "refresh_token")
 
 
 class Target(models.Model):
@@ -27,7 +30,13 @@ class Target(models.Model):
     token_url = models.URLField(max_length=300, blank=True)
     client_id = models.CharField(max_length=200, blank=True)
     sealed_secret = models.BinaryField(null=True, editable=False)
-    options = models.JSONField(default=dict, blank=True)
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Settings of the connector. Credentials such as refresh_token are sealed and not shown again; "
+        "given as an empty text, one is forgotten.",
+    )
+    sealed_options = models.BinaryField(null=True, editable=False)
     active = models.BooleanField(default=True)
     generation = models.PositiveIntegerField(default=1, help_text="Raised after a restore from backup.")
 
@@ -66,9 +75,41 @@ class Target(models.Model):
 
     class Meta:
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(options__has_any_keys=list(SECRET_OPTIONS)), name="no_credential_in_options"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        self._seal_options()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._seal_options()
+        if "options" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "sealed_options"}
+        super().save(*args, **kwargs)
+
+    def _seal_options(self) -> None:
+        """Credentials leave `options`; one that is not named keeps its value, an empty one is forgotten."""
+        given = {name: self.options[name] for name in SECRET_OPTIONS if name in self.options}
+        if not given:
+            return
+        self.options = {name: value for name, value in self.options.items() if name not in given}
+        kept = {name: value for name, value in (self._secret_options() | given).items() if value}
+        self.sealed_options = crypto.seal_bytes(json.dumps(kept).encode()) if kept else None
+
+    def _secret_options(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(crypto.open_bytes(self.sealed_options)) if self.sealed_options else {}
+        return found
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The options as the connector gets them, credentials among them: never shown, never logged."""
+        return {**self.options, **self._secret_options()}
 
     @property
     def lease_s(self) -> float:

@@ -144,7 +144,8 @@ def heat_map(run: DriftRun | None = None, url_of: Callable[[str, str], str] | No
     if not totals:
         return None
     first = sorted(totals, key=lambda name: (-totals[name], name))[:ROWS]
-    codes = {target.title: target.code for target in Target.objects.filter(active=True).order_by("code")}
+    looked_at = Target.objects.filter(pk=run.target_id) if run else Target.objects.filter(active=True).order_by("code")
+    codes = {target.title: target.code for target in looked_at}
     columns = list(codes)
     shown: dict[tuple[str, str], grids.HeatCell] = {}
     for name in first:
@@ -184,15 +185,19 @@ def about(rows: QuerySet[DriftFinding], words: str) -> QuerySet[DriftFinding]:
 
 
 def trend(days: int = 30) -> charts.LineChart | None:
-    """Open findings at the end of each day, from when they were first seen and when they were settled."""
+    """Open findings at the end of each day, from when they were first seen and when they were settled.
+
+    Of the days before anybody looked nothing is known, so the line begins with the first.
+    """
     today = timezone.now().date()
     first = today - timedelta(days=days - 1)
     rows = DriftFinding.objects.exclude(resolved_at__date__lt=first).values_list("first_seen_at", "resolved_at")
     spans = [(seen.date(), gone.date() if gone else None) for seen, gone in rows.iterator(chunk_size=5000)]
     if not spans:
         return None
+    first = max(first, min(seen for seen, _ in spans))
     points = []
-    for number in range(days):
+    for number in range((today - first).days + 1):
         day = first + timedelta(days=number)
         points.append((f"{day:%d %b}", sum(seen <= day and (gone is None or gone > day) for seen, gone in spans)))
     return charts.line(points, title="Open differences", value_name="Differences")

@@ -47,7 +47,7 @@ def enqueue(wants: Sequence[Want]) -> list[Delivery]:
     if not wants:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s), current_date", [_ENQUEUE_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s), now()::date", [_ENQUEUE_LOCK])
         today = cursor.fetchone()[1]
     lanes = _Lanes(wants)
     deliveries = []

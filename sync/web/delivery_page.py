@@ -63,7 +63,7 @@ def build(request: HttpRequest, row: Delivery) -> dict[str, Any]:
         "facts": _facts(row),
         "story": _story(row, attempts),
         "attempts": _attempt_links(request, attempts, shown),
-        "attempt": _attempt(shown) if shown else None,
+        "attempt": _attempt(shown, attempts.index(shown) + 1) if shown else None,
         "mapping": mapping,
         "mapping_link": Link(note, "") if note else None,
         "payload_hash": row.payload_hash,
@@ -124,7 +124,7 @@ def _callouts(row: Delivery) -> list[Callout]:
         body = "It ended the process three times and was set aside; what follows it waits. Send it again to let them go on."
     else:
         body = "Nothing of this delivery was kept there; what the platform held before still stands."
-    return [Callout(title=f"“{row.error_text}”", body=body, tone="red", icon="no", action=fix)]
+    return [Callout(title=row.error_text, body=body, tone="red", icon="no", action=fix)]
 
 
 def _again(request: HttpRequest, row: Delivery) -> Action:
@@ -184,11 +184,11 @@ def _tried(number: int, attempt: Attempt) -> Event:
     )
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: Attempt, number: int) -> dict[str, Any]:
     result = getattr(attempt, "result", None)
     exchanges = result.exchanges if result else []
     return {
-        "title": "Read back" if attempt.kind == "read_back" else f"Attempt {attempt.number}",
+        "title": "Read back" if attempt.kind == "read_back" else f"Attempt {number}",
         "state": result.outcome if result else "",
         "at": attempt.started_at,
         "note": "",

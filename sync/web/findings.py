@@ -43,10 +43,10 @@ KINDS = {
 COLUMNS = (
     Column(label="Record"),
     Column(label="Field"),
-    Column(label="Target", priority=1),
+    Column(label="Target", priority=1, tight=True),
     Column(label="Ours"),
     Column(label="There"),
-    Column(label="Since", priority=2),
+    Column(label="Since", priority=2, tight=True),
     Column(label="Actions", hidden_label=True, tight=True),
 )
 DECIDABLE = ("open", "ignored", "pushed")

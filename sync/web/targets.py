@@ -81,7 +81,7 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         if target.breaker == "closed"
         else Badge(label=f"Breaker {target.breaker.replace('_', ' ')}", tone="red", icon="no"),
         "types": [kind.plural for key in health.types if (kind := registry.find(key))],
-        "missing": [*target.missing, *(part for part, can in target.pushable.items() if not can)],
+        "missing": [*target.missing, *(part.replace("_", " ") for part, can in target.pushable.items() if not can)],
         "capability": CAPABILITY.get(health.capability, health.capability),
         "facts": [
             Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from mdm.api import idempotency
 from mdm.models import ApiToken, ChangeRequest, IdempotencyKey
+from mdm.services import background
 from tests.api.callers import IBAN, caller
 
 pytestmark = pytest.mark.django_db
@@ -65,11 +66,14 @@ def test_a_stored_secret_is_sealed(steward):
     assert ApiToken.objects.filter(name="t").count() == 1
 
 
-def test_old_keys_are_forgotten(requester):
-    requester.post_json("suppliers/", BODY, Idempotency_Key="k1")
-    assert idempotency.forget() == 0
-    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(days=36))
-    assert idempotency.forget() == 1
+def test_answers_are_forgotten_by_themselves_when_their_time_is_over(requester):
+    for key in ("old", "older", "new"):
+        requester.post_json("suppliers/", BODY, Idempotency_Key=key)
+    assert background.tick()["forgotten"] == 0
+    for key, days in (("old", 36), ("older", 90), ("new", 34)):
+        IdempotencyKey.objects.filter(key=key).update(created_at=timezone.now() - timedelta(days=days))
+    assert background.tick()["forgotten"] == 2
+    assert IdempotencyKey.objects.get().key == "new"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from mdm.errors import AlreadyDone, CorrectInput, FourEyes, NotAllowed, NotNow, Reload, StaleVersion
-from mdm.models import ApprovalPolicy, AuditEntry, Event, PolicyStep, RecordVersion
+from mdm.models import ApprovalPolicy, AuditEntry, ChangeRequest, Event, PolicyStep, RecordVersion
 from mdm.selectors import records
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
@@ -250,3 +250,24 @@ def test_a_policy_may_demand_a_reason():
     ApprovalPolicy.objects.create(name="why", origins=["web"], require_reason=True)
     with pytest.raises(CorrectInput, match="Say why"):
         propose(supplier(), actor("rita", "requester"), legal_name="Other")
+
+
+def test_the_date_of_a_request_can_be_taken_away_again():
+    day = timezone.localdate() + timedelta(days=9)
+    rita = actor("rita", "requester")
+    before = supplier()
+    item = ProposedItem(type="supplier", uid=before["uid"], patch={"legal_name": "Later AG"})
+    change = changes.propose(items=[item], by=rita, effective_on=day)
+    kept = changes.edit(change=change, by=rita, reason="As agreed.")
+    assert (kept.effective_on, kept.content_hash) == (day, change.content_hash)
+    freed = changes.edit(change=kept, by=rita, effective_on=None)
+    assert freed.effective_on is None and freed.content_hash != change.content_hash
+    assert approve(freed, actor("stan", "steward")).state == "applied"
+
+
+def test_a_code_is_text():
+    item = ProposedItem(type="supplier", action="create", patch={"legal_name": "Number AG", "code": 4711})
+    with pytest.raises(CorrectInput) as refused:
+        changes.propose(items=[item], by=actor("rita", "requester"))
+    assert [(p.path, p.code) for p in refused.value.problems] == [("code", "string_type")]
+    assert ChangeRequest.objects.count() == 0

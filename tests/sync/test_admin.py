@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
 from mdm.models import AuditEntry, System
+from sync import platforms
 from sync.models import Subscription, Target, ValueMapRow
 from tests.api.callers import person
 
@@ -89,3 +91,25 @@ def test_only_governance_comes_in(target):
     client = Client()
     client.force_login(user)
     assert client.get(reverse("admin:sync_target_change", args=[target.pk])).status_code == 403
+
+
+def test_credentials_among_the_options_are_sealed_and_never_shown(admin, target):
+    url = reverse("admin:sync_target_change", args=[target.pk])
+    values = form_of(admin, url)
+    given = {**values, "options": '{"page_size": 50, "refresh_token": "let-me-in"}'}
+    assert admin.post(url, given).status_code == 302
+    stored = Target.objects.get()
+    assert (stored.options, stored.all_options["refresh_token"]) == ({"page_size": 50}, "let-me-in")
+    assert platforms.config_of(stored).options == {"page_size": 50, "refresh_token": "let-me-in"}
+    assert "let-me-in" not in admin.get(url).content.decode() and b"let-me-in" not in bytes(stored.sealed_options)
+    assert "let-me-in" not in str(list(AuditEntry.objects.values("detail")))
+
+    assert admin.post(url, {**values, "options": '{"page_size": 60}'}).status_code == 302
+    assert Target.objects.get().all_options == {"page_size": 60, "refresh_token": "let-me-in"}
+    assert admin.post(url, {**values, "options": '{"refresh_token": ""}'}).status_code == 302
+    assert (Target.objects.get().all_options, Target.objects.get().sealed_options) == ({}, None)
+
+
+def test_the_database_refuses_a_credential_in_plain(target):
+    with pytest.raises(IntegrityError, match="no_credential_in_options"):
+        Target.objects.update(options={"refresh_token": "let-me-in"})

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from mdm import ports
-from mdm.demo import foundation
+from mdm.demo import clock, foundation
 
 
 class Command(BaseCommand):
@@ -18,10 +18,16 @@ class Command(BaseCommand):
         parser.add_argument("--only", help="load only the step whose title starts so")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._load(options["only"])
+        finally:
+            clock.back()
+
+    def _load(self, only: str | None) -> None:
         first = ports.DemoStep(order=10, title="People and rules", load=foundation.load)
         steps = sorted([first, *ports.demo_steps], key=lambda step: step.order)
         for number, step in enumerate(steps, 1):
-            if options["only"] and not step.title.lower().startswith(options["only"].lower()):
+            if only and not step.title.lower().startswith(only.lower()):
                 continue
             started = time.monotonic()
             self.stdout.write(f"[{number}/{len(steps)}] {step.title}")

@@ -41,6 +41,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "stuck_all": _stuck_all(request),
         "quality": dashboard_parts.quality_chart(measured),
         "quality_link": dashboard_parts.quality_link(kind, measured),
+        "sync": "deliveries" in told,
         "deliveries": told.get("deliveries"),
         "deliveries_link": told.get("deliveries_link"),
         "drift": told.get("drift"),
@@ -48,9 +49,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "cycle": dashboard_parts.cycle(),
         "cycle_link": Link("All requests", f"{reverse('web:inbox')}?tab=all"),
         "events": dashboard_parts.events(request),
-        "events_all": Link("Audit log", visitor.link("web:audit")),
+        "events_all": _audit(request),
     }
     return render(request, "web/dashboard.html", context)
+
+
+def _audit(request: HttpRequest) -> Link | None:
+    may = permissions.may(visitor.actor(request), "audit")
+    return Link("Audit log", visitor.link("web:audit")) if may else None
 
 
 def _told(request: HttpRequest) -> dict[str, Any]:

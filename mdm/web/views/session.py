@@ -6,13 +6,15 @@ import hashlib
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from mdm.errors import NotAllowed
 from mdm.permissions import ROLES, actor_of
 from mdm.services import audit
 from mdm.types import Actor
@@ -70,6 +72,15 @@ class Login(LoginView):
     def _locked(self) -> bool:
         here, everywhere = (memory.count(key) for key in self._keys())
         return here >= MOST or everywhere >= MOST_FOR_NAME
+
+
+@login_not_required
+def admin_door(request: HttpRequest) -> HttpResponse:
+    """The admin has no sign-in of its own: the hub's, with its pause for guessing; 403 for people without that role."""
+    if request.user.is_authenticated:
+        refused = NotAllowed("These pages are for governance leads. One of them can give you that role.")
+        return visitor.refusal(request, refused)
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
 class Logout(LogoutView):
