@@ -6,14 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Max
-from django.utils import timezone
 
 from mdm.demo import clock
 from mdm.models import Event, System
@@ -64,17 +62,13 @@ def person(username: str) -> Actor:
 
 
 def send() -> None:
-    """What the demo's requests changed goes out; once a week somebody looks what the platforms hold."""
+    """What the demo's requests changed goes out."""
     while events.seal():
         pass
     dispatch.dispatch_all()
     with ThreadPoolExecutor() as pool:  # each target has a pace of its own
         for sent in [pool.submit(_drain, target.pk) for target in lanes.targets_with_work()]:
             sent.result()
-    week = timezone.now() - timedelta(days=7)
-    if not DriftRun.objects.filter(created_at__gt=week).exists():
-        for target in Target.objects.order_by("code"):
-            _look(target)
 
 
 def _drain(target: int) -> None:

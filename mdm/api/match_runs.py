@@ -21,7 +21,6 @@ from mdm.models import MatchRun
 from mdm.services import match_runs
 from mdm.types import Problem
 
-
 _NO_TYPE = "There is no such record type."
 
 

@@ -42,7 +42,7 @@ def at(days: int, hour: int, minute: int = 0) -> None:
         wanted = max(wanted, real - _lag)
     _lag = max(real - wanted, timedelta(0))
     with connections["owner"].cursor() as cursor:
-        cursor.execute("UPDATE demo_clock.lag SET by = %s", [_lag])
+        cursor.execute("UPDATE demo_clock.lag SET by = make_interval(secs => %s)", [_lag.total_seconds()])
 
 
 def back() -> None:

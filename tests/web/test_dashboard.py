@@ -116,3 +116,12 @@ def test_cycle_time_is_the_median_of_what_people_decided() -> None:
         "7.5 h",
         "31 h",
     ]
+
+
+def test_who_may_not_see_what_is_sent_is_told_nothing_about_it() -> None:
+    html, _ = look(signed_in("rita", "requester"))
+    for words in ("Deliveries per day", "Drift by field", "Audit log"):
+        assert words not in html
+    html, _ = look(signed_in("jonas", "auditor"))
+    for words in ("Deliveries per day", "Drift by field", "Audit log"):
+        assert words in html

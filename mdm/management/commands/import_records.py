@@ -35,7 +35,7 @@ class Command(BaseCommand):
             if not options["queue"]:
                 self._work(job)
         except HubError as error:
-            lines = [error.message, *(f"  {p.path}: {p.message}" for p in error.problems[:20])]
+            lines = [error.message, *(f"  {p.path}: {p.message}" for p in error.problems[:20] if p.path)]
             raise CommandError("\n".join(lines)) from None
         self._report(job)
 
