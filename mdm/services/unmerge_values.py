@@ -8,7 +8,7 @@ from typing import Any
 
 from mdm import registry
 from mdm.errors import CorrectInput
-from mdm.models import Provenance
+from mdm.models import ChangeItem, Provenance
 from mdm.selectors import records
 from mdm.services import documents, merge_result
 from mdm.services.unmerge_case import Case, block_of
@@ -148,17 +148,45 @@ def _give(case: Case, made: Split, uid: str, block: str, base: Any, value: Any, 
 
 
 def _led_on(case: Case, uid: str, document: Document) -> tuple[Document, list[dict[str, str]]]:
-    """The document with its references led on: what they name may have been merged since. And what was led where."""
+    """The document with its references as they would be had it lived on: what they name was merged or restored since.
+
+    And what was led on where, for whoever restores that.
+    """
     result, led = dict(document), []
     for path, key in case.kind.references.items():
-        old = document.get(path)
-        if not old or not merge_result.is_uid_field(case.kind, path) or old in case.restored:
+        value = document.get(path)
+        if not value or not merge_result.is_uid_field(case.kind, path):
+            continue
+        old = result[path] = _led_back(case, uid, path, value)
+        if old in case.restored:
             continue
         new = records.survivor_uid(registry.get(key), old)
         if new not in (old, uid):
             result[path] = new
             led.append({"path": path, "old": old, "new": new})
     return result, led
+
+
+def _led_back(case: Case, uid: str, path: str, value: str) -> str:
+    """What this reference named before merges moved it, as far as those were undone after the merge of this case."""
+    items = ChangeItem.objects.filter(uid=uid, request__kind__in=("merge", "unmerge"), request__state="applied")
+    for item in items.order_by("-pk"):
+        moves = [(c["before"], c["after"]) for c in item.changes if c["path"] == path and item.action == "update"]
+        moves += [(led["old"], led["new"]) for led in item.detail.get("followed", ()) if led["path"] == path]
+        for before, after in moves:
+            if after == value and before and _restored_since(case, before):
+                value = before
+    return value
+
+
+def _restored_since(case: Case, uid: str) -> bool:
+    return ChangeItem.objects.filter(
+        uid=uid,
+        action="unmerge",
+        detail__has_key="unmerged_from",
+        request__state="applied",
+        request__applied_at__gt=case.merge.applied_at,
+    ).exists()
 
 
 def order_of(case: Case, changed: Sequence[str]) -> dict[str, list[str]]:

@@ -288,9 +288,9 @@ def test_references_changed_since_stay_and_are_named():
     }
     unmerge(merged)
     assert [now(one_)["parent"] for one_ in (moved, changed)] == [two["uid"], other["uid"]]
-    # The third comes back later: it still names the survivor, as it did when it was merged.
+    # The third comes back later: it names again what it named before either merge.
     unmerge(later)
-    assert now(gone)["parent"] == one["uid"]
+    assert now(gone)["parent"] == two["uid"]
 
 
 def test_a_reference_follows_what_was_merged_while_its_record_was_away():
