@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from mdm.models import DuplicatePair
 
@@ -169,15 +169,26 @@ def around(uids: Iterable[Any]) -> Verdicts:
     return Verdicts(edges(groups(uids)))
 
 
+def _judged(uids: Iterable[Any]) -> QuerySet[DuplicatePair, tuple[Any, Any]]:
+    """(left, right) of pairs around these records about which somebody said something."""
+    listed = list(uids)
+    said = Q(state__in=("same", "different", "related", "follows", "merged")) | ~Q(dispute="")
+    return DuplicatePair.objects.filter(said, Q(left__in=listed) | Q(right__in=listed)).values_list("left", "right")
+
+
+def lock_if_judged(uids: Iterable[Any]) -> None:
+    """Before pairs around these records are written: wait for a judgement that is being made about them."""
+    if _judged(uids).exists():
+        lock()
+
+
 def settle(uids: Sequence[Any]) -> int:
     """Derive anew what follows for every pair around these records; how many pairs changed.
 
     The records' groups, the pairs that touch them, and the groups at the other ends: nothing else is read.
     """
-    judged = Q(state__in=("same", "different", "related", "follows", "merged")) | ~Q(dispute="")
     asked = {str(uid) for uid in uids}
-    touched = DuplicatePair.objects.filter(judged, Q(left__in=asked) | Q(right__in=asked)).values_list("left", "right")
-    near = groups({str(uid) for sides in touched for uid in sides} & asked)
+    near = groups({str(uid) for sides in _judged(asked) for uid in sides} & asked)
     if not near:
         return 0
     pairs = list(

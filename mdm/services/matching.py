@@ -183,6 +183,7 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
     fresh: dict[tuple[str, str], Score] = {}
     for one, other, score in scored:
         fresh[min(one, other), max(one, other)] = score
+    inference.lock_if_judged({uid for sides in fresh for uid in sides})
     known = {
         (str(pair.left), str(pair.right)): pair
         for pair in DuplicatePair.objects.select_for_update()

@@ -39,7 +39,7 @@ def test_pairs_come_by_rank_and_say_why(steward):
     [
         ("country=DE", 3), ("country=FR", 0), ("q=warnow", 3), ("q=nobody", 0), ("assigned=nobody", 3), ("assigned=me", 0),
         ("age=day", 3), ("age=older", 0), ("system=none", 0), ("entity=none", 0), ("dispute=any", 0), ("reopened=true", 0),
-        ("kind=account", 0), ("band=review", 3), ("score=1", 0), ("flag=sibling", 0), ("type=suppliers", 3), ("type=x", 0),
+        ("kind=account", 0), ("band=none", 0), ("score=1", 0), ("flag=sibling", 0), ("type=suppliers", 3), ("type=x", 0),
     ],
 )  # fmt: skip
 def test_filters(steward, query, many):

@@ -333,3 +333,33 @@ def test_one_account_under_two_names_is_a_warning_and_no_duplicate() -> None:
     assert (pair.kind, pair.state, pair.band, pair.flags) == ("account", "open", "none", ["shared_bank_account"])
     assert "one bank account under two names" in pair.ranking["why"]
     assert pair.rank == round(pair.ranking["risk"] * pair.ranking["use"], 4)
+
+
+def test_every_value_a_judgement_rests_on_is_a_feature_of_the_engine() -> None:
+    from mdm.matching.levels import FEATURES
+    from mdm.services.evidence import VALUES
+
+    assert set(VALUES) <= set(FEATURES)
+
+
+def test_an_old_rank_is_made_anew_and_use_counts() -> None:
+    from mdm import ports
+    from mdm.services import ranking
+
+    _, pairs = family(2)
+    pair = pairs[0, 1]
+    before = pair.rank
+    assert ranking.refresh() == 0
+    DuplicatePair.objects.update(ranked_at=None)
+
+    def spent(_: str, uids: Any) -> dict[str, dict[str, int]]:
+        return {uid: {"invoices a year": 500} for uid in uids}
+
+    ports.usage.append(spent)
+    try:
+        assert ranking.refresh() == 1
+    finally:
+        ports.usage.remove(spent)
+    pair.refresh_from_db()
+    assert pair.rank > before and any("invoices a year: 1000" in why for why in pair.ranking["why"])
+    assert pair.rank == round(pair.ranking["risk"] * pair.ranking["confidence"] * pair.ranking["use"], 4)
