@@ -116,8 +116,9 @@ class SurvivorshipRuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         data = dict(super().clean() or {})
-        kind = registry.find(str(data.get("type") or ""))
-        if kind is None or kind.key != data.get("type"):
+        key = str(data.get("type") or self.instance.type)  # the type of a rule that is there stays as it is
+        kind = registry.find(key)
+        if kind is None or kind.key != key:
             self.add_error("type", f"Name a record type: {', '.join(k.key for k in registry.all_types())}.")
             return data
         ranks = data.get("ranks")
@@ -174,8 +175,7 @@ class SurvivorshipRuleAdmin(GovernanceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         kind = registry.get(obj.type)
-        data = {**{name: getattr(obj, name) for name in form._meta.fields}, **form.cleaned_data}
-        self._propose(request, kind, form.proposed(kind, data), form.cleaned_data["why"])
+        self._propose(request, kind, form.proposed(kind, form.cleaned_data), form.cleaned_data["why"])
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         kind = registry.get(obj.type)
@@ -186,8 +186,8 @@ class SurvivorshipRuleAdmin(GovernanceAdmin):
         row = rule_changes.propose(kind=kind, rules=rules, reason=reason, by=actor_of(cast(User, request.user)))
         request._mdm_proposed = row  # type: ignore[attr-defined]
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing was added yet; the proposal has an audit entry of its own."""
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any = None) -> Any:
+        """Nothing was done yet; the proposal has an audit entry of its own."""
 
     log_change = log_deletions = log_addition
 

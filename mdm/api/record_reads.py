@@ -84,7 +84,7 @@ class Losing(Shown):
     value: Any
 
 
-class Part(Shown):
+class OfferPart(Shown):
     """One source's share of a value that several sources make together."""
 
     value: Any
@@ -93,7 +93,7 @@ class Part(Shown):
     since: datetime | None
 
 
-class Offer(Shown):
+class SourceOffer(Shown):
     system: str = Field(description="`hub` for what people entered here.")
     key: str
     value: Any
@@ -126,8 +126,8 @@ class OriginBody(Shown):
     rule_text: str = Field(description="The same in words: “most recent of 3”.")
     since: datetime | None
     together: list[str] = Field(description="Fields that always come from one source, this one among them.")
-    parts: list[Part] = Field(description="Of an aggregate: which source gave what.")
-    offers: list[Offer] = Field(description="What every source gives.")
+    parts: list[OfferPart] = Field(description="Of an aggregate: which source gave what.")
+    offers: list[SourceOffer] = Field(description="What every source gives.")
     losing: list[Losing]
     override: PinBody | None
 

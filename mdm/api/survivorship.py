@@ -213,7 +213,7 @@ class RuleChangeInput(Body):
     rules: list[RuleInput] = Field(max_length=200, description="All rules of the type as they shall be.")
 
 
-class Counts(Shown):
+class RuleCounts(Shown):
     records: int
     changed: int = Field(description="Records whose values change.")
     unchanged: int
@@ -234,8 +234,8 @@ class RuleChangeBody(Shown):
     progress: float = Field(description="0 to 1, of the rehearsal or of its application.")
     rules: list[RuleBody]
     base: list[RuleBody] = Field(description="The rules it was rehearsed against.")
-    rehearsal: Counts
-    applied: Counts
+    rehearsal: RuleCounts
+    applied: RuleCounts
     change_request: UUID | None = Field(description="What a second person approves; there once it is rehearsed.")
     error: str
 

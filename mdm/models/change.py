@@ -243,7 +243,7 @@ class ApprovalPolicy(models.Model):
     active = models.BooleanField(default=True)
     types = text_list(help_text="Record type keys, such as supplier. Empty: all.")
     actions = text_list(
-        help_text="create, update, block, unblock, retire, merge, unmerge, detach, and rules for survivorship. Empty: all."
+        help_text="create, update, block, unblock, retire, merge, unmerge, detach; rules: survivorship. Empty: all."
     )
     paths = text_list(help_text="Beginnings of changed paths, such as bank_accounts. Empty: any.")
     origins = text_list(help_text="web, api, import, survivorship, merge, drift, system. Empty: all.")

@@ -94,21 +94,23 @@ def gather(
     for source in SourceRecord.objects.filter(golden_uid__in=list(current), type=kind.key).exclude(pk__in=now_there):
         stored_rows[str(source.golden_uid)].append(source)
     for uid, known in found.items():
-        for source in stored_rows[uid]:
-            if source.outcome == "staged":
-                source.document = _accepted(kind, source, codes, current[uid], known.provenance)
-        known.sources = of_rows([*stored_rows[uid], *(fresh or {}).get(uid, ())], codes)
+        staged = [source for source in stored_rows[uid] if source.outcome == "staged"]
+        heard = [source for source in stored_rows[uid] if source.outcome != "staged"]
+        known.sources = [
+            *of_rows([*heard, *(fresh or {}).get(uid, ())], codes),
+            *(_accepted(kind, source, codes[source.system_id], current[uid], known.provenance) for source in staged),
+        ]
     for uid, pins in pins_of(current).items():
         found[uid].pins = pins
     return found
 
 
 def _accepted(
-    kind: RecordType, source: SourceRecord, systems: Mapping[int, str], current: Document, provenance: Mapping[str, Any]
-) -> Document:
+    kind: RecordType, source: SourceRecord, system: str, current: Document, provenance: Mapping[str, Any]
+) -> Source:
     """What of the record holds as this source's word: its new row waits for approval and must not slip in here."""
-    own = (systems[source.system_id], source.key)
-    won = {path for path, origin in provenance.items() if (origin.get("system"), origin.get("key")) == own}
+    own = (system, source.key)
+    won = {path: origin for path, origin in provenance.items() if (origin.get("system"), origin.get("key")) == own}
     children = {child.name for child in kind.children}
     taken: Document = {}
     for name in kind.document.model_fields:
@@ -118,7 +120,8 @@ def _accepted(
             parts = (provenance.get(name) or {}).get("parts", [])
             mine = [part["value"] for part in parts if (part["system"], part["key"]) == own]
             taken[name] = current.get(name) if name in won else (mine or None)
-    return taken
+    since = max((origin.get("since") or "" for origin in won.values()), default="")
+    return Source(system, source.key, taken, since, left=not source.active)
 
 
 def compute(

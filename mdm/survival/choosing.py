@@ -57,17 +57,20 @@ class Choice:
 
 def same_bytes(value: Any) -> bytes:
     """Equal values have equal bytes; sealed numbers count by their index."""
-    return canonical_bytes(value)
+    return b"s" + value.encode() if isinstance(value, str) else canonical_bytes(value)
 
 
 def choose(rules: Rules, path: str, offers: Sequence[Offer], *, most: int = 1_000_000) -> Choice:
     """What survives of at least one offer; the order of the offers plays no part."""
+    if len(offers) == 1 and not rules.rule(path).aggregate:
+        only = offers[0]
+        return Choice(only.value, "only", 1, only.system, only.key, only.since)
     left = sorted(offers, key=lambda offer: (rules.rank(path, offer.system), offer.system, offer.key, offer.since))
     aggregate = rules.rule(path).aggregate
     if aggregate:
         return _AGGREGATES[aggregate](left, most)
     if _agree(left):
-        return _one(left, left, "only" if len(left) == 1 else "agreed")
+        return _one(left, left, "agreed")
     for test in rules.order(path):
         left = _TESTS[test](rules, path, left)
         if _agree(left):
@@ -82,7 +85,8 @@ def _agree(offers: Sequence[Offer]) -> bool:
 
 def _one(left: Sequence[Offer], offers: Sequence[Offer], rule: str) -> Choice:
     best = left[0]
-    votes = len({(o.system, o.key) for o in offers if same_bytes(o.value) == same_bytes(best.value)})
+    mine = same_bytes(best.value)
+    votes = len({(o.system, o.key) for o in offers if same_bytes(o.value) == mine})
     return Choice(best.value, rule, len(offers), best.system, best.key, best.since, votes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from mdm.reading.paths import field_type
@@ -29,7 +30,6 @@ AGGREGATES = {
 }
 DEFAULT_ORDER = ("source_rank", "recency", "completeness")
 LOWEST = 99  # rank of a system nobody ranked
-_LIMIT = "maximum"
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,20 @@ def _misfit(kind: RecordType, name: str, aggregate: str, children: set[str]) -> 
 
 
 def has_limit(kind: RecordType, name: str) -> bool:
-    schema = kind.document.model_json_schema(mode="validation")["properties"].get(name, {})
-    return f'"{_LIMIT}"' in json.dumps(schema) or '"exclusiveMaximum"' in json.dumps(schema)
+    text = json.dumps(_properties(kind).get(name, {}))
+    return '"maximum"' in text or '"exclusiveMaximum"' in text
 
 
 def most_items(kind: RecordType, name: str) -> int:
     """How many values a list may hold."""
-    schema = kind.document.model_json_schema(mode="validation")["properties"].get(name, {})
-    return int(schema.get("maxItems") or 1_000_000)
+    return int(_properties(kind).get(name, {}).get("maxItems") or 1_000_000)
+
+
+@lru_cache(maxsize=64)
+def _properties(kind: RecordType) -> Mapping[str, Any]:
+    """The fields of a document by JSON Schema; made once, because a walk over all records asks for each."""
+    found: Mapping[str, Any] = kind.document.model_json_schema(mode="validation")["properties"]
+    return found
 
 
 def _check_group(kind: RecordType, rule: Rule, children: set[str]) -> Iterable[tuple[str, str]]:
