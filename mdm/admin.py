@@ -105,7 +105,7 @@ class ColumnMappingAdmin(GovernanceAdmin):
     list_display = ("system", "type", "updated_by", "updated_at")
 
 
-class SurvivorshipRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class SurvivorshipRuleForm(forms.ModelForm):
     """One rule, checked together with the other rules of its type; what it asks for is proposed, not saved."""
 
     why = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 2}), help_text="For whoever signs it.")
@@ -189,7 +189,7 @@ class SurvivorshipRuleAdmin(GovernanceAdmin):
     def log_addition(self, request: HttpRequest, obj: Any, message: Any = None) -> Any:
         """Nothing was done yet; the proposal has an audit entry of its own."""
 
-    log_change = log_deletions = log_addition
+    log_change = log_addition
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         return self._onward(request)

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=120, unique=True)),
                 ('active', models.BooleanField(default=True)),
                 ('types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Record type keys, such as supplier. Empty: all.', size=None)),
-                ('actions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='create, update, block, unblock, retire, merge, unmerge, detach, and rules for survivorship. Empty: all.', size=None)),
+                ('actions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text="create, update, block, unblock, retire, merge, unmerge, detach; rules: survivorship. Empty: all.", size=None)),
                 ('paths', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Beginnings of changed paths, such as bank_accounts. Empty: any.', size=None)),
                 ('origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='web, api, import, survivorship, merge, drift, system. Empty: all.', size=None)),
                 ('systems', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Codes of source systems, for imports. Empty: all.', size=None)),

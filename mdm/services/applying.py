@@ -106,7 +106,7 @@ def _changed_since(item: ChangeItem, document: Document) -> list[dict[str, Any]]
     """What changed of a record that is to be merged after the merge was proposed: nobody looked at that yet."""
     if document["version"] == item.base_version:
         return []
-    seen = RecordVersion.objects.get(uid=item.uid, version=item.base_version).document
+    seen = RecordVersion.objects.get(uid=item.uid, version=item.base_version or 0).document
     return [
         {"path": c.path, "base": c.before, "proposed": c.before, "current": c.after}
         for c in diff(seen, document)

@@ -12,7 +12,7 @@ from mdm.errors import CorrectInput, KeptApart, NotAllowed, NotNow
 from mdm.models import ChangeRequest, DuplicatePair, MatchDecision, MergeBlock
 from mdm.permissions import may
 from mdm.registry import RecordType
-from mdm.services import audit
+from mdm.services import audit, inference
 from mdm.types import Actor
 
 
@@ -35,6 +35,7 @@ def block(
     judged = [pair for pair in pairs if (str(pair.left), str(pair.right)) in ordered]
     for pair in judged:
         _decide(pair, "different", f"Unmerged by {change.number}. {change.reason}".strip(), by)
+    inference.settle([uid for pair in judged for uid in (pair.left, pair.right)])
     return judged
 
 
@@ -44,11 +45,12 @@ def _decide(pair: DuplicatePair, judgement: str, reason: str, by: Actor) -> None
         judgement=judgement,
         reason=reason,
         evidence_hash=pair.evidence_hash,
+        settles=True,  # an approved request stands above what single stewards said before
         decided_by=by.user,
         decided_by_name=by.name,
     )
-    pair.state = judgement
-    pair.save(update_fields=["state"])
+    pair.state, pair.follows, pair.dispute = judgement, "", ""
+    pair.save(update_fields=["state", "follows", "dispute"])
 
 
 def held(pairs: Iterable[tuple[Any, Any]]) -> set[tuple[str, str]]:
@@ -107,6 +109,7 @@ def lift(*, block: MergeBlock, reason: str, by: Actor) -> MergeBlock:
     pair = DuplicatePair.objects.select_for_update().filter(left=block.left, right=block.right).first()
     if pair and pair.state != "merged":
         _decide(pair, "open", block.lift_reason, by)
+        inference.settle([pair.left, pair.right])
     audit.record(
         action="pair.block_lifted",
         by=by,

@@ -89,7 +89,7 @@ def open_case(merge: ChangeRequest, members: Sequence[str] | None = None) -> Cas
     left = remaining(merge, head)
     restored = _chosen(merge, kind, head.detail["losers"], left, members)
     before = before_of(items)
-    made = RecordVersion.objects.get(uid=survivor, version=head.result_version)
+    made = RecordVersion.objects.get(uid=survivor, version=head.result_version or 0)
     case = Case(
         merge=merge,
         kind=kind,
@@ -149,7 +149,7 @@ def _require_undoable(case: Case) -> None:
     patch = {block_of(change.path) for change in diff(case.base, case.want)}
     patch = {path for path in patch if "/" in path or not isinstance(case.base.get(path), list)}
     for later in _later(case):
-        version = RecordVersion.objects.get(uid=case.survivor, version=later.result_version)
+        version = RecordVersion.objects.get(uid=case.survivor, version=later.result_version or 0)
         shared = sorted(patch & {block_of(path) for path in version.changed_paths})
         if shared:
             label = case.kind.label(shared[0].split("/")[0]).lower()

@@ -195,7 +195,7 @@ def _grid_cell(offer: Offered | None) -> dict[str, Any]:
 
 def csv_rows(marks: Marks) -> list[tuple[str, ...]]:
     """One row per value and source: field, source, key, value, received, what became of it, rule. Numbers are masked."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for path in marks.paths():
         for offer in marks.offers(path):
             if is_empty(offer.value):
