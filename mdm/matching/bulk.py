@@ -106,7 +106,7 @@ class Job:
         joins = pairs.band > 0
         edges = Edges(
             pairs.left.astype(np.int64), pairs.right.astype(np.int64), pairs.value.astype(np.float64),
-            joins, scorer.vetoed(pairs.flags),
+            joins, scorer.apart(pairs.flags),
         )  # fmt: skip
         touched = np.unique(np.concatenate([edges.left[joins], edges.right[joins]]))
         rules = self.config.rules

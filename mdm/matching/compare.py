@@ -66,6 +66,8 @@ class Comparer:
             "bank": _bank(_any_equal(lists["banks"], "account", i, j), name),
             "pattern": _pattern(name, street, postcode, city, phone, domain),
         }  # fmt: skip
+        bare = np.all([columns[feature] == 0 for feature in _BESIDE_NAMES], axis=0)
+        columns["number"] = np.where(bare & (columns["number"] == 3), 4, columns["number"])
         levels = np.stack([columns[feature] for feature in FEATURES], axis=1).astype(np.int8)
         names = lists["names"].start
         places = lists["places"].start
@@ -192,6 +194,8 @@ class Comparer:
         return level
 
 
+# Without any of these, only names are known; then a person judges whether Fund V and Fund VI are one.
+_BESIDE_NAMES = ("street", "postcode", "city", "tax", "identifier", "phone", "domain", "mail", "bank")
 _STREET_POINTS = np.array((3, 10, 10, 8, 6, 3, 2, 0))
 _POSTCODE_POINTS = np.array((2, 5, 4, 2, 0))
 _CITY_POINTS = np.array((1, 3, 2, 0))

@@ -42,6 +42,7 @@ _NOTES: dict[str, dict[str, str]] = {
     "number": {
         "same": "same number or direction", "one_side": "only one has a number or direction",
         "different": "different numbers or directions",
+        "different_bare": "different numbers or directions, and nothing but names to go by",
     },
     "region": {
         "same": "names name the same country", "one_side": "only one names a country",

@@ -19,7 +19,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "spelling": ("unknown", "different", "loose", "similar", "close", "very_close", "equal"),
     "via": ("unknown", "alias", "initials"),
     "form": ("unknown", "same", "alike", "different"),
-    "number": ("unknown", "same", "one_side", "different"),
+    "number": ("unknown", "same", "one_side", "different", "different_bare"),
     "region": ("unknown", "same", "one_side", "different"),
     "country": ("unknown", "same", "different"),
     "street": (

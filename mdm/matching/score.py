@@ -70,7 +70,7 @@ class Scorer:
         """One mask per pair; its bits are FLAGS."""
         found = (
             _is(levels, "tax", "conflict"),
-            _is(levels, "number", "different"),
+            _is(levels, "number", "different", "different_bare"),
             _is(levels, "bank", "shared"),
             _is_sibling(levels),
             _is_other_name(levels),
@@ -79,6 +79,12 @@ class Scorer:
         for bit, holds in enumerate(found):
             mask |= holds.astype(np.uint8) << np.uint8(bit)
         return mask
+
+    def apart(self, flags: Masks) -> npt.NDArray[np.bool_]:
+        """Pairs that hard rules say are two things, so that they never stand in one cluster."""
+        apart = self._vetoes & np.uint8(~(1 << FLAGS.index(OTHER_NAME)) & 255)
+        held: npt.NDArray[np.bool_] = (flags & apart) > 0
+        return held
 
     def vetoed(self, flags: Masks) -> npt.NDArray[np.bool_]:
         """Pairs that hard rules keep from being linked unasked."""

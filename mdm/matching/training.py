@@ -34,7 +34,17 @@ LADDERS = {
     "domain": ("different", "close", "same_shared", "same"),
 }
 _AGAINST = frozenset(
-    ("different", "other_number", "number_only", "one_side", "area", "relative", "relative_strong", "namesake")
+    (
+        "different",
+        "different_bare",
+        "other_number",
+        "number_only",
+        "one_side",
+        "area",
+        "relative",
+        "relative_strong",
+        "namesake",
+    )
 )
 _FOR = frozenset(
     ("same", "same_shared", "equal", "nearly_equal", "very_close", "extension", "typo", "agreeing", "alias",

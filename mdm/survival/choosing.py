@@ -45,7 +45,13 @@ class Choice:
 
     def as_json(self) -> dict[str, Any]:
         """The origin as it is kept."""
-        shown: dict[str, Any] = {"system": self.system, "key": self.key, "rule": self.rule, "since": self.since, "of": self.of}
+        shown: dict[str, Any] = {
+            "system": self.system,
+            "key": self.key,
+            "rule": self.rule,
+            "since": self.since,
+            "of": self.of,
+        }
         if self.votes > 1:
             shown["votes"] = self.votes
         if self.parts:
