@@ -1,18 +1,16 @@
 """Country words as they stand in organisation names and addresses; cities with several names."""
 
-import re
+from mdm.matching.scripts import fold
+from mdm.matching.tables import read_map, read_pairs
 
-from mdm.matching.tables import read_map
-
-GEO_WORDS = read_map("country_words")
-COUNTRY_PAIRS = {
-    "united states of america": "usa", "united states": "usa", "united kingdom": "uk", "great britain": "uk",
-    "new zealand": "zealand", "hong kong": "hongkong", "south africa": "zafrica", "saudi arabia": "saudi",
-    "south korea": "korea",
-    "united arab emirates": "uae", "czech republic": "czechia", "u.s.a.": "usa", "u.s.": "usa",
-    "u.k.": "uk",
-}  # fmt: skip
-TWO_WORDS = re.compile("|".join(rf"\b{re.escape(pair)}" for pair in sorted(COUNTRY_PAIRS, key=len, reverse=True)))
+GEO_WORDS = {fold(spelling): code for spelling, code in read_map("country_words").items()}
+# Regions and countries of several words: {first word: [(the other words, longest first; one word for it)]}.
+PLACE_PAIRS: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+for _one, _many in sorted(read_pairs("places"), key=lambda pair: -len(pair[1].split())):
+    _first, *_rest = _many.split()
+    PLACE_PAIRS.setdefault(_first, []).append((tuple(_rest), _one))
+# Written with dots they are countries; without, «us» and «uk» may be words.
+DOTTED_COUNTRIES = {"us": "usa", "usa": "usa", "uk": "uk", "uae": "uae"}
 # What a full country name is written as in address fields that hold no ISO code.
 ISO3 = {
     "usa": "US", "deu": "DE", "fra": "FR", "ita": "IT", "esp": "ES", "gbr": "GB", "che": "CH", "aut": "AT",

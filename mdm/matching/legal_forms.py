@@ -7,11 +7,33 @@ FAMILY: dict[str, str] = {}
 for _line in read_lines("legal_forms"):
     _code, _family, _spellings = (part.strip() for part in _line.split("|"))
     FAMILY[_code] = _family
-    for _spelling in _spellings.split(","):
-        FORMS.setdefault(_spelling.strip(), _code)
-LONGEST = max(len(spelling.split()) for spelling in FORMS)
-_HEADS = frozenset(spelling.split()[0] for spelling in FORMS)
-_TAILS = frozenset(spelling.split()[-1] for spelling in FORMS)
+    for _spelling in filter(None, (part.strip() for part in _spellings.split(","))):
+        FORMS.setdefault(_spelling, _code)
+# Forms of public lists: {spelling: {country, or * for anywhere: code}}; and ISO 20275 codes in our own.
+_LISTED: dict[str, dict[str, str]] = {}
+_ISO_CODES: dict[str, str] = {}
+for _line in read_lines("listed_forms"):
+    _code, _family, _where, _spellings = (part.strip() for part in _line.split("|"))
+    if _where == "=":
+        for _iso in _spellings.split():
+            _ISO_CODES[_iso] = _code if _code != "=" else _iso
+            FAMILY.setdefault(_ISO_CODES[_iso], _family)
+        continue
+    FAMILY.setdefault(_code, _family)
+    for _spelling in _spellings.split(", "):
+        _LISTED.setdefault(_spelling, {}).update(dict.fromkeys(_where.split(), _code))
+
+
+def _longest(words: list[tuple[str, int]]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for word, size in words:
+        out[word] = max(size, out.get(word, 0))
+    return out
+
+
+# The most words of any form that ends (begins) with a word: how far back (ahead) to look.
+_TAILS = _longest([(s.split()[-1], s.count(" ") + 1) for s in (*FORMS, *_LISTED)])
+_HEADS = _longest([(s.split()[0], s.count(" ") + 1) for s in (*FORMS, *_LISTED)])
 # Systems cut names at 30 or 35 characters, often inside a written-out form: «… Gesellschaft mit besc».
 TRUNCATED = {
     spelling[:cut]: code
@@ -19,6 +41,7 @@ TRUNCATED = {
     if len(spelling) > 12 and " " in spelling
     for cut in range(max(8, spelling.index(" ") + 2), len(spelling))
 }
+_LONGEST_CUT = max(spelling.count(" ") for spelling in TRUNCATED) + 1
 # Written in front in some countries (ООО «…», SCI …); the rest only counts at the end of a name.
 LEADING = frozenset(read_words("leading_forms")) | frozenset(
     spelling for spelling in FORMS if " " in spelling and len(spelling) > 12
@@ -37,22 +60,21 @@ _CUT_WORDS = (
     "limitada",
     "private",
 )
-CJK = (
-    ("股份有限公司", "plccn", "plc"), ("有限责任公司", "ltdcn", "ltd"), ("有限責任公司", "ltdcn", "ltd"),
-    ("有限公司", "ltdcn", "ltd"), ("株式会社", "kk", "plc"), ("合同会社", "gk", "ltd"),
-    ("有限会社", "yk", "ltd"),
-    ("주식회사", "kkkr", "plc"), ("公司", "ltdcn", "ltd"),
-)  # fmt: skip
-FAMILY.update({code: family for _, code, family in CJK})
 
 
-def split_form(words: list[str], cut_off: bool = False) -> tuple[list[str], str]:
+def stated_form(text: str) -> str:
+    """The code of a form given as its ISO 20275 code, "" when the text is none."""
+    return _ISO_CODES.get(text.strip().upper(), "")
+
+
+def split_form(words: list[str], cut_off: bool = False, country: str = "") -> tuple[list[str], str]:
     """Words of a name without its legal form, and the form's code ("" when it states none).
 
     A name is never emptied: «Limited Ltd» keeps one word. `cut_off`: the text is as long as a field is wide.
+    `country`: of the organisation, where known; abbreviations of the public lists count only at home.
     """
-    words, code = _strip_end(words, cut_off)
-    words, leading = _strip_start(words, only_clear=bool(code))
+    words, code = _strip_end(words, cut_off, country)
+    words, leading = _strip_start(words, bool(code), country)
     code = leading if leading and code in ("", "corp", "co") else code
     if not code:
         for place, word in enumerate(words):
@@ -61,17 +83,25 @@ def split_form(words: list[str], cut_off: bool = False) -> tuple[list[str], str]
     return words, code
 
 
-def _strip_end(words: list[str], cut_off: bool) -> tuple[list[str], str]:
+def _code_of(spelling: str, country: str) -> str:
+    code = FORMS.get(spelling)
+    if code is None:
+        listed = _LISTED.get(spelling)
+        return (listed.get(country) or listed.get("*") or "") if listed else ""
+    return code
+
+
+def _strip_end(words: list[str], cut_off: bool, country: str) -> tuple[list[str], str]:
     code = ""
-    for _ in range(2):
-        found = _at_end(words)
+    while len(words) > 1 and words[-1] in _TAILS:
+        size, found = _at_end(words, country)
         if not found:
             break
-        words, last = words[: found[0]], found[1]
-        code = code if code and last == "co" else (code or last)
+        words = words[:-size]
+        code = code if code and found == "co" else (code or found)
     if code or len(words) < 2:
         return words, code
-    for size in range(min(LONGEST, len(words) - 1), 1, -1):
+    for size in range(min(_LONGEST_CUT, len(words) - 1), 1, -1):
         last_words = " ".join(words[-size:])
         if last_words in TRUNCATED:
             return words[:-size], TRUNCATED[last_words]
@@ -82,21 +112,25 @@ def _strip_end(words: list[str], cut_off: bool) -> tuple[list[str], str]:
     return words, ""
 
 
-def _strip_start(words: list[str], only_clear: bool) -> tuple[list[str], str]:
+def _at_end(words: list[str], country: str) -> tuple[int, str]:
+    for size in range(min(_TAILS[words[-1]], len(words) - 1), 1, -1):
+        code = _code_of(" ".join(words[-size:]), country)
+        if code:
+            return size, code
+    return 1, _code_of(words[-1], country)
+
+
+def _strip_start(words: list[str], only_clear: bool, country: str) -> tuple[list[str], str]:
     if len(words) < 2 or words[0] not in _HEADS:
         return words, ""
-    for size in range(min(LONGEST, len(words) - 1), 0, -1):
+    for size in range(min(_HEADS[words[0]], len(words) - 1), 0, -1):
         spelling = " ".join(words[:size])
-        if spelling in LEADING and not (only_clear and spelling not in _CLEAR_LEADING):
+        if only_clear and spelling not in _CLEAR_LEADING:
+            continue
+        if spelling in LEADING:
             return words[size:], FORMS[spelling]
+        if size > 1 and spelling in _LISTED and len(spelling) > 13:
+            code = _code_of(spelling, country)
+            if code:
+                return words[size:], code
     return words, ""
-
-
-def _at_end(words: list[str]) -> tuple[int, str] | None:
-    if len(words) < 2 or words[-1] not in _TAILS:
-        return None
-    for size in range(min(LONGEST, len(words) - 1), 0, -1):
-        code = FORMS.get(" ".join(words[-size:]))
-        if code:
-            return len(words) - size, code
-    return None

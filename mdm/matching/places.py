@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import TypedDict
 
 from mdm.matching.countries import CITY_ALIASES
-from mdm.matching.scripts import fold, skeleton
+from mdm.matching.scripts import fold, skeleton, visible
 from mdm.matching.tables import read_words
 
 
@@ -38,7 +38,7 @@ _CEDEX = re.compile(r"\bcedex\b|\d+|\(.*?\)")
 
 
 def build_place(lines: str, postcode: str, city: str, country: str) -> Place:
-    lines, postcode, city = lines[:200], postcode[:20], city[:80]  # what is longer is no address
+    lines, postcode, city = visible(lines, 200), postcode[:20], visible(city, 80)  # what is longer is no address
     street, number, side = split_street(lines)
     show = ", ".join(part for part in (lines.strip(), " ".join((postcode, city)).strip()) if part)
     return {

@@ -19,3 +19,9 @@ def read_map(table: str) -> dict[str, str]:
     """Lines of «canonical: spelling spelling …» as {spelling: canonical}."""
     pairs = (line.split(":", 1) for line in read_lines(table))
     return {spelling: canonical for canonical, spellings in pairs for spelling in spellings.split()}
+
+
+def read_pairs(table: str) -> list[tuple[str, str]]:
+    """Lines of «canonical: phrase, phrase …» as (canonical, phrase)."""
+    pairs = (line.split(":", 1) for line in read_lines(table))
+    return [(canonical, phrase.strip()) for canonical, phrases in pairs for phrase in phrases.split(",")]
