@@ -135,11 +135,11 @@ _EXTENSION = re.compile(r"\s*(?:extension|extn?\.?|x|durchwahl|dw\.?|poste|#|;)\
 def _region(country: str) -> tuple[str, str, frozenset[int], "re.Pattern[str]"] | None:
     """(calling code, trunk prefix, lengths and pattern of its national numbers) as phonenumbers knows them."""
     known = PhoneMetadata.metadata_for_region(country) if country else None
-    if known is None or known.general_desc.national_number_pattern is None:
+    plan = known.general_desc if known else None
+    if known is None or plan is None or plan.national_number_pattern is None:
         return None
-    trunk = known.national_prefix or ""
-    lengths = frozenset(known.general_desc.possible_length)
-    return str(known.country_code), trunk, lengths, re.compile(known.general_desc.national_number_pattern)
+    pattern = re.compile(plan.national_number_pattern)
+    return str(known.country_code), known.national_prefix or "", frozenset(plan.possible_length), pattern
 
 
 @lru_cache(maxsize=512)

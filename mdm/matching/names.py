@@ -7,7 +7,7 @@ from functools import lru_cache
 from mdm.matching import cjk
 from mdm.matching.countries import DOTTED_COUNTRIES, GEO_WORDS, PLACE_PAIRS
 from mdm.matching.legal_forms import FORMS, split_form
-from mdm.matching.scripts import composed, fold, skeleton, visible
+from mdm.matching.scripts import composed, fold, skeleton, sound, visible
 from mdm.matching.words import (
     ABBREVIATIONS,
     ALIAS_MARK,
@@ -190,24 +190,29 @@ def _sort_words(words: list[str], form: str, own_cities: frozenset[str]) -> Name
     last = len(words) - 1
     for place, word in enumerate(words):
         kind, value = _classify(word)
-        if kind != "number" or not value.isdigit():
-            small += word[0]
-            if kind != "skip":
-                letters += word[0]
-        if len(word) == 1 and word.isalpha() and word.isascii():
-            if word in SINGLE_AND and 0 < place < last:
-                continue
-            if place == last and last > 0:
-                numbers.append(ROMAN.get(word, word))
-                continue
         if kind == "core":
+            small += word[0]
+            letters += word[0]
+            if len(word) == 1 and word.isalpha() and word.isascii():
+                if word in SINGLE_AND and 0 < place < last:
+                    continue
+                if place == last and last > 0:
+                    numbers.append(ROMAN.get(word, word))
+                    continue
             (towns if value in own_cities else core).setdefault(value, word)
+        elif kind == "skip":
+            small += word[0]
         elif kind == "number":
+            if not value.isdigit():
+                small += word[0]
+                letters += word[0]
             if value.isdigit() or place > 0:
                 numbers.append(value)
             else:
                 core.setdefault(word, word)
-        elif kind == "place":
+        else:
+            small += word[0]
+            letters += word[0]
             places.append(value)
     if not core:
         core = towns or {skeleton(word): word for word in words if _classify(word)[0] != "skip"}
@@ -217,9 +222,13 @@ def _sort_words(words: list[str], form: str, own_cities: frozenset[str]) -> Name
         form=form,
         numbers=tuple(sorted(set(numbers))),
         places=tuple(sorted(set(places))),
-        joined=skeleton("".join(core.values())),
-        initials=tuple(dict.fromkeys(text for text in (letters, small) if 2 < len(text) < 8)),
+        joined=sound("".join([_written_out(word) for word in core.values()])),
+        initials=tuple([text for text in dict.fromkeys((letters, small)) if 2 < len(text) < 8]),
     )
+
+
+def _written_out(word: str) -> str:
+    return ORDINALS_IN_WORDS.get(word) or ABBREVIATIONS.get(word, word)
 
 
 @lru_cache(maxsize=200_000)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from mdm.matching.config import MatchConfig
+from mdm.matching.config import MatchConfig, collect
 from mdm.matching.countries import country_code
 from mdm.matching.identifiers import (
     canonical_account,
@@ -35,7 +35,7 @@ def normalise(config: MatchConfig, document: dict[str, Any], hasher: Hasher | No
     names = _names(config, document, cities, country)
     main = names[0][1] if names else None
     mails, domains = _internet(config, document)
-    phones = (canonical_phone(text, country) for text in _texts(document, config.phones))
+    phones = [canonical_phone(text, country) for text in _texts(document, config.phones)]
     banks, checked = _banks(config, document, hasher)
     return {
         "v": VERSION,
@@ -65,24 +65,28 @@ def normalise(config: MatchConfig, document: dict[str, Any], hasher: Hasher | No
 
 
 @lru_cache(maxsize=1000)
-def _steps(path: str) -> tuple[tuple[str, bool], ...]:
-    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split(".")) if path else ()
+def _getter(path: str) -> Callable[[dict[str, Any]], list[Any]]:
+    """What finds all non-empty values at a path; the two usual shapes of a path have a way of their own."""
+    steps = [(step.removesuffix("[]"), step.endswith("[]")) for step in path.split(".")] if path else []
+    if not steps:
+        return lambda document: []
+    first, many = steps[0]
+    if len(steps) == 1 and not many:
+        return lambda document: [value] if (value := document.get(first)) else []
+    if len(steps) == 2 and many and not steps[1][1]:
+        second = steps[1][0]
+
+        def of_each(document: dict[str, Any]) -> list[Any]:
+            items = document.get(first) or ()
+            return [value for item in items if isinstance(item, dict) and (value := item.get(second))][:_MANY]
+
+        return of_each
+    return lambda document: collect(document, path)[:_MANY]
 
 
 def _collect(document: dict[str, Any], path: str) -> list[Any]:
     """All non-empty values at a path of a document; a missing step is simply no value."""
-    found: list[Any] = [document]
-    for key, many in _steps(path):
-        step = []
-        for item in found:
-            value = item.get(key) if isinstance(item, dict) else None
-            if value:
-                if many:
-                    step += value
-                else:
-                    step.append(value)
-        found = step
-    return [value for value in found if value][:_MANY] if path else []
+    return _getter(path)(document)
 
 
 def _texts(document: dict[str, Any], paths: Iterable[str]) -> list[str]:
@@ -98,8 +102,8 @@ def _first(document: dict[str, Any], path: str) -> str:
     return _text(found[0]) if found else ""
 
 
-def _unique(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))[:_MOST]
+def _unique(values: list[str]) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value][:_MOST]
 
 
 def _names(
@@ -182,7 +186,9 @@ def _internet(config: MatchConfig, document: dict[str, Any]) -> tuple[list[str],
             mails.append(text.strip().lower()[:120])
         else:
             domains.append(domain)
-    domains += [d for d in (web_domain(text[:200]) for text in _texts(document, config.websites)) if not is_free_mail(d)]
+    domains += [
+        d for d in (web_domain(text[:200]) for text in _texts(document, config.websites)) if not is_free_mail(d)
+    ]
     return _unique(mails), _unique(domains)
 
 

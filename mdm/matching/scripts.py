@@ -41,7 +41,9 @@ _GREEK_PAIRS = (("ου", "ou"), ("μπ", "b"), ("ντ", "d"), ("γκ", "g"), ("�
 # Bulgarian writes ъ for a vowel; Russian only between a prefix and a soft vowel, where it is silent.
 _BULGARIAN = re.compile("ъ(?![еёюя])")
 # Marks over and under letters, vowel points of Arabic and Hebrew included: most people leave them out.
-_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff]")
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff]"
+)
 _ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
 _KANA = re.compile("[\u3041-\u30ff]")
 _SMALL_KANA = re.compile("(.)([ゃゅょぁぃぅぇぉャュョァィゥェォ])")
@@ -94,7 +96,8 @@ _LETTERS_OF_THE_WORLD = _Letters()
 
 def visible(text: str, length: int) -> str:
     """At most so many characters, blanks single; marks and what nobody sees use up no room of what people read."""
-    text = " ".join(text[: 20 * length].split())
+    if len(text) > length or "  " in text:
+        text = " ".join(text[: 20 * length].split())
     if len(text) <= length or text.isascii():
         return text[:length]
     seen = (c for c in text if unicodedata.category(c) not in _UNSEEN and not _MARKS.match(c))
@@ -160,8 +163,7 @@ _SOUNDS = (
 _LETTERS = str.maketrans({"y": "i", "j": "i", "w": "v", "c": "k", "q": "k", "z": "s", "x": "ks"})
 
 
-@lru_cache(maxsize=200_000)
-def skeleton(word: str) -> str:
+def sound(word: str) -> str:
     """A lossy sound of one folded word, in which spellings and romanisations of one word meet.
 
     Müller, Mueller and Muller become one; so do Yuliya and Iulia. Short words and codes are left
@@ -178,3 +180,7 @@ def skeleton(word: str) -> str:
         if letter != out[-1]:
             out.append(letter)
     return "".join(out)
+
+
+# Words come again and again; whole names, which go through `sound` too, do not.
+skeleton = lru_cache(maxsize=200_000)(sound)

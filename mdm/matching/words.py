@@ -23,7 +23,9 @@ NOISE = re.compile(
     r"|^(?:fa\.|firma|fa|m/s\.?|messrs\.?|the)\s+"
 )
 # One of these stands in every text that NOISE finds something in; looking for them first is several times faster.
-NOISE_HINTS = re.compile(r"\*|use|utili|usa|verw|benut|block|gesp|dup|activ|obso|\((?:old|alt|neu|new)|[-#]|acc|c/o|^f|^m|^the")
+NOISE_HINTS = re.compile(
+    r"\*|use|utili|usa|verw|benut|block|gesp|dup|activ|obso|\((?:old|alt|neu|new)|[-#]|acc|c/o|^f|^m|^the"
+)
 ALIAS_MARK = re.compile(
     r"\s+[(\[]?(?:d\s?[/.]?\s?b\s?[/.]?\s?a|t\s?/\s?as?|o\s?/\s?a|trading as|doing business as|operating as"
     r"|a\.?\s?/?k\.?\s?/?a\.?|f\.?\s?/?k\.?\s?/?a|n\.?\s?/?k\.?\s?/?a|also known as|now known as"

@@ -116,7 +116,9 @@ def test_phones_and_domains():
     assert canonical_phone("+49 (0) 89 / 123-4567") == canonical_phone("+49 89 1234567") == "49891234567"
     assert canonical_phone("089 1234567", "DE") == canonical_phone("0049 89 1234567", "FR") == "49891234567"
     assert canonical_phone("49 89 1234567", "DE") == "49891234567"
-    assert canonical_phone("06 12345678", "IT") == canonical_phone("+39 06 12345678") == canonical_phone("+39 6 12345678")
+    assert (
+        canonical_phone("06 12345678", "IT") == canonical_phone("+39 06 12345678") == canonical_phone("+39 6 12345678")
+    )
     assert canonical_phone("1-312-555-1234 x12", "US") == canonical_phone("+1 (312) 555 1234") == "13125551234"
     assert canonical_phone("(312) 555-1234") == "25551234"  # of no known country: the last eight
     assert canonical_phone("8 (495) 123-45-67", "RU") == canonical_phone("+7 495 1234567") == "74951234567"
@@ -141,9 +143,15 @@ def test_identifiers_and_accounts_carry_their_validity():
 
 
 def test_an_account_is_hashed_with_its_validity_and_never_kept():
-    document = {"legal_name": "Acme", "bank_accounts": [{"iban": "DE89 3704 0044 0532 0130 00"}, {"iban": "DE88370400440532013000"}]}
+    document = {
+        "legal_name": "Acme",
+        "bank_accounts": [{"iban": "DE89 3704 0044 0532 0130 00"}, {"iban": "DE88370400440532013000"}],
+    }
     features = Engine(supplier_config(), hasher=blind_index).features(document)
-    assert features["banks"] == [[blind_index("DE89370400440532013000"), "3000"], [blind_index("DE88370400440532013000"), "3000"]]
+    assert features["banks"] == [
+        [blind_index("DE89370400440532013000"), "3000"],
+        [blind_index("DE88370400440532013000"), "3000"],
+    ]
     assert features["banks_valid"] == [1, 0]
     assert "0532" not in str(features)
 
@@ -175,8 +183,8 @@ def test_what_systems_write_differently_comes_out_once(one, other):
         ("България ЩИТ", "balgariya shtit"), ("объект Щит", "obekt shchit"), ("Μυτιληναίος", "mytilinaios"),
         ("أرامكو", "aramko"), ("الفطيم", "al ftim"), ("הפועלים", "hpoalim"), ("בע״מ", "bam"),
         ("深圳", "shenzhen"), ("トヨタ", "toyota"), ("きょうと", "kyouto"), ("ティーガイア", "tigaia"), ("ﾄﾖﾀ", "toyota"),
-        ("삼성", "samsung"), ("현대", "hyundae"), ("한국", "hanguk"), ("Ａｃｍｅ", "acme"), ("٣٤", "34"), ("İstanbul", "istanbul"),
-        ("ไทย", "aithy"), ("საქართველო", "sakartvelo"),
+        ("삼성", "samsung"), ("현대", "hyundae"), ("한국", "hanguk"), ("Ａｃｍｅ", "acme"), ("٣٤", "34"),
+        ("İstanbul", "istanbul"), ("ไทย", "aithy"), ("საქართველო", "sakartvelo"),
     ],
 )  # fmt: skip
 def test_every_script_becomes_latin(text, latin):
@@ -209,11 +217,11 @@ def test_initials_stand_for_a_name():
 
 
 # What an honest or a hostile person may type: every script, marks, invisible characters, numbers, signs.
+_PIECES = "Acme GmbH Co KG Ltd Fund II North 4 de la the Bank Forty One Hundred A B y ООО".split()
 _ALPHABETS = st.one_of(
     st.text(max_size=80),
     st.text(st.sampled_from("aeioubcdfgls&-./' 4VIXÄößłжщъьїαουςْאבم深圳市ト한 \u200b\u202e\u0301😀"), max_size=60),
-    st.lists(st.sampled_from("Acme GmbH Co KG Ltd Fund II North 4 de la the Bank Forty One Hundred A B y ООО".split()), max_size=9)
-    .map(" ".join),
+    st.lists(st.sampled_from(_PIECES), max_size=9).map(" ".join),
 )  # fmt: skip
 
 
@@ -231,8 +239,10 @@ def test_any_name_is_taken_apart_into_plain_words(text):
 def test_taking_a_name_apart_again_keeps_its_words(text):
     once = parse_name(text)
     again = parse_name(" ".join(once.words))
-    assert set(again.core) <= set(once.core)
-    assert parse_name(" ".join(again.words)).core == again.core or len(again.core) < len(once.core)
+    for _ in range(MOST_WORDS):  # what a form or a number had covered may come to the end, and off; nothing is added
+        assert len(again.core) <= len(once.core)
+        once, again = again, parse_name(" ".join(again.words))
+    assert again.core == once.core
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Derives mdm/matching/data/listed_forms.txt from two public lists of legal forms; our own list stays the authority.
 
-python -m tests.mdm.matching.quality.legal_forms ELF_CODES.csv ORG_TYPES.yml
+python -m tests.mdm.matching.listed_forms ELF_CODES.csv ORG_TYPES.yml
 
 ELF_CODES.csv: the ISO 20275 entity legal forms code list as GLEIF publishes it.
 ORG_TYPES.yml: resources/names/org_types.yml of opensanctions/rigour.
@@ -23,7 +23,7 @@ from mdm.matching.tables import read_lines
 
 TARGET = Path(ours.__file__).parent / "data" / "listed_forms.txt"
 HEAD = """\
-# Legal forms of public lists, beyond our own legal_forms.txt; written by tests/mdm/matching/quality/legal_forms.py.
+# Legal forms of public lists, beyond our own legal_forms.txt; written by tests/mdm/matching/listed_forms.py.
 # code | family | countries, * for anywhere | spellings, folded. Upper-case codes are ISO 20275's; what stands
 # behind = are the ISO 20275 codes that mean this form (or, in front as well, that are forms of their own).
 # Sources: ISO 20275 Entity Legal Forms Code List, version 1.5, published by GLEIF (gleif.org) for free use;
@@ -43,10 +43,19 @@ FAMILIES = {"LLC": "ltd", "JSC": "plc", "LP": "part", "GP": "part", "LLP": "part
 # Words by which a written-out form tells its family, where rigour's list does not.
 FAMILY_WORDS = (
     ("coop", r"cooperat|co operat|kooperat|genossenschaft|andelslag|szovetkezet|druzstvo|spoldziel"),
-    ("nonprofit", r"non ?profit|not for profit|foundation|fundaci|fondation|fondazione|stiftung|stichting|associa|verein"),
+    (
+        "nonprofit",
+        r"non ?profit|not for profit|foundation|fundaci|fondation|fondazione|stiftung|stichting|associa|verein",
+    ),
     ("part", r"partner|komandit|kommandit|comandit|commandit|jawna|kollektiv|colectiv|nome collettivo|nom collectif"),
-    ("ltd", r"limited liab|limitada|limitee|responsabil|beschrankt|ogranicen|ogranichen|obmezhen|rucenim|rucen|private"),
-    ("plc", r"anonim|anonym|aktie|aktsi|akci|akcj|actiuni|azioni|aksje|reszveny|joint stock|public|shares|dionic|delnis"),
+    (
+        "ltd",
+        r"limited liab|limitada|limitee|responsabil|beschrankt|ogranicen|ogranichen|obmezhen|rucenim|rucen|private",
+    ),
+    (
+        "plc",
+        r"anonim|anonym|aktie|aktsi|akci|akcj|actiuni|azioni|aksje|reszveny|joint stock|public|shares|dionic|delnis",
+    ),
 )
 # They describe an organisation rather than end its name; taking them off would lose the name.
 NO_ENDING = re.compile(
@@ -92,7 +101,9 @@ def is_long(spelling: str) -> bool:
 
 
 def usable(spelling: str) -> bool:
-    return spelling.isascii() and 1 < len(spelling) < 90 and len(spelling.split()) < 9 and not NO_ENDING.search(spelling)
+    return (
+        spelling.isascii() and 1 < len(spelling) < 90 and len(spelling.split()) < 9 and not NO_ENDING.search(spelling)
+    )
 
 
 def rows_of_elf(path: str) -> list[tuple[str, str, list[str], list[str]]]:
@@ -122,12 +133,16 @@ def main() -> None:
         types = yaml.safe_load(file)["types"]
     codes: dict[str, str] = {}
     for number, kind in enumerate(types):
-        names = [spelled(str(name)) for name in [kind.get("display") or "", kind.get("compare") or "", *kind["aliases"]]]
+        names = [
+            spelled(str(name)) for name in [kind.get("display") or "", kind.get("compare") or "", *kind["aliases"]]
+        ]
         names = [name for name in dict.fromkeys(names) if usable(name)]
         code = next((known[name] for name in names if name in known), "")
         if not code:
             # The compare form is a word for the machine, not always one that people write.
-            code = "r-" + (spelled(str(kind.get("compare") or kind.get("display") or "")).replace(" ", "") or str(number))
+            code = "r-" + (
+                spelled(str(kind.get("compare") or kind.get("display") or "")).replace(" ", "") or str(number)
+            )
         families.setdefault(code, family_of(names, str(kind.get("generic") or "")))
         for name in names:
             codes.setdefault(name, code)
@@ -147,9 +162,11 @@ def main() -> None:
         for name in both:
             if name in known or "*" in found[code].get(name, ()):
                 continue
-            if is_long(name):
-                found[code][name].add(country)
-            elif name in shorts and name not in WORDS and (len(name) > (4 if " " in name else 2) or (country, name) in SHORT):
+            if is_long(name) or (
+                name in shorts
+                and name not in WORDS
+                and (len(name) > (4 if " " in name else 2) or (country, name) in SHORT)
+            ):
                 found[code][name].add(country)
 
     same: dict[str, list[str]] = defaultdict(list)  # family → ISO 20275 codes that stay what they are
@@ -166,7 +183,9 @@ def main() -> None:
         by_countries: dict[str, list[str]] = defaultdict(list)
         for spelling, countries in sorted(spellings.items()):
             by_countries["*" if "*" in countries else " ".join(sorted(countries))].append(spelling)
-        lines += [f"{code} | {families[code]} | {where} | {', '.join(many)}" for where, many in sorted(by_countries.items())]
+        lines += [
+            f"{code} | {families[code]} | {where} | {', '.join(many)}" for where, many in sorted(by_countries.items())
+        ]
     TARGET.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(lines)} lines, {sum(len(s) for s in found.values())} spellings, {TARGET.stat().st_size} bytes")
 
