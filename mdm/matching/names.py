@@ -32,6 +32,7 @@ _WORD = re.compile(r"[^\W_]+")
 _GLUED = re.compile(r"(?<=[a-zäöüß])(?=(?:GmbH|AG|SARL|SAS|SRL|LLC|Ltd|Inc|BV|Oy|AB)$)")
 # «Canal+» is Canal Plus; «Co-operation» one word; «3%ers» three percenters.
 _PLUS = re.compile(r"(?<=\w)\+(?!\w)")
+_DOUBLE = re.compile(r"([a-z])\1+")
 _NUMERALS = NUMBER_SIGNS | CARDINALS.keys()
 _CO = re.compile(r"\bco-(?=op|ord)")
 _ACRONYM = re.compile(r"^(.+\S)\s*[(\[]([A-Z]{3,6})[)\]]\s*$")
@@ -222,13 +223,16 @@ def _sort_words(words: list[str], form: str, own_cities: frozenset[str]) -> Name
         form=form,
         numbers=tuple(sorted(set(numbers))),
         places=tuple(sorted(set(places))),
-        joined=sound("".join([_written_out(word) for word in core.values()])),
+        joined=_joined(core),
         initials=tuple([text for text in dict.fromkeys((letters, small)) if 2 < len(text) < 8]),
     )
 
 
-def _written_out(word: str) -> str:
-    return ORDINALS_IN_WORDS.get(word) or ABBREVIATIONS.get(word, word)
+def _joined(core: dict[str, str]) -> str:
+    """The sound of all words as one. Words too short to have a sound of their own get one from their neighbours."""
+    if min(map(len, core), default=0) > 3:
+        return _DOUBLE.sub(r"\1", "".join(core))
+    return sound("".join([ORDINALS_IN_WORDS.get(word) or ABBREVIATIONS.get(word, word) for word in core.values()]))
 
 
 @lru_cache(maxsize=200_000)

@@ -66,12 +66,14 @@ def normalise(config: MatchConfig, document: dict[str, Any], hasher: Hasher | No
 
 @lru_cache(maxsize=1000)
 def _getter(path: str) -> Callable[[dict[str, Any]], list[Any]]:
-    """What finds all non-empty values at a path; the two usual shapes of a path have a way of their own."""
+    """What finds all non-empty values at a path; the usual shapes of a path have a way of their own."""
     steps = [(step.removesuffix("[]"), step.endswith("[]")) for step in path.split(".")] if path else []
     if not steps:
         return lambda document: []
     first, many = steps[0]
-    if len(steps) == 1 and not many:
+    if len(steps) == 1 and many:
+        return lambda document: [value for value in document.get(first) or () if value][:_MANY]
+    if len(steps) == 1:
         return lambda document: [value] if (value := document.get(first)) else []
     if len(steps) == 2 and many and not steps[1][1]:
         second = steps[1][0]
