@@ -39,6 +39,7 @@ class Comparer:
 
     def __init__(self, table: Table, rarity: Rarity) -> None:
         self.table = table
+        self._first = table.vocabulary.number("1")
         self.weights = word_weights(table, rarity)
         lists = table.lists
         self._shared = {
@@ -58,7 +59,7 @@ class Comparer:
             "name": name.level, "rarity": name.rarity, "other_words": name.other_words,
             "extra_words": name.extra_words, "spelling": name.spelling, "via": name.via,
             "form": self._form(i, j),
-            "number": _sets(scalars["numbers"], i, j), "region": _sets(scalars["regions"], i, j),
+            "number": self._number(i, j), "region": self._region(i, j, name),
             "country": country, "street": street, "postcode": postcode, "city": city,
             "tax": self._tax(i, j), "identifier": self._identifier(i, j),
             "phone": phone, "domain": domain,
@@ -66,8 +67,9 @@ class Comparer:
             "bank": _bank(_any_equal(lists["banks"], "account", i, j), name),
             "pattern": _pattern(name, street, postcode, city, phone, domain),
         }  # fmt: skip
+        both = np.minimum(scalars["numbers"][i], scalars["numbers"][j]) > 0
         bare = np.all([columns[feature] == 0 for feature in _BESIDE_NAMES], axis=0)
-        columns["number"] = np.where(bare & (columns["number"] == 3), 4, columns["number"])
+        columns["number"] = np.where(bare & both & (columns["number"] == 3), 4, columns["number"])
         levels = np.stack([columns[feature] for feature in FEATURES], axis=1).astype(np.int8)
         names = lists["names"].start
         places = lists["places"].start
@@ -84,6 +86,24 @@ class Comparer:
         alike = (first == second) | (first == ANY_FAMILY) | (second == ANY_FAMILY)
         level = np.where(one == other, 1, np.where(alike, 2, 3))
         return np.where((one == 0) | (other == 0), 0, level).astype(np.int8)
+
+    def _number(self, i: Places, j: Places) -> Levels:
+        """Of two full names only one having a number is no oversight; but the first of a series often goes without."""
+        numbers, forms = self.table.scalars["numbers"], self.table.scalars["form"]
+        level = _sets(numbers, i, j)
+        one_side = level == 2
+        level[one_side & (forms[i] > 0) & (forms[j] > 0)] = 3
+        level[one_side & (np.maximum(numbers[i], numbers[j]) == self._first)] = 0
+        return level
+
+    def _region(self, i: Places, j: Places, name: NameMatch) -> Levels:
+        """A name with its legal form is whole: that it names no country then means something, else nothing."""
+        regions, forms = self.table.scalars["regions"], self.table.scalars["form"]
+        level = _sets(regions, i, j)
+        whole = np.where(regions[i] == 0, forms[i], forms[j]) > 0
+        one_side = level == 2
+        level[one_side] = np.where(whole & (name.via != 2), 3, 0)[one_side]
+        return level
 
     def _tax(self, i: Places, j: Places) -> Levels:
         """Ternary evidence: same, different, unknown. Only two VALID numbers of one country can contradict."""

@@ -41,7 +41,7 @@ _NOTES: dict[str, dict[str, str]] = {
     },
     "number": {
         "same": "same number or direction", "one_side": "only one has a number or direction",
-        "different": "different numbers or directions",
+        "different": "different numbers or directions, or only one full name has one",
         "different_bare": "different numbers or directions, and nothing but names to go by",
     },
     "region": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz
-from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
 from mdm.matching.table import Places, Table, combinations
@@ -22,6 +22,7 @@ _WORD_EDGES = np.array((4.5, 7.5))  # nats: below a common word, above a rare on
 _SPELLING_EDGES = np.array((50.0, 65.0, 80.0, 90.0, 99.99))
 _SAME_WORD = 0.9  # Jaro-Winkler from which two words are one, misspelt
 _MAYBE_WORD = 0.82
+_EDITS = 0.75  # and at most a quarter of its letters may differ
 _WIDTHS = (3, 6, 12, 24)  # names are compared in groups of about equal length
 
 
@@ -231,7 +232,8 @@ def _closeness(table: Table, first: npt.NDArray[np.int32], second: npt.NDArray[n
         if b.startswith(a):
             out[k] = 0.85 if len(a) > 3 or len(b) < 10 else 0.7
         elif len(a) > 3 and winkler[k] >= _SAME_WORD:
-            out[k] = winkler[k]
+            # A long common beginning must not make one word of two (petrochemical, petromechanical).
+            out[k] = winkler[k] if OSA.normalized_similarity(a, b) >= _EDITS else 0.0
         elif len(a) > 3 and winkler[k] >= _MAYBE_WORD and fuzz.ratio(a, b) >= 80:
             out[k] = winkler[k] - 0.05
     return out

@@ -60,6 +60,7 @@ NOTHING_COUNTED = Snapshot(0, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.
 _PRIOR_RECORDS = 1000
 _PRIOR_RARE = 1e-4
 _PRIOR_COMMON = 1e-2
+_PRIOR_SHORT = 1.5e-3  # there are only 676 words of two letters
 
 
 def word_weights(table: Table, rarity: Rarity) -> npt.NDArray[np.float64]:
@@ -74,8 +75,10 @@ def word_weights(table: Table, rarity: Rarity) -> npt.NDArray[np.float64]:
     if not len(words):
         return weights
     counts = rarity.counts(signed(plain_hash(table, "token", words)))
-    common = np.array([text in COMMON or len(text) == 1 for text in table.vocabulary.pick(words)])
-    prior = np.where(common, _PRIOR_COMMON, _PRIOR_RARE)
+    texts = table.vocabulary.pick(words)
+    common = np.array([text in COMMON or len(text) == 1 for text in texts])
+    short = np.array([len(text) == 2 for text in texts])
+    prior = np.where(common, _PRIOR_COMMON, np.where(short, _PRIOR_SHORT, _PRIOR_RARE))
     share = (counts + _PRIOR_RECORDS * prior) / (rarity.total + _PRIOR_RECORDS)
     weights[words] = np.round(np.maximum(0.5, -np.log(share)) * 16) / 16
     return weights

@@ -144,7 +144,7 @@ class _Builder:
         self.scalars["regions"].append(number("|".join(one["regions"])))
         self.scalars["country"].append(number(one["country"]))
         for name in one["names"][:MOST_NAMES]:
-            self._name(name["core"])
+            self._name(name)
         for place in one["places"]:
             self._place(place)
         for country, value, valid in one["tax"]:
@@ -169,14 +169,9 @@ class _Builder:
         for column, value in zip(self.columns[list_].values(), values, strict=True):
             column.append(value)
 
-    def _name(self, core: list[str]) -> None:
+    def _name(self, name: dict[str, Any]) -> None:
         number = self.vocabulary.number
-        joined = "".join(core)
-        initials = ""
-        if len(core) > 2:
-            initials = "".join(word[0] for word in core)
-        elif len(core) == 1 and 2 < len(joined) < 7:
-            initials = joined
+        core, joined, initials = name["core"], name["joined"], name["initials"]
         self._put("names", number(joined), number(joined[:5]), number(initials), len(core), len(joined))
         words = self.columns["words"]["word"]
         for word in core:

@@ -9,11 +9,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from mdm.matching import Engine
+from mdm.matching.config import NUMBER_CONFLICT
 from tests.mdm.matching.configs import supplier_config
 
 # Kinds in which a single mistake is one too many, and the share of all pairs judged right.
-CERTAIN = {"and", "digit words", "ordinals", "countries", "signs", "umlaut", "accents", "alias", "series", "hyphen"}
-FLOOR = 0.9
+CERTAIN = {"and", "digit words", "ordinals", "countries", "signs", "umlaut", "accents", "alias", "hyphen"}
+FLOOR = 0.93
 
 
 def test_pairs_of_names_are_judged_as_a_person_would():
@@ -23,6 +24,10 @@ def test_pairs_of_names_are_judged_as_a_person_would():
     pairs = [tuple(engine.features({"legal_name": row[side]}) for side in ("name1", "name2")) for row in rows]
     wrong = defaultdict(list)
     for row, score in zip(rows, engine.compare_all(pairs), strict=True):
+        if row["category"] == "series" and row["is_match"] == "false":
+            # With nothing but names to go by, Fund V and Fund VI are shown to a person, and never linked.
+            assert score.band != "link" and score.value <= 0.25 and NUMBER_CONFLICT in score.flags, row
+            continue
         if (score.value >= 0) != (row["is_match"] == "true"):
             wrong[row["category"]].append((row["name1"], row["name2"], score.value))
     assert {kind: found for kind, found in wrong.items() if kind in CERTAIN} == {}
