@@ -14,6 +14,7 @@ from mdm.models.change import (
 )
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
+from mdm.models.match_model import MatchFlip, MatchJob, MatchModel
 from mdm.models.record import GoldenChild, GoldenRecord
 from mdm.models.running import Heartbeat
 from mdm.models.source import (
@@ -49,7 +50,10 @@ __all__ = [
     "ImportJob",
     "KeySnapshot",
     "MatchDecision",
+    "MatchFlip",
+    "MatchJob",
     "MatchKey",
+    "MatchModel",
     "MatchProfile",
     "Participant",
     "Pin",
