@@ -53,6 +53,9 @@ SAID: dict[str, Said] = {
     "pair.different": Said("judged different", "no", "grey"),
     "pair.unsure": Said("was unsure about", "info", "amber"),
     "pair.reopened": Said("took a judgement back about", "undo", "grey"),
+    "match_model.proposed": Said("proposed", "plus", "blue"),
+    "match_model.approved": Said("signed and put in force", "check", "green"),
+    "match_model.rejected": Said("rejected", "no", "red"),
     "target.paused": Said("paused", "pause", "amber"),
     "target.resumed": Said("resumed", "play", "green"),
     "target.checked": Said("checked", "check", "grey"),
@@ -79,6 +82,7 @@ AREAS = (
     ("records.", "Exports"), ("import.", "Imports"), ("quarantine.", "Quarantine"), ("pair.", "Duplicates"),
     ("target.", "Targets"), ("delivery.", "Deliveries"), ("exception.", "Exceptions"), ("drift.", "Drift"),
     ("value_map.", "Value maps"), ("configuration.", "Configuration"), ("session.", "Sign-in"), ("token.", "Tokens"),
+    ("match_model.", "Matching model"),
 )  # fmt: skip
 
 
@@ -119,4 +123,6 @@ def _page(object_type: str, label: str, uid: Any) -> str:
         return link("web:request", int(label[3:].split()[0]))
     if object_type == "import" and uid:
         return link("web:import", uid)
+    if object_type == "match_model" and uid:
+        return link("web:match-model", uid)
     return link("sync:targets") if object_type == "target" else ""

@@ -76,25 +76,25 @@ def _features(uid: str) -> dict[str, Any]:
     return found
 
 
-def renamed(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One company under two names: only what surrounds the name agrees."""
+def neighbours(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two companies in one shared office: all that surrounds the names agrees."""
     left = company(rng)
-    right = {**left, "legal_name": f"{word(rng)} {word(rng)} AG"}
-    return left, right
+    return left, {**left, "legal_name": f"{word(rng)} {word(rng)} AG"}
 
 
-def namesakes(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Two companies of one name: nothing around it agrees."""
+def moved(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One name, and nothing around it agrees."""
     name = f"{word(rng)} {word(rng)} GmbH"
     return company(rng, name=name), company(rng, name=name)
 
 
 def judged(by: User, count: int = 40, seed: int = 1) -> None:
-    """A house in which companies are renamed often and namesakes are other companies: `count` judgements of each."""
+    """`count` judgements of each answer, in a house of its own: its suppliers move often and share offices with others,
+    the opposite of what the shipped model believes."""
     rng = random.Random(seed)
     for _ in range(count):
-        pair(*renamed(rng), state="same", by=by)
-        pair(*namesakes(rng), state="different", by=by)
+        pair(*neighbours(rng), state="different", by=by)
+        pair(*moved(rng), state="same", by=by)
 
 
 def work() -> None:
@@ -114,7 +114,9 @@ def trained(by: Actor) -> MatchJob:
 def proposed(by: Actor, *, rules: Any = None, **thresholds: float) -> MatchModel:
     """Other thresholds (or rules), rehearsed."""
     now = models.in_force(kind())
-    limits = {name: getattr(now.model.thresholds, name) for name in ("review", "link", "confirmed_review", "confirmed_link")}
+    limits = {
+        name: getattr(now.model.thresholds, name) for name in ("review", "link", "confirmed_review", "confirmed_link")
+    }
     row = models.propose(
         kind=kind(), thresholds={**limits, **thresholds}, rules=now.rules if rules is None else rules,
         reason="the queue is too long", by=by,
