@@ -50,7 +50,8 @@ class Judged:
 def run(job: MatchJob) -> None:
     """The whole training; see the module."""
     kind = registry.get(job.type)
-    by = actor_of(job.requested_by) if job.requested_by else None
+    assert job.requested_by is not None
+    by = actor_of(job.requested_by)
     store = indexing.StoredKeys(kind.key)
     rarity = store.rarity
     weak = weak_labels(job, store, rarity)
@@ -66,7 +67,7 @@ def run(job: MatchJob) -> None:
         row.counts = label_counts(weak, judged)
         if found is None:
             row.counts["advice"] = advice(row.counts)
-        elif by is not None:
+        else:
             model, report = found
             try:
                 version = models.draft(
@@ -261,7 +262,7 @@ def _share(part: int, whole: int) -> float | None:
 
 def moved(before: Model, after: Model) -> list[dict[str, Any]]:
     """Weights that changed most, in words; at least an eighth of a nat."""
-    found = []
+    found: list[dict[str, Any]] = []
     for feature in FEATURES:
         for level in LEVELS[feature][1:]:
             old, new = (model.weights.get(feature, {}).get(level, 0.0) for model in (before, after))

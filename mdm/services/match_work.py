@@ -54,7 +54,7 @@ def notice() -> None:
     """Have a hub that grew counted anew, and the counts that imports took compared with those before."""
     for kind in models.kinds():
         newest = KeySnapshot.objects.filter(type=kind.key).only("pk", "report").first()
-        plan = None
+        plan: dict[str, str | int] = {}
         if indexing.has_grown(kind.key):
             plan = {"cause": "grown"}
         elif newest and not newest.report:

@@ -142,6 +142,8 @@ def draft(
     source: MatchModel | None = None,
 ) -> MatchModel:
     """Put a version on record and start its rehearsal. NotNow while another one of this type waits."""
+    require_proposer(by)
+    assert by.user is not None
     last = MatchModel.objects.filter(type=kind.key).order_by("-number").values_list("number", flat=True).first()
     number = (last or 0) + 1
     named = replace(model, version=f"{kind.key}-{number}")
@@ -182,10 +184,10 @@ def why_not_approve(version: MatchModel, by: Actor) -> str:
         return "It is being rehearsed. What it would change is known afterwards."
     if version.state != "rehearsed":
         return f"This version is {version.get_state_display().lower()}."
-    if not may_sign(by):
-        return "Only a governance lead or a lead steward signs how duplicates are judged."
     if by.user is not None and by.user.pk == version.created_by_id:
         return "You asked for this version: somebody else signs it."
+    if not may_sign(by):
+        return "Only a governance lead or a lead steward signs how duplicates are judged."
     if version.against_id != _active_pk(version.type):
         return "Another version came into force since this was rehearsed. Rehearse it again."
     return ""
