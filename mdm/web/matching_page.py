@@ -12,7 +12,7 @@ from mdm.registry import RecordType
 from mdm.selectors import match_quality
 from mdm.services import models
 from mdm.types import Actor
-from mdm.web import charts, visitor
+from mdm.web import browsing, charts, visitor
 from mdm.web import matching_words as words
 from mdm.web.page import Action, Callout, Confirm, Page, Tile
 from mdm.web.tables import Cell, Column, Row, Table
@@ -119,13 +119,13 @@ def callouts(found: match_quality.Measures, jobs: Sequence[MatchJob], waits: Mat
                 title=f"Version {waits.number} waits for a signature", body=body, tone="amber", icon="half", action=see
             )
         )
-    for job in jobs[:1]:
-        if job.state == "failed":
-            shown.append(Callout(title=f"{job.get_task_display()} stopped", body=job.error, tone="red", icon="alert"))
-        elif advice := job.counts.get("advice"):
-            shown.append(
-                Callout(title="Too few labels to learn from", body=" ".join(advice), tone="amber", icon="info")
-            )
+    if jobs and jobs[0].state == "failed":
+        shown.append(
+            Callout(title=f"{jobs[0].get_task_display()} stopped", body=jobs[0].error, tone="red", icon="alert")
+        )
+    training = next((job for job in jobs if job.task == "train"), None)
+    if training and (advice := training.counts.get("advice")):
+        shown.append(Callout(title="Too few labels to learn from", body=" ".join(advice), tone="amber", icon="info"))
     if 0 < found.judged < _FEW:
         body = f"Only {found.judged} pairs are judged. The figures below say little yet."
         shown.append(Callout(title="Few decisions so far", body=body))
@@ -154,7 +154,7 @@ def thresholds(now: models.InForce) -> Table:
             Row(
                 cells=[
                     Cell(value=label, sub=note),
-                    Cell(value=f"{words.plain(value)} points"),
+                    Cell(value=browsing.plural(words.plain(value), "point")),
                     Cell(value=words.chance(now.model, value), muted=True),
                 ]
             )

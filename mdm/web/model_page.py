@@ -199,8 +199,10 @@ def _measures(report: Mapping[str, Any]) -> Table:
 def _moved(moved: Sequence[Mapping[str, Any]]) -> Table | None:
     rows = []
     for one in moved:
-        more = one["after"] > one["before"]
-        speaks = "speaks more for one record" if more else "speaks less for one record"
+        more, positive = one["after"] > one["before"], one["after"] > 0
+        speaks = f"speaks {'more' if more == positive else 'less'} {'for' if positive else 'against'} one record"
+        if not one["after"]:
+            speaks = "counts no more"
         cells = [
             Cell(value=str(one["note"]).capitalize(), sub=pair_words.label(one["feature"])),
             Cell(value=speaks, muted=True),
@@ -247,7 +249,7 @@ def rehearsal(row: MatchModel) -> dict[str, Any] | None:
     by_origin = found["by_origin"]
     queued = by_origin["queue"]
     tiles = [
-        Tile(label="Pairs that flip", value=found["flips"], note=f"of {number(found['pairs'])} compared"),
+        Tile(label="Pairs that flip", value=found["flips"], note=f"in {number(found['pairs'])} comparisons"),
         Tile(label="In the queue", value=queued.get("flips", 0), note=f"of {number(queued.get('pairs', 0))}"),
         Tile(label="In no queue yet", value=by_origin["sample"].get("flips", 0), note=f"near {number(found['records'])} records"),
         Tile(
@@ -290,12 +292,17 @@ def flips(kind: RecordType, rows: Sequence[MatchFlip]) -> Table:
                         url=visitor.link("web:match-flip", row.model.uid, row.pk),
                     ),
                     Cell(value=words.band_change(row.before_band, row.after_band)),
-                    Cell(value=f"{words.plain(row.before)} → {words.plain(row.after)}"),
+                    Cell(value=_points(row)),
                     Cell(kind="badges", badges=said) if said else Cell(value=row.said),
                 ],
             )
         )  # fmt: skip
     return Table(caption="Pairs that would flip", columns=columns, rows=shown)
+
+
+def _points(row: MatchFlip) -> str:
+    after = words.plain(row.after)
+    return after if row.before == row.after else f"{words.plain(row.before)} → {after}"
 
 
 def csv_rows(kind: RecordType, rows: Any) -> Iterator[tuple[Any, ...]]:
@@ -331,9 +338,21 @@ def flip(row: MatchFlip) -> dict[str, Any]:
     bands = {"before": row.before_band, "after": row.after_band}
     titles = {"before": "In force", "after": words.version(row.model)}
     return {
-        side: {"title": titles[side], "band": bands[side], "chart": _waterfall(row, side, engine.model)}
+        side: {
+            "title": titles[side],
+            "band": bands[side],
+            "note": _limits(engine.model, row.flags if side == "after" else []),
+            "chart": _waterfall(row, side, engine.model),
+        }
         for side, engine in engines.items()
     }
+
+
+def _limits(model: Model, flags: Sequence[str]) -> str:
+    limits = model.thresholds
+    held = [words.RULES[flag][0].lower() for flag in flags if flag in words.RULES]
+    said = f"Shown from {words.plain(limits.review)} points, linked from {words.plain(limits.link)}"
+    return f"{said}; seen: {', '.join(held)}" if held else said
 
 
 def _waterfall(row: MatchFlip, side: str, model: Model) -> grids.Waterfall:

@@ -68,7 +68,7 @@ REST = (
     Group(
         "Control",
         (
-            Entry("Match quality", "duplicate", "web:matching"),
+            Entry("Match quality", "eye", "web:matching"),
             Entry("Audit", "shield", "web:audit", scope="audit"),
             Entry("Settings", "gear", "admin:index", scope="admin"),
         ),

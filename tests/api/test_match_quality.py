@@ -78,5 +78,10 @@ def test_who_may_not_read_suppliers_sees_none_of_it(crowd):
 def test_versions_are_not_written_over_rest(crowd, method):
     row = proposed(actor("stan", "steward"), link=5.0)
     writer = caller("governance")
-    assert writer.generic(method, f"/api/v1/matching/models/{row.uid}/", data="{}", content_type="application/json").status_code == 405
+    assert (
+        writer.generic(
+            method, f"/api/v1/matching/models/{row.uid}/", data="{}", content_type="application/json"
+        ).status_code
+        == 405
+    )
     assert MatchModel.objects.get().state == "rehearsed"

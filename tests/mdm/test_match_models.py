@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
@@ -390,6 +391,20 @@ def test_a_rehearsal_killed_between_batches_goes_on_and_finds_the_same(crowd, st
     assert steps > 10 and whole.state == "rehearsed"
     assert set(whole.flips.values_list("left", "right", "before_band", "after_band")) == expected
     assert whole.rehearsal["flips"] == len(expected)
+
+
+def test_a_worker_rehearses_what_was_proposed(celery_worker_process, stan):
+    pair(*judged.neighbours(random.Random(2)))
+    row = models.propose(
+        kind=kind(), thresholds={"review": 9, "link": 9, "confirmed_review": 9, "confirmed_link": 9}, rules=ALL_RULES,
+        reason="fewer", by=stan,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while row.state == "draft" and time.monotonic() < deadline:
+        time.sleep(0.1)
+        row.refresh_from_db()
+    assert (row.state, row.rehearsal["flips"]) == ("rehearsed", 1)
+    assert row.flips.get().after_band == "none"
 
 
 def test_rejecting_calls_a_running_rehearsal_off(crowd, stan, grace):

@@ -196,7 +196,7 @@ def show(request: HttpRequest, uid: UUID) -> HttpResponse:
     rows = row.flips.select_related("model")
     if request.GET.get("only") == "contradicts":
         rows = rows.filter(contradicts=True)
-    part = browsing.cut(request, rows, order=("-contradicts",), size=SIZE)
+    part = browsing.cut(request, rows, order=("origin", "-contradicts"), size=SIZE)
     context = {
         "page": model_page.page(row, by),
         "callouts": model_page.callouts(row, by, job),
