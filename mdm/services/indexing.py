@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.db import connection
@@ -35,19 +36,19 @@ def engine(type_key: str) -> Engine:
 
     One tiny query, so that every process follows an approval at once; what it finds is read once per process.
     """
-    active = MatchModel.objects.filter(type=type_key, state="active").values_list("pk", flat=True).first()
+    active = MatchModel.objects.filter(type=type_key, state="active").values_list("uid", flat=True).first()
     return engine_of(type_key, active)
 
 
 @lru_cache(maxsize=16)
-def engine_of(type_key: str, version: int | None = None) -> Engine:
-    """The engine of one version of the model (pk), by default of what the hub is shipped with; a version never changes."""
+def engine_of(type_key: str, version: UUID | None = None) -> Engine:
+    """The engine of one version of the model (uid), by default of what the hub is shipped with; a version never changes."""
     config = registry.get(type_key).match
     if config is None:
         raise LookupError(f"{type_key} declares no matching")
     if version is None:
         return Engine(config, hasher=crypto.blind_index)
-    row = MatchModel.objects.get(pk=version, type=type_key)
+    row = MatchModel.objects.get(uid=version, type=type_key)
     return Engine(replace(config, rules=frozenset(row.rules)), crypto.blind_index, Model.of_json(row.data))
 
 

@@ -59,8 +59,9 @@ def _begin(job: MatchJob) -> None:
         )
         sample = np.sort(np.random.default_rng(row.model.pk).permutation(ids)[:SAMPLE])
         pairs = _pairs(row.type)
+        active = MatchModel.objects.filter(type=row.type, state="active").first()
         row.plan = {
-            "against": MatchModel.objects.filter(type=row.type, state="active").values_list("pk", flat=True).first(),
+            "against": str(active.uid) if active else None,
             "snapshot": KeySnapshot.objects.filter(type=row.type).values_list("pk", flat=True).first(),
             "last_pair": pairs.order_by("-pk").values_list("pk", flat=True).first() or 0,
             "pairs": pairs.count(),
@@ -81,7 +82,9 @@ def _step(job: MatchJob) -> bool:
     row = match_jobs.locked(job)
     if row is None or row.model is None:
         return False
-    old, new = (indexing.engine_of(row.type, pk) for pk in (row.plan["against"], row.model.pk))
+    against = row.plan["against"]
+    old = indexing.engine_of(row.type, UUID(against) if against else None)
+    new = indexing.engine_of(row.type, row.model.uid)
     counted = row.plan["snapshot"]
     rarity: Rarity = indexing.snapshot(counted) if counted else NOTHING_COUNTED
     if row.plan["stage"] == "pairs":
@@ -195,7 +198,8 @@ def _end(job: MatchJob) -> None:
     assert job.model is not None
     model = MatchModel.objects.select_for_update().get(pk=job.model.pk)
     if model.state == "draft":
-        model.state, model.rehearsed_at, model.against_id = "rehearsed", timezone.now(), job.plan["against"]
+        model.state, model.rehearsed_at = "rehearsed", timezone.now()
+        model.against = MatchModel.objects.filter(uid=job.plan["against"]).first()
         model.rehearsal = summary(job.counts, records=len(job.plan["sample"]))
         model.save(update_fields=["state", "rehearsed_at", "against", "rehearsal"])
     job.phase, job.plan = "", {**job.plan, "sample": []}

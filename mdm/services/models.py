@@ -41,7 +41,7 @@ class InForce:
 
 def in_force(kind: RecordType) -> InForce:
     row = MatchModel.objects.filter(type=kind.key, state="active").select_related("created_by", "approved_by").first()
-    engine = indexing.engine_of(kind.key, row.pk if row else None)
+    engine = indexing.engine_of(kind.key, row.uid if row else None)
     return InForce(row, engine.model, engine.config.rules)
 
 
@@ -114,7 +114,7 @@ def restore(*, kind: RecordType, version: MatchModel | None, reason: str, by: Ac
         raise CorrectInput(problems[0].message, problems=problems)
     if version is not None and (version.type != kind.key or version.state != "retired"):
         raise NotNow("Only a version that was in force before can come back.")
-    engine = indexing.engine_of(kind.key, version.pk if version else None)
+    engine = indexing.engine_of(kind.key, version.uid if version else None)
     now = in_force(kind)
     if (version is None and now.row is None) or (engine.model, engine.config.rules) == (now.model, now.rules):
         raise NotNow("This is in force already.")

@@ -126,8 +126,8 @@ def callouts(row: MatchModel, by: Actor, job: MatchJob | None) -> list[Callout]:
 
 def settings(row: MatchModel) -> Table | None:
     """Thresholds and rules that differ from the version it came from."""
-    base = indexing.engine_of(row.type, row.against_id if row.rehearsed_at else row.trained_from_id)
-    mine = indexing.engine_of(row.type, row.pk)
+    came = row.against if row.rehearsed_at else row.trained_from
+    base, mine = indexing.engine_of(row.type, came.uid if came else None), indexing.engine_of(row.type, row.uid)
     rows = []
     for name, (label, _) in words.THRESHOLDS.items():
         old, new = (getattr(engine.model.thresholds, name) for engine in (base, mine))
@@ -332,8 +332,8 @@ def _csv(kind: RecordType, rows: Sequence[MatchFlip]) -> Iterator[tuple[Any, ...
 def flip(row: MatchFlip) -> dict[str, Any]:
     """Both sums of one pair: {before, after: {title, band, chart}}."""
     engines = {
-        "before": indexing.engine_of(row.model.type, row.model.against_id),
-        "after": indexing.engine_of(row.model.type, row.model.pk),
+        "before": indexing.engine_of(row.model.type, row.model.against.uid if row.model.against else None),
+        "after": indexing.engine_of(row.model.type, row.model.uid),
     }
     bands = {"before": row.before_band, "after": row.after_band}
     titles = {"before": "In force", "after": words.version(row.model)}

@@ -246,7 +246,7 @@ def test_training_learns_from_decisions_what_the_shipped_model_does_not_know(sta
     moved = {(one["feature"], one["level"]): one["after"] - one["before"] for one in report["moved"]}
     assert moved and all(one["note"] for one in report["moved"])
     assert sum(tenth["pairs"] for tenth in report["calibration"]) == 80
-    engine = indexing.engine_of(SUPPLIER, version.pk)
+    engine = indexing.engine_of(SUPPLIER, version.uid)
     assert engine.model.thresholds == shipped().thresholds
     models.approve(version=version, by=grace)
     # What it learnt holds for pairs it has never seen.
@@ -359,7 +359,7 @@ def test_a_rehearsal_lists_exactly_the_flips(crowd, stan, review, more, rules):
     with transaction.atomic():
         row = proposed(stan, review=review, link=review + more, rules=rules)
         flips = {(str(f.left), str(f.right)): (f.before_band, f.after_band) for f in row.flips.all()}
-        engine = indexing.engine_of(SUPPLIER, row.pk)
+        engine = indexing.engine_of(SUPPLIER, row.uid)
         assert flips == _naive(indexing.engine(SUPPLIER), engine)
         assert row.rehearsal["flips"] == len(flips) == row.rehearsal["kept"]
         said = {

@@ -70,7 +70,7 @@ def test_thresholds_and_rules_are_proposed_rehearsed_and_signed_by_somebody_else
     stan, grace = browser("stan", "steward"), browser("grace", "governance")
     url = reverse("web:matching-propose", args=[SUPPLIER])
     form = {name: str(getattr(shipped().thresholds, name)) for name in ("review", "confirmed_review", "confirmed_link")}
-    form |= {rule: "on" for rule in ALL_RULES - {NUMBER_CONFLICT}}
+    form |= dict.fromkeys(ALL_RULES - {NUMBER_CONFLICT}, "on")
     answer = stan.post(url, {**form, "link": "-1", "reason": ""})
     assert answer.status_code == 422 and not MatchModel.objects.exists()
     html = answer.content.decode()
@@ -116,7 +116,10 @@ def test_learning_is_started_by_a_button_and_reported(crowd):
     url = reverse("web:matching-train", args=[SUPPLIER])
     stan.post(url)
     assert "Training" in read(stan, INDEX)
+    polled = {"HX-Request": "true", "HX-Target": "content-live"}
+    assert "HX-Refresh" not in stan.get(INDEX, headers=polled)
     work()
+    assert stan.get(INDEX, headers=polled)["HX-Refresh"] == "true"
     assert "Too few labels to learn from" in read(stan, INDEX)
     judged.judged(person("stan", "steward"), 25)
     trained(actor("stan", "steward"))

@@ -50,7 +50,7 @@ def _kind(request: HttpRequest, key: str = "") -> RecordType:
 def _version(request: HttpRequest, uid: UUID) -> MatchModel:
     row = (
         MatchModel.objects.filter(uid=uid, type__in=[kind.key for kind in _kinds(request)])
-        .select_related("created_by", "approved_by")
+        .select_related("created_by", "approved_by", "against", "trained_from")
         .first()
     )
     if row is None:
@@ -92,7 +92,15 @@ def index(request: HttpRequest) -> HttpResponse:
         "snapshots": matching_page.snapshots(list(counted)),
         "empty": None if rows else Empty(title="No version of its own yet", text=text, icon="gear"),
     }  # fmt: skip
-    return render(request, "web/matching.html", context)
+    return _answer(request, "web/matching.html", context)
+
+
+def _answer(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The page. Asked for by its own polling when the work is done, it is loaded once more as a whole: its buttons too."""
+    response = render(request, template, context)
+    if getattr(request.htmx, "target", None) == "content-live" and not context["running"]:  # type: ignore[attr-defined]
+        response["HX-Refresh"] = "true"
+    return response
 
 
 # --- proposing ----------------------------------------------------------------------------------------------------
@@ -212,14 +220,14 @@ def show(request: HttpRequest, uid: UUID) -> HttpResponse:
         ],
         "more": row.rehearsal.get("flips", 0) > row.rehearsal.get("kept", 0),
     }
-    return render(request, "web/match_model.html", context)
+    return _answer(request, "web/match_model.html", context)
 
 
 @require_GET
 @visitor.page
 def flip(request: HttpRequest, uid: UUID, pk: int) -> HttpResponse:
     row = _version(request, uid)
-    found = MatchFlip.objects.filter(model=row, pk=pk).select_related("model").first()
+    found = MatchFlip.objects.filter(model=row, pk=pk).select_related("model__against").first()
     if found is None:
         raise NotFound("There is no such pair in this rehearsal. It may have been rehearsed again.")
     kind = registry.get(row.type)
