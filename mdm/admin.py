@@ -302,6 +302,20 @@ class ChangeRequestAdmin(ReadOnlyAdmin):
     search_fields = ("title", "correlation_id")
 
 
+@admin.register(models.MatchModel)
+class MatchModelAdmin(ReadOnlyAdmin):
+    """Versions are proposed, rehearsed and signed on the page Match quality."""
+
+    list_display = ("number", "type", "state", "origin", "created_by", "approved_by", "created_at")
+    list_filter = ("type", "state", "origin")
+
+
+@admin.register(models.MatchJob)
+class MatchJobAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "type", "task", "state", "done", "total", "requested_by")
+    list_filter = ("type", "task", "state")
+
+
 @admin.register(models.AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor_name", "action", "object_label", "seq")

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from mdm.services import background, loading, match_runs, rule_changes
+from mdm.services import background, loading, match_runs, match_work, rule_changes
 
 _TURN = timedelta(seconds=30)  # then imports and deliveries that wait for this worker have their turn
 
@@ -32,6 +32,12 @@ def run_rule_change(pk: int) -> None:
     rule_changes.run(pk)
 
 
+@shared_task(name="mdm.tasks.run_match_job")
+def run_match_job(job_id: int) -> None:
+    """Train, rehearse, score anew or count; a second start while another process works on it does nothing."""
+    match_work.run(job_id)
+
+
 @shared_task(name="mdm.tasks.tick")
 def tick() -> None:
     """Every few seconds: what is due and what was left behind."""
@@ -42,3 +48,5 @@ def tick() -> None:
         match_parts.delay()
     for pk in rule_changes.waiting():
         run_rule_change.delay(pk)
+    for job_id in match_work.waiting():
+        run_match_job.delay(job_id)

@@ -91,6 +91,11 @@ _NOTES: dict[str, dict[str, str]] = {
 _NAME_FEATURES = frozenset(("name", "rarity", "other_words", "extra_words", "spelling", "via", "pattern"))
 
 
+def note_of(feature: str, level: str) -> str:
+    """What a level says, in words: “same street and number”."""
+    return _NOTES[feature][level]
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one comparison looked at: which name and address of each side, and the words only one side has."""

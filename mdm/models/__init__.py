@@ -14,6 +14,7 @@ from mdm.models.change import (
 )
 from mdm.models.event import Event
 from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
+from mdm.models.match_model import MatchFlip, MatchJob, MatchModel
 from mdm.models.match_run import MatchRun, MatchRunPart
 from mdm.models.merge_block import MergeBlock
 from mdm.models.record import GoldenChild, GoldenRecord
@@ -52,7 +53,10 @@ __all__ = [
     "ImportJob",
     "KeySnapshot",
     "MatchDecision",
+    "MatchFlip",
+    "MatchJob",
     "MatchKey",
+    "MatchModel",
     "MatchProfile",
     "MatchRun",
     "MatchRunPart",

@@ -58,3 +58,32 @@ def append_only(table: str) -> migrations.RunSQL:
         "FOR EACH ROW EXECUTE FUNCTION mdm_append_only()",
         f"DROP TRIGGER {table}_append ON {table}",
     )
+
+
+# A version of the matching model is made as a draft and never rewritten; it moves only along these states, and whoever
+# approved it stays on it. That the approver is not the author is a check constraint of the table.
+MATCH_MODELS = """
+CREATE FUNCTION mdm_match_model() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF mdm_is_maintenance(TG_RELID) THEN RETURN COALESCE(NEW, OLD); END IF;
+  IF TG_OP = 'INSERT' AND NEW.state = 'draft' AND NEW.approved_by_id IS NULL THEN RETURN NEW; END IF;
+  IF TG_OP = 'UPDATE'
+     AND to_jsonb(OLD) - '{state,rehearsal,rehearsed_at,against_id,approved_by_id,approved_at,ended_at,comment}'::text[]
+       = to_jsonb(NEW) - '{state,rehearsal,rehearsed_at,against_id,approved_by_id,approved_at,ended_at,comment}'::text[]
+     AND (OLD.approved_by_id IS NULL OR OLD.approved_by_id = NEW.approved_by_id)
+     AND (OLD.state = NEW.state OR (OLD.state, NEW.state) IN (
+       ('draft', 'rehearsed'), ('rehearsed', 'draft'), ('rehearsed', 'active'), ('active', 'retired'),
+       ('draft', 'rejected'), ('rehearsed', 'rejected')))
+  THEN RETURN NEW; END IF;
+  RAISE EXCEPTION 'a version of the matching model is never rewritten: make another one'
+    USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER mdm_matchmodel_guard BEFORE INSERT OR UPDATE OR DELETE ON mdm_matchmodel
+  FOR EACH ROW EXECUTE FUNCTION mdm_match_model();
+"""
+
+
+def match_models() -> migrations.RunSQL:
+    return migrations.RunSQL(
+        MATCH_MODELS, "DROP TRIGGER mdm_matchmodel_guard ON mdm_matchmodel; DROP FUNCTION mdm_match_model();"
+    )

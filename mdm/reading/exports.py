@@ -53,7 +53,8 @@ def csv_chunks(headings: Sequence[str], rows: Iterable[Values], *, delimiter: st
     out.write("\ufeff")
     writer.writerow([guard(heading) for heading in headings])
     for row in rows:
-        cells = [guard(text_of(value)) for value in row]
+        # A number is no formula, whatever its sign.
+        cells = [text_of(value) if isinstance(value, int | float) else guard(text_of(value)) for value in row]
         if len(cells) == 1 and not cells[0]:
             out.write('""\r\n')
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.db import connection
@@ -14,12 +15,13 @@ from django.db import connection
 from mdm import crypto, registry
 from mdm.matching.candidates import MOST_LIVE, total_points
 from mdm.matching.engine import Engine
-from mdm.matching.keys import CAP, TOKEN, Keys, build_keys
+from mdm.matching.keys import CAP, KIND, TOKEN, Keys, build_keys
+from mdm.matching.model import Model
 from mdm.matching.rarity import NOTHING_COUNTED, Rarity, Snapshot
 from mdm.matching.store import ranked
 from mdm.matching.table import Table
 from mdm.matching.vocabulary import stable_hash
-from mdm.models import KeySnapshot, MatchKey, MatchProfile
+from mdm.models import KeySnapshot, MatchKey, MatchModel, MatchProfile
 from mdm.registry import RecordType
 from mdm.services import bulk
 from mdm.types import Document
@@ -29,13 +31,25 @@ GROWTH = 1.5  # a snapshot is taken anew once there are so many times the record
 _FEW = 200  # below that many records counting them again costs nothing worth saving
 
 
-@lru_cache(maxsize=16)
 def engine(type_key: str) -> Engine:
-    """The engine of a record type that declares matching."""
+    """The engine of a record type that declares matching, with the model and the hard rules in force.
+
+    One tiny query, so that every process follows an approval at once; what it finds is read once per process.
+    """
+    active = MatchModel.objects.filter(type=type_key, state="active").values_list("uid", flat=True).first()
+    return engine_of(type_key, active)
+
+
+@lru_cache(maxsize=16)
+def engine_of(type_key: str, version: UUID | None = None) -> Engine:
+    """The engine of one version of the model (uid), by default of what the hub is shipped with; a version never changes."""
     config = registry.get(type_key).match
     if config is None:
         raise LookupError(f"{type_key} declares no matching")
-    return Engine(config, hasher=crypto.blind_index)
+    if version is None:
+        return Engine(config, hasher=crypto.blind_index)
+    row = MatchModel.objects.get(uid=version, type=type_key)
+    return Engine(replace(config, rules=frozenset(row.rules)), crypto.blind_index, Model.of_json(row.data))
 
 
 def is_matched(document: Document) -> bool:
@@ -52,7 +66,7 @@ def reindex(written: Sequence[tuple[RecordType, Document]]) -> None:
     for type_key, documents in by_kind.items():
         store = StoredKeys(type_key)
         store.remove(document["uid"] for document in documents)
-        matcher = engine(type_key)
+        matcher = engine_of(type_key)  # features do not depend on the model
         store.add([(d["uid"], matcher.features(d)) for d in documents if is_matched(d)])
 
 
@@ -66,13 +80,13 @@ class StoredKeys:
     def rarity(self) -> Rarity:
         """The snapshot in force; one small query, its counts stay in the process."""
         newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", flat=True).first()
-        return _snapshot(newest) if newest else NOTHING_COUNTED
+        return snapshot(newest) if newest else NOTHING_COUNTED
 
     def add(self, batch: Sequence[tuple[Any, Features]]) -> None:
         """In the caller's transaction. What was held under these ids must have been removed."""
         if not batch:
             return
-        keys = build_keys(engine(self.type_key).table([features for _, features in batch]))
+        keys = build_keys(engine_of(self.type_key).table([features for _, features in batch]))
         salted = keys.hash ^ _salt(self.type_key)
         words = keys.kind == TOKEN
         tokens: list[list[int]] = [[] for _ in batch]
@@ -90,13 +104,16 @@ class StoredKeys:
         MatchProfile.objects.filter(uid__in=list(ids), type=self.type_key).delete()
 
     def candidates(
-        self, batch: Sequence[Features], *, limit: int | None = 100, rarity: Rarity | None = None
+        self, batch: Sequence[Features], *, limit: int | None = 100, rarity: Rarity | None = None, without: str = ""
     ) -> list[list[tuple[str, Features]]]:
         """For each of a batch of features: stored records worth comparing, those sharing the rarest keys first.
 
-        Two queries for the whole batch, and one for the snapshot when it is not given.
+        Two queries for the whole batch, and one for the snapshot when it is not given. `without`: a kind of key (as in
+        KINDS) nothing is found by.
         """
         keys = build_keys(Table.of(batch)).finding()
+        if without:
+            keys = keys.only(keys.kind != KIND[without])
         gains = total_points(keys.kind, (rarity or self.rarity).counts(keys.hash))
         useful = gains > 0
         holders = self._holders(np.unique(keys.hash[useful]))
@@ -139,7 +156,24 @@ def counts_of(type_key: str, kind: str, texts: Sequence[str]) -> dict[str, int]:
 
 
 def take_snapshot(type_key: str, *, cause: str) -> KeySnapshot:
-    """Count keys and words anew and let them be in force. Two walks over the index; nothing is locked."""
+    """Count keys and words anew and let them be in force."""
+    return keep_snapshot(type_key, count(type_key), cause=cause)
+
+
+def keep_snapshot(type_key: str, counted: Snapshot, *, cause: str, report: dict[str, Any] | None = None) -> KeySnapshot:
+    """Let these counts be in force from now on."""
+    return KeySnapshot.objects.create(
+        type=type_key,
+        total=counted.total,
+        hashes=counted.hashes.astype("<i8").tobytes(),
+        held=counted.held.astype("<i4").tobytes(),
+        cause=cause,
+        report=report or {},
+    )
+
+
+def count(type_key: str) -> Snapshot:
+    """Keys and words as they are held now. Two walks over the index; nothing is locked."""
     salt = int(_salt(type_key))
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM mdm_matchprofile WHERE type = %s", [type_key])
@@ -159,26 +193,23 @@ def take_snapshot(type_key: str, *, cause: str) -> KeySnapshot:
     counted = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
     hashes = counted[:, 0] ^ salt
     order = np.argsort(hashes)
-    return KeySnapshot.objects.create(
-        type=type_key,
-        total=total,
-        hashes=hashes[order].astype("<i8").tobytes(),
-        held=counted[order, 1].astype("<i4").tobytes(),
-        cause=cause,
-    )
+    return Snapshot(total, hashes[order], counted[order, 1].astype(np.int32))
+
+
+def has_grown(type_key: str) -> bool:
+    """Whether the hub holds half as much again as the last snapshot counted."""
+    newest = KeySnapshot.objects.filter(type=type_key).only("pk", "total").first()
+    total = MatchProfile.objects.filter(type=type_key).count()
+    return total >= _FEW and not (newest and total < newest.total * GROWTH)
 
 
 def refresh_if_grown(type_key: str) -> KeySnapshot | None:
-    """A new snapshot when the hub holds half as much again as the last one counted; for imports, between chunks."""
-    newest = KeySnapshot.objects.filter(type=type_key).only("pk", "total").first()
-    total = MatchProfile.objects.filter(type=type_key).count()
-    if total < _FEW or (newest and total < newest.total * GROWTH):
-        return None
-    return take_snapshot(type_key, cause="grown")
+    """A new snapshot of a hub that has grown; for imports, between chunks. What it flips is reported afterwards."""
+    return take_snapshot(type_key, cause="grown") if has_grown(type_key) else None
 
 
 @lru_cache(maxsize=8)
-def _snapshot(pk: int) -> Snapshot:
+def snapshot(pk: int) -> Snapshot:
     row = KeySnapshot.objects.get(pk=pk)
     hashes = np.frombuffer(bytes(row.hashes), dtype="<i8").astype(np.int64)
     return Snapshot(row.total, hashes, np.frombuffer(bytes(row.held), dtype="<i4").astype(np.int32))
@@ -193,10 +224,15 @@ __all__ = [
     "CAP",
     "Keys",
     "StoredKeys",
+    "count",
     "counts_of",
     "engine",
+    "engine_of",
+    "has_grown",
     "is_matched",
+    "keep_snapshot",
     "refresh_if_grown",
     "reindex",
+    "snapshot",
     "take_snapshot",
 ]

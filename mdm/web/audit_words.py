@@ -63,6 +63,9 @@ SAID: dict[str, Said] = {
     "pair.assigned": Said("assigned", "user", "grey"),
     "pair.unsure": Said("was unsure about", "info", "amber"),
     "pair.reopened": Said("took a judgement back about", "undo", "grey"),
+    "match_model.proposed": Said("proposed", "plus", "blue"),
+    "match_model.approved": Said("signed and put in force", "check", "green"),
+    "match_model.rejected": Said("rejected", "no", "red"),
     "target.paused": Said("paused", "pause", "amber"),
     "target.resumed": Said("resumed", "play", "green"),
     "target.checked": Said("checked", "check", "grey"),
@@ -95,6 +98,7 @@ AREAS = (
     ("target.", "Targets"), ("delivery.", "Deliveries"), ("exception.", "Exceptions"), ("drift.", "Drift"),
     ("survivorship.", "Survivorship rules"), ("value_map.", "Value maps"), ("configuration.", "Configuration"),
     ("session.", "Sign-in"), ("token.", "Tokens"), ("person.", "People and roles"), ("match_run.", "Looks for duplicates"),
+    ("match_model.", "Matching model"),
 )  # fmt: skip
 
 
@@ -137,4 +141,6 @@ def _page(object_type: str, label: str, uid: Any) -> str:
         return link("web:import", uid)
     if object_type == "rule_change" and uid:
         return link("web:rule-change", uid)
+    if object_type == "match_model" and uid:
+        return link("web:match-model", uid)
     return link("sync:targets") if object_type == "target" else ""

@@ -69,6 +69,7 @@ REST = (
         "Control",
         (
             Entry("Survivorship", "mapping", "web:survivorship"),
+            Entry("Match quality", "eye", "web:matching"),
             Entry("Audit", "shield", "web:audit", scope="audit"),
             Entry("Settings", "gear", "admin:index", scope="admin"),
         ),

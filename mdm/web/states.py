@@ -91,6 +91,14 @@ LOOKS: dict[str, dict[str, Look]] = {
         "closed": Look("grey", "minus", "Not applied"),
         "failed": Look("red", "alert", "Stopped"),
     },
+    "model": {
+        "draft": Look("blue", "half", "Being rehearsed"),
+        "rehearsed": Look("amber", "half", "Waits for a signature"),
+        "active": Look("green", "ok", "In force"),
+        "retired": Look("grey", "history", "Replaced"),
+        "rejected": Look("grey", "no", "Not used"),
+    },
+    "rule": {"on": Look("green", "ok", "On"), "off": Look("grey", "minus", "Off")},
     "row": {
         "linked": Look("green", "link", "Linked"),
         "new": Look("green", "plus", "New"),

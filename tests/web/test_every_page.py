@@ -19,6 +19,7 @@ LISTS = [
     (reverse("web:inbox"), 40),
     (reverse("web:duplicates"), 22),
     (reverse("web:imports"), 16),
+    (reverse("web:matching"), 26),
     (reverse("web:search") + "?q=supplier", 24),
     (reverse("sync:targets"), 24),
     (reverse("sync:deliveries"), 22),
