@@ -16,8 +16,8 @@ delivery_status: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
 change_effects: list[Callable[[Any], list[dict[str, Any]]]] = []
 """(change request) -> one dict per target that would get it: {target, title, effect, note, refused}."""
 
-receivers: list[Callable[[str], Iterable[str]]] = []
-"""(type) -> codes of the systems that are told of changes of such records."""
+receivers: list[Callable[[str, Mapping[str, Any]], Mapping[str, bool]]] = []
+"""(type, document) -> systems that are told of this record: {system code: whether they make it when they lack it}."""
 
 where_used: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
 """(type, uid) -> referrers: {kind, title, url, note}."""

@@ -236,6 +236,7 @@ class TargetEffect(Shown):
     updates: list[str]
     unblocks: list[str] = Field(description="Keys blocked there today that are opened and updated again.")
     blocks: list[str]
+    creates: list[str] = Field(description="Codes of records the system gets as new ones.")
     told: bool
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mdm import ports
 from mdm.models import Crosswalk, System
+from mdm.types import Document
 
 STOPPED = ("blocked", "retired", "merged")
-WORDS = ("updates", "unblocks", "blocks")  # what happens to a key at its system
+WORDS = ("updates", "unblocks", "blocks", "creates")  # what happens at a system
 
 
 @dataclass(frozen=True)
@@ -116,26 +116,39 @@ def carry_out(moves: Sequence[KeyMove]) -> None:
         Crosswalk.objects.filter(pk=move.id).update(uid=move.after, primary=move.primary)
 
 
-def effects(type: str, moves: Sequence[KeyMove], statuses: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Per system what becomes of the keys there: {system, title, updates, unblocks, blocks, told}.
+def effects(type: str, moves: Sequence[KeyMove], living: Mapping[str, Document]) -> list[dict[str, Any]]:
+    """Per system what becomes of the keys there: {system, title, updates, unblocks, blocks, creates, told}.
 
-    A record's primary key is updated (`unblocks`: it is blocked there today), its other keys are blocked. `statuses`:
-    {uid: status afterwards}. `told` is false where nobody delivers to the system: a person has to do it there.
+    A record's primary key is updated (`unblocks`: it is blocked there today), its other keys are blocked; `creates` are
+    codes of records the system will have to make. `living`: {uid: document} of the records afterwards. `told` is false
+    where nobody delivers to the system: a person has to do it there.
     """
-    told = {code for port in ports.receivers for code in port(type)}
-    grouped: dict[str, list[KeyMove]] = defaultdict(list)
+    told = {uid: _receivers(type, document) for uid, document in living.items()}
+    titles = {move.system.code: move.system.title for move in moves}
+    known = {(move.system.code, move.after) for move in moves}
+    makes = [
+        (code, uid) for uid, codes in told.items() for code, new in codes.items() if new and (code, uid) not in known
+    ]
+    if missing := {code for code, _ in makes} - set(titles):
+        titles |= dict(System.objects.filter(code__in=missing).order_by("rank", "code").values_list("code", "title"))
+    found = {
+        code: {"system": code, "title": title, "told": any(code in codes for codes in told.values())}
+        | {word: [] for word in WORDS}
+        for code, title in titles.items()
+    }
     for move in moves:
-        grouped[move.system.code].append(move)
-    found = []
-    for code, keys in grouped.items():
-        effect: dict[str, Any] = {"system": code, "title": keys[0].system.title, "told": code in told}
-        effect |= {"updates": [], "unblocks": [], "blocks": []}
-        for move in keys:
-            does = _does(move, statuses.get(move.after, "active"))
-            if does:
-                effect[does].append(move.key)
-        found.append(effect)
-    return found
+        if does := _does(move, living[move.after]["status"] if move.after in living else "active"):
+            found[move.system.code][does].append(move.key)
+    for code, uid in makes:
+        found[code]["creates"].append(living[uid]["code"])
+    return list(found.values())
+
+
+def _receivers(type: str, document: Document) -> dict[str, bool]:
+    merged: dict[str, bool] = {}
+    for port in ports.receivers:
+        merged.update(port(type, document))
+    return merged
 
 
 def _does(move: KeyMove, status: str) -> str:

@@ -92,7 +92,7 @@ def preview(
         "fields": _fields(kind, [plan.survivor, *plan.losers], plan.result),
         "crosswalks": [move.as_json() for move in moves],
         "references": [ref.as_json() for ref in references(kind, plan.uids[1:], plan.uids)],
-        "targets": key_moves.effects(kind.key, moves, {plan.uids[0]: plan.survivor["status"]}),
+        "targets": key_moves.effects(kind.key, moves, {plan.uids[0]: plan.result}),
         "blocks": [block_as_json(block) for block in merge_blocks.between(kind, plan.uids)],
     }
 

@@ -82,8 +82,6 @@ def preview(
     plan = _planned(merge, members, holders)
     case, made, head = plan.case, plan.made, plan.case.head
     known = {row["id"] for row in head.pre_image["crosswalks"]}
-    statuses = {uid: document["status"] for uid, document in made.restored.items()}
-    statuses[case.survivor] = made.survivor["status"]
     return {
         "merge": {"uid": str(merge.uid), "number": merge.number, "title": merge.title, "applied_at": merge.applied_at},
         "survivor": case.now[case.survivor],
@@ -106,7 +104,7 @@ def preview(
         "references": [ref.as_json() for ref in plan.back],
         "left": [left.as_json() for left in plan.left],
         "followed": [{"uid": uid, **led} for uid, found in made.followed.items() for led in found],
-        "targets": key_moves.effects(case.kind.key, plan.keys.moves, statuses),
+        "targets": key_moves.effects(case.kind.key, plan.keys.moves, {case.survivor: made.survivor, **made.restored}),
         "decisions": _decisions_since(case),
     }
 

@@ -193,7 +193,9 @@ def _children(child: ChildType, sources: Sequence[Document], dropped: Sequence[s
             items.append(
                 {"path": path, "label": words(child, row), "origin": document["code"], "ticked": ticked, "note": note}
             )
-    return {"title": child.title, "items": items} if items else None
+    kept = sum(item["ticked"] and not item["note"] for item in items)
+    note = f"{kept} of {plural(len(items), 'row')} kept"
+    return {"title": child.title, "items": items, "note": note} if items else None
 
 
 def words(child: ChildType, row: Document) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mdm.models import ChangeRequest
@@ -18,10 +18,15 @@ from sync.services.dispatch import STOPPED, keys_of
 _ITEMS = 20  # of a large request; the effect of thousands is that of its first ones, said so
 
 
-def receivers(type: str) -> list[str]:
-    """Systems with an active target that takes records of this type."""
+def receivers(type: str, document: Mapping[str, Any]) -> dict[str, bool]:
+    """{system code: whether a record without a key there is made} of the targets that would get this record."""
     rows = Subscription.objects.select_related("target__system").filter(active=True, target__active=True, type=type)
-    return [row.target.system.code for row in rows if platforms.takes(row.target.connector, row.type)]
+    lives = document.get("status") not in STOPPED
+    return {
+        row.target.system.code: row.creates and lives
+        for row in rows
+        if platforms.takes(row.target.connector, row.type) and filters.matches(dict(document), row.filter)
+    }
 
 
 def of_change(change: ChangeRequest) -> list[dict[str, Any]]:
@@ -96,14 +101,10 @@ def _of_keys(
     members = [part for part in parts if part.item.action in ("merge", "unmerge")]
     after = {str(part.item.uid): part.after for part in members if part.after.get("status") != "merged"}
     wanted = {uid: document for uid, document in after.items() if filters.matches(document, subscription.filter)}
-    statuses = {uid: document["status"] for uid, document in after.items()}
     mine = [move for move in moved if move.after in wanted]
-    effects = key_moves.effects(subscription.type, mine, statuses)
-    said = [f"{word} {', '.join(effects[0][word])}" for word in key_moves.WORDS if effects and effects[0][word]]
-    for uid, document in wanted.items():
-        # A record that is merged or unmerged is sent again; where it has no key, it is made.
-        if subscription.creates and document["status"] not in STOPPED and uid not in {move.after for move in moved}:
-            said.append(f"creates {document.get('code')}")
+    found = {effect["system"]: effect for effect in key_moves.effects(subscription.type, mine, wanted)}
+    effect = found.get(target.system.code, {})
+    said = [f"{word} {', '.join(effect[word])}" for word in key_moves.WORDS if effect.get(word)]
     keys = keys_of([subscription], [part.item.uid for part in parts])
     for part in parts:
         if (

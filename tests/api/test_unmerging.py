@@ -44,7 +44,15 @@ def test_preview_proposal_and_what_is_there_afterwards(requester, approver, merg
     seen = answer.json()
     assert (seen["survivor"]["uid"], [r["document"]["uid"] for r in seen["restored"]]) == (one, [two])
     assert seen["targets"] == [
-        {"system": "erp", "title": "Erp", "updates": ["1"], "unblocks": ["2"], "blocks": [], "told": False}
+        {
+            "system": "erp",
+            "title": "Erp",
+            "told": False,
+            "updates": ["1"],
+            "unblocks": ["2"],
+            "blocks": [],
+            "creates": [],
+        }
     ]
     assert [(k["key"], k["uid"], k["after"]) for k in seen["crosswalks"]] == [("1", one, one), ("2", one, two)]
     assert ChangeRequest.objects.filter(kind="unmerge").count() == 0

@@ -166,8 +166,13 @@ def found(uids: list[str], rows: set[str]) -> dict[str, Any]:
 
 
 def at_targets(uids: list[str]) -> list[tuple[str, str, str, str, bool]]:
-    """What each target was told last of each key: (target, key, record, action, the record's version of today)."""
+    """What each target was told last of each key: (target, key, record, action, the record's version of today).
+
+    Of records without a key only those in force: whether the making of one that was blocked meanwhile is given up is
+    not for merges to say.
+    """
     versions = {str(uid): version for uid, version in KIND.model.objects.values_list("uid", "version")}
+    living = {str(uid) for uid in KIND.model.objects.filter(status="active").values_list("uid", flat=True)}
     last: dict[int, Delivery] = {}
     for delivery in Delivery.objects.select_related("target", "lane").order_by("lane_id", "seq"):
         if delivery.state not in ("cancelled", "superseded"):
@@ -175,7 +180,7 @@ def at_targets(uids: list[str]) -> list[tuple[str, str, str, str, bool]]:
     return sorted(
         (d.target.code, d.target_key, str(d.record), d.action, d.version == versions[str(d.record)])
         for d in last.values()
-        if str(d.record) in uids
+        if str(d.record) in uids and (d.target_key or str(d.record) in living)
     )
 
 
