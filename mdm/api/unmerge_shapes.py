@@ -63,14 +63,14 @@ class KeyElsewhere(Shown):
     uid: UUID
 
 
-class ReferenceBody(Shown):
+class MovedReference(Shown):
     type: str
     uid: UUID
     path: str
     label: str
 
 
-class LeftReference(ReferenceBody):
+class LeftReference(MovedReference):
     why: str
 
 
@@ -104,7 +104,7 @@ class UnmergePreview(Shown):
     crosswalks: list[KeyMove]
     elsewhere: list[KeyElsewhere] = Field(description="Keys that lead to a third record by now; they stay there.")
     linked_since: list[KeyMove] = Field(description="Keys linked after the merge that stay with the survivor.")
-    references: list[ReferenceBody]
+    references: list[MovedReference]
     left: list[LeftReference]
     followed: list[FollowedReference]
     targets: list[TargetEffect]

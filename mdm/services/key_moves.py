@@ -131,7 +131,7 @@ def effects(type: str, moves: Sequence[KeyMove], living: Mapping[str, Document])
     ]
     if missing := {code for code, _ in makes} - set(titles):
         titles |= dict(System.objects.filter(code__in=missing).order_by("rank", "code").values_list("code", "title"))
-    found = {
+    found: dict[str, dict[str, Any]] = {
         code: {"system": code, "title": title, "told": any(code in codes for codes in told.values())}
         | {word: [] for word in WORDS}
         for code, title in titles.items()
