@@ -18,7 +18,7 @@ from mdm.api.records import RecordView
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import MergeBlock
-from mdm.services import merge_blocks, merging, unmerging
+from mdm.services import merge_blocks, merge_links, merging, unmerging
 from mdm.types import Problem
 
 _PROPOSED = {202: Answer(ChangeRequestBody, "Proposed: waits for approval.", headers=("Location", "ETag"))}
@@ -72,7 +72,7 @@ class UnmergeRecord(RecordView):
     def post(self, request: Request, uid: str) -> Response:
         survivor, gone = documents.find_uid(self.kind, uid, self.entities), str(self.body.merged_uid)
         merge = unmerging.merge_of(self.kind, gone)
-        if merge is None or merging.head_of(list(merge.items.all())).detail["survivor"] != str(survivor):
+        if merge is None or merge_links.head_of(list(merge.items.all())).detail["survivor"] != str(survivor):
             text = f"This record is not part of that {self.kind.title.lower()}."
             raise CorrectInput(text, problems=[Problem("merged_uid", "not_merged", text)])
         require_sight(merge, self.entities)

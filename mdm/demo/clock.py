@@ -15,6 +15,7 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 _real_now = timezone.now
+_telling = False
 _lag: timedelta | None = None  # None: nothing is set back
 _PATH = 'demo_clock, pg_catalog, "$user", public'
 _MAKE = """
@@ -31,9 +32,17 @@ _MAKE = """
 """
 
 
+def tell() -> None:
+    """The whole story is told from here on; without this, parts of the demo are loaded as things of today."""
+    global _telling
+    _telling = True
+
+
 def at(days: int, hour: int, minute: int = 0) -> None:
     """From here on it is so many days ago, at this time (UTC). The story never goes back, and never beyond the present."""
     global _lag
+    if not _telling:
+        return
     real = _real_now()
     wanted = datetime.combine(real.date() - timedelta(days=days), time(hour, minute), real.tzinfo)
     if _lag is None:
@@ -47,7 +56,8 @@ def at(days: int, hour: int, minute: int = 0) -> None:
 
 def back() -> None:
     """The present again, also after an error in the middle of the story."""
-    global _lag
+    global _lag, _telling
+    _telling = False
     if _lag is None:
         return
     _lag = None

@@ -42,7 +42,7 @@ class Lineage:
 
 
 def of(kind: RecordType, uid: Any) -> Lineage:
-    """Members, the oldest first, and turns in the order they happened; one query per generation and two more."""
+    """Members, the oldest first, and turns in the order they happened; one query per generation and one more."""
     seen = {str(uid)}
     heads: dict[int, ChangeItem] = {}
     newest = set(seen)
@@ -51,6 +51,8 @@ def of(kind: RecordType, uid: Any) -> Lineage:
         heads |= {item.request_id: item for item in found}
         newest = {one for item in found for one in _everybody(item)} - seen
         seen |= newest
+    if not heads:
+        return Lineage([], [])
     rows = kind.model._default_manager.filter(uid__in=seen).order_by("created_at", "uid")
     members = [
         Member(str(row[0]), *row[1:])

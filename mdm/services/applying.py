@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, following, matching, merging, unmerging
+from mdm.services import audit, documents, following, matching, merge_links, unmerge_links
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 
@@ -35,7 +35,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     items = list(change.items.all())
     current = _lock_current(items)
     if change.kind == "merge":
-        merging.check(items)
+        merge_links.check(items)
     if _conflicts(items, current):
         ChangeItem.objects.bulk_update(items, ["conflicts"])
         change.state = "conflicted"
@@ -45,17 +45,16 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
     if change.kind == "merge":
-        merging.take_pre_image(items)
-    moving = [
-        item for item in items if item.changes or item.action != "detach"
-    ]  # taking a source off may change nothing
+        merge_links.take_pre_image(items)
+    # Taking a source off may change nothing.
+    moving = [item for item in items if item.changes or item.action != "detach"]
     writes = [_write(item, current) for item in moving]
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
     if change.kind == "merge":
-        merging.move_links(change=change, items=items, by=maker)
+        merge_links.move_links(change=change, items=items, by=maker)
     elif change.kind == "unmerge":
-        unmerging.give_back(change=change, items=items, by=maker)
+        unmerge_links.give_back(change=change, items=items, by=maker)
     following.follow(change=change, items=items, by=maker)
     _recompare(writes)
     change.state, change.applied_at, change.due_at = "applied", now, None
@@ -91,7 +90,7 @@ def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
         if item.action == "create":
             item.conflicts = []
         elif "unmerged_from" in item.detail:
-            item.conflicts = unmerging.conflicts_of(item, document)
+            item.conflicts = unmerge_links.conflicts_of(item, document)
         elif document is None or document["status"] == "merged":
             status = document["status"] if document else None
             item.conflicts = [{"path": "status", "base": "active", "proposed": "active", "current": status}]
@@ -122,7 +121,7 @@ def _write(item: ChangeItem, known: dict[str, Document]) -> Write:
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
     if item.action == "unmerge":
-        after = unmerging.in_order(item, kind, after)
+        after = unmerge_links.in_order(item, kind, after)
     return Write(
         kind=kind,
         action=item.action,
@@ -139,9 +138,9 @@ def _provenance(
 ) -> dict[str, Any] | None:
     """A merge and its undoing move values between records: their origins move with them."""
     if before is not None and "losers" in item.detail:
-        return merging.provenance(item, before, after, known)
+        return merge_links.provenance(item, before, after, known)
     if before is not None and item.action == "unmerge":
-        return unmerging.provenance(item, after)
+        return unmerge_links.provenance(item, after)
     return following.provenance(item, before, after)
 
 

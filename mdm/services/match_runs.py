@@ -81,11 +81,14 @@ def waiting() -> int:
 
 def progress(run: MatchRun) -> Progress:
     totals = run.parts.aggregate(
-        records=Sum("records"), done=Sum("records", filter=Q(done=True)), compared=Sum("compared"), found=Sum("found")
+        all=Sum("records"), past=Sum("records", filter=Q(done=True)), pairs=Sum("compared"), new=Sum("found")
     )
     parts = run.parts.count()
     return Progress(
-        **{name: value or 0 for name, value in totals.items()},
+        records=totals["all"] or 0,
+        done=totals["past"] or 0,
+        compared=totals["pairs"] or 0,
+        found=totals["new"] or 0,
         parts=parts,
         parts_done=run.parts.filter(done=True).count(),
     )
@@ -128,7 +131,8 @@ def _work(part: MatchRunPart, worker: uuid.UUID) -> None:
         compared += sum(map(len, near))
         ranked = engine.rank_all([features for _, _, features in rows], near, limit=50, rarity=rarity)
         scored = [(str(uid), other, score) for (_, uid, _), c in zip(rows, ranked, strict=True) for other, score in c]
-        found += matching.record_pairs(kind=kind, scored=scored)
+        with transaction.atomic():
+            found += matching.record_pairs(kind=kind, scored=scored)
         if not MatchRunPart.objects.filter(pk=part.pk, worker=worker, run__state="running").update(
             lease_until=Now() + LEASE
         ):

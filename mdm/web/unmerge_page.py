@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.models import ChangeRequest, System
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import merging, policy
+from mdm.services import merge_links, policy
 from mdm.services.policy import Facts
 from mdm.types import Document
 from mdm.web import diffs, merge_page
@@ -35,7 +35,7 @@ def holders(posted: QueryDict, uids: Sequence[str]) -> dict[str, str]:
 
 
 def build(merge: ChangeRequest, seen: Mapping[str, Any], left: Sequence[str], *, reason: str) -> dict[str, Any]:
-    kind = registry.get(merging.head_of(list(merge.items.all())).type)
+    kind = registry.get(merge_links.head_of(list(merge.items.all())).type)
     back = {row["document"]["uid"]: row for row in seen["restored"]}
     names = records.names(kind.key, [seen["survivor"]["uid"], *left, *_others(seen)])
     asked = _decision(kind, seen)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owne
 
 @pytest.fixture(autouse=True)
 def present() -> Iterator[None]:
+    clock.tell()
     yield
     clock.back()
 

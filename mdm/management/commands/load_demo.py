@@ -18,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--only", help="load only the step whose title starts so")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        clock.tell()
         try:
             self._load(options["only"])
         finally:

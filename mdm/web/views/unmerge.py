@@ -14,7 +14,7 @@ from mdm import registry
 from mdm.errors import CorrectInput, HubError, NotAllowed, NotNow
 from mdm.models import ChangeRequest
 from mdm.selectors import request_items
-from mdm.services import merging, unmerging
+from mdm.services import merge_links, unmerging
 from mdm.services.unmerge_case import remaining
 from mdm.web import merge_page, unmerge_page, visitor
 from mdm.web.page import Action, Callout, Link, Page
@@ -28,7 +28,7 @@ def unmerge(request: HttpRequest, number: int) -> HttpResponse:
     merge = request_items.find(visitor.requests_seen(request), number)
     if merge.kind != "merge":
         raise NotNow(f"{merge.number} is no merge: an ordinary request is undone on its own page.")
-    head = merging.head_of(list(merge.items.all()))
+    head = merge_links.head_of(list(merge.items.all()))
     visitor.kind_at(request, registry.get(head.type).path, "propose")
     if not request_items.sees_all(merge, visitor.entities(request)):
         raise NotAllowed(approval.SEES_NOT)
