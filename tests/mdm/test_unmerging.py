@@ -14,7 +14,6 @@ from mdm.models import (
     Crosswalk,
     DuplicatePair,
     Event,
-    MatchDecision,
     MergeBlock,
     Provenance,
     RecordVersion,
@@ -521,11 +520,13 @@ def test_a_merge_that_waited_through_an_unmerge_is_refused():
     assert now(two)["status"] == "active"
 
 
-def test_records_without_a_pair_get_one_that_says_why():
+def test_records_that_never_looked_alike_are_kept_apart_too():
     one, two = supplier(legal_name="Alpha AG"), supplier(legal_name="Zeta Ltd", country="GB")
     change = unmerge(merge(one, two))
-    assert pair_of(one, two).state == "different"
-    assert MatchDecision.objects.get().reason == f"Unmerged by {change.number}."
+    assert not DuplicatePair.objects.exists(), "nobody has to be asked about them"
+    assert MergeBlock.objects.get().change == change
+    with pytest.raises(KeptApart, match=change.number):
+        merge(two, one)
 
 
 # --- who stays --------------------------------------------------------------------------------------------------------
