@@ -86,7 +86,7 @@ def _share(part: int, whole: int) -> float | None:
 
 def measures(type_key: str) -> Measures:
     rows = (
-        DuplicatePair.objects.filter(type=type_key, state__in=(*SAME, *DIFFERENT))
+        DuplicatePair.objects.filter(type=type_key, kind="duplicate", state__in=(*SAME, *DIFFERENT))
         .values_list("state", "band")
         .annotate(n=Count("pk"))
         .order_by()
@@ -107,13 +107,13 @@ def queue(type_key: str) -> Queue:
         older = now - timedelta(days=days) if days else None
         span = Q(found_at__lt=newer) & (Q(found_at__gte=older) if older else Q())
         found[f"age{place}"], newer = Count("pk", filter=span), older or newer
-    row = DuplicatePair.objects.filter(type=type_key, state="open").aggregate(**found, oldest=Min("found_at"))
+    row = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state="open").aggregate(**found, oldest=Min("found_at"))
     ages = [(label, row[f"age{place}"]) for place, (label, _) in enumerate(AGES)]
     return Queue({band: row[band] for band in BANDS}, ages, row["oldest"])
 
 
 def disagreement(type_key: str, found: Measures) -> Disagreement:
-    pairs = DuplicatePair.objects.filter(type=type_key)
+    pairs = DuplicatePair.objects.filter(type=type_key, kind="duplicate")
     same_id = Q(explanation__contains=[{"feature": "tax", "note": "same tax id"}])
     row = pairs.aggregate(
         tax_said_same=Count("pk", filter=Q(state__in=DIFFERENT) & same_id),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mdm.models import DuplicatePair, MatchDecision, MatchProfile, RecordVersion
-from mdm.services import indexing
+from mdm.services import indexing, verdicts
 
 JUDGED = ("same", "different", "related", "merged")  # states of a pair that carry an answer
 NEGATIVE = ("different", "related")
@@ -31,25 +31,11 @@ class Label:
     merged: bool
 
 
-def standing(decisions: Iterable[MatchDecision]) -> list[MatchDecision]:
-    """The newest judgement of each person, of all decisions of one pair, oldest first. "open" takes one's own back; by
-    nobody it takes all back, because the evidence changed; one that settles a dispute replaces all before it."""
-    held: dict[str, MatchDecision] = {}
-    for decision in decisions:
-        if getattr(decision, "settles", False) or (decision.judgement == "open" and decision.decided_by_id is None):
-            held.clear()
-        who = str(decision.decided_by_id or decision.decided_by_name)
-        held.pop(who, None)
-        if decision.judgement != "open":
-            held[who] = decision
-    return list(held.values())
-
-
 def chunks(type_key: str) -> Iterator[list[Label]]:
     """Labels of a record type, by pair, a few hundred at a time."""
     last = 0
     while True:
-        rows = DuplicatePair.objects.filter(type=type_key, state__in=JUDGED, pk__gt=last).order_by("pk")
+        rows = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state__in=JUDGED, pk__gt=last).order_by("pk")
         pairs = list(rows.only("pk", "left", "right", "state")[:CHUNK])
         if not pairs:
             return
@@ -64,7 +50,7 @@ def labels_of(pairs: Sequence[DuplicatePair]) -> list[Label]:
         said[decision.pair_id].append(decision)
     found = []
     for pair in pairs:
-        held = [one for one in standing(said[pair.pk]) if one.judgement != "unsure"]
+        held = [one for one in verdicts.read(said[pair.pk]).standing if one.judgement != "unsure"]
         answers = {one.judgement not in NEGATIVE for one in held}
         if pair.state == "merged":
             answers.add(True)  # an approved merge says so, with or without a judgement before it
