@@ -107,7 +107,9 @@ def queue(type_key: str) -> Queue:
         older = now - timedelta(days=days) if days else None
         span = Q(found_at__lt=newer) & (Q(found_at__gte=older) if older else Q())
         found[f"age{place}"], newer = Count("pk", filter=span), older or newer
-    row = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state="open").aggregate(**found, oldest=Min("found_at"))
+    row = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state="open").aggregate(
+        **found, oldest=Min("found_at")
+    )
     ages = [(label, row[f"age{place}"]) for place, (label, _) in enumerate(AGES)]
     return Queue({band: row[band] for band in BANDS}, ages, row["oldest"])
 

@@ -35,7 +35,9 @@ def chunks(type_key: str) -> Iterator[list[Label]]:
     """Labels of a record type, by pair, a few hundred at a time."""
     last = 0
     while True:
-        rows = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state__in=JUDGED, pk__gt=last).order_by("pk")
+        rows = DuplicatePair.objects.filter(type=type_key, kind="duplicate", state__in=JUDGED, pk__gt=last).order_by(
+            "pk"
+        )
         pairs = list(rows.only("pk", "left", "right", "state")[:CHUNK])
         if not pairs:
             return

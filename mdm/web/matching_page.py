@@ -7,10 +7,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from mdm.models import KeySnapshot, MatchJob, MatchModel
+from mdm.models import KeySnapshot, MatchJob, MatchModel, MatchRun
+from mdm.permissions import may
 from mdm.registry import RecordType
 from mdm.selectors import match_quality
-from mdm.services import models
+from mdm.services import match_runs, models
 from mdm.types import Actor
 from mdm.web import browsing, charts, visitor
 from mdm.web import matching_words as words
@@ -49,6 +50,10 @@ def page(kind: RecordType, by: Actor) -> Page:
         Action(
             label="Count keys anew", name="count", url=visitor.link("web:matching-count", kind.key), method="post",
             icon="refresh", allowed=proposer, why_not=why_not,
+        ),
+        Action(
+            label="Look through all records", name="look", url=visitor.link("web:matching-look", kind.key), method="post",
+            icon="search", allowed=may(by, "steward"), why_not="" if may(by, "steward") else "Only data stewards start that.",
         ),
     ]  # fmt: skip
     if models.in_force(kind).row:
@@ -132,9 +137,15 @@ def callouts(found: match_quality.Measures, jobs: Sequence[MatchJob], waits: Mat
     return shown
 
 
-def progress(jobs: Sequence[MatchJob]) -> list[dict[str, Any]]:
+def progress(jobs: Sequence[MatchJob], look: MatchRun | None = None) -> list[dict[str, Any]]:
     """Work under way: {title, done, total, note}."""
-    found = []
+    found: list[dict[str, Any]] = []
+    if look:
+        far = match_runs.progress(look)
+        note = f"{number(far.done)} of {number(far.records)} records · {browsing.plural(far.found, 'pair')} new in the queue"
+        found.append(
+            {"title": "Looking through all records", "done": far.done, "total": far.records or None, "note": note}
+        )
     for job in jobs:
         if job.state in MatchJob.LIVE:
             title = str(job.get_task_display())

@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern] = [
     path("matching/<slug:type_key>/propose/", matching.propose, name="matching-propose"),
     path("matching/<slug:type_key>/train/", matching.train, name="matching-train"),
     path("matching/<slug:type_key>/count/", matching.count, name="matching-count"),
+    path("matching/<slug:type_key>/look/", matching.look, name="matching-look"),
     path("matching/<slug:type_key>/shipped/", matching.shipped, name="matching-shipped"),
     path("matching/versions/<uuid:uid>/", matching.show, name="match-model"),
     path("matching/versions/<uuid:uid>/flips.csv", matching.flips_csv, name="match-flips-csv"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from mdm.matching.config import ALL_RULES, NUMBER_CONFLICT
 from mdm.matching.model import shipped
-from mdm.models import DuplicatePair, MatchFlip, MatchJob, MatchModel
+from mdm.models import DuplicatePair, MatchFlip, MatchJob, MatchModel, MatchRun
 from mdm.services import indexing, models
 from tests.mdm import judged
 from tests.mdm.judged import SUPPLIER, pair, proposed, trained, work
@@ -20,7 +20,7 @@ from tests.web.visitors import browser, queries, read
 
 pytestmark = pytest.mark.django_db
 INDEX = reverse("web:matching")
-MOST_QUERIES, MOST_QUERIES_OF_A_VERSION = 26, 26
+MOST_QUERIES, MOST_QUERIES_OF_A_VERSION = 27, 26
 
 
 def at(row: MatchModel, view: str = "match-model") -> str:
@@ -181,3 +181,18 @@ def test_the_admin_shows_versions_and_changes_none(crowd):
     assert client.post(reverse("admin:mdm_matchmodel_change", args=[pk]), {"state": "active"}).status_code == 403
     assert client.get(reverse("admin:mdm_matchmodel_add")).status_code == 403
     assert MatchModel.objects.get().state == "rehearsed"
+
+
+def test_a_steward_lets_the_hub_look_through_everything_and_sees_how_far_it_is():
+    mara = browser("mara", "steward")
+    page = mara.post(reverse("web:matching-look", args=["supplier"]), follow=True)
+    assert "Workers are looking through all records" in page.content.decode()
+    run = MatchRun.objects.get()
+    assert (run.type, run.state) == ("supplier", "done"), "there is nothing to look through"
+    MatchRun.objects.update(state="running", ended_at=None)
+    assert "0 of 0 records · 0 pairs new in the queue" in read(mara, INDEX)
+
+
+def test_nobody_else_starts_a_look():
+    assert browser("nora", "requester").post(reverse("web:matching-look", args=["supplier"])).status_code == 403
+    assert not MatchRun.objects.exists()

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mdm import registry
 from mdm.errors import CorrectInput, HubError, NotAllowed, NotFound
-from mdm.models import KeySnapshot, MatchFlip, MatchJob, MatchModel
+from mdm.models import KeySnapshot, MatchFlip, MatchJob, MatchModel, MatchRun
 from mdm.permissions import may
 from mdm.reading import exports
 from mdm.registry import RecordType
 from mdm.selectors import match_quality, records
-from mdm.services import models
+from mdm.services import match_runs, models
 from mdm.types import Actor
 from mdm.web import browsing, matching_page, model_page, visitor
 from mdm.web import matching_words as words
@@ -79,7 +79,7 @@ def index(request: HttpRequest) -> HttpResponse:
             Link(one.plural, f"?type={one.key}", current=one is kind) for one in (_kinds(request))
         ],
         "callouts": matching_page.callouts(found, jobs, waits),
-        "running": matching_page.progress(jobs),
+        "running": matching_page.progress(jobs, MatchRun.objects.filter(type=kind.key, state="running").first()),
         "tiles": matching_page.tiles(found, queue),
         "bands": matching_page.bands(queue),
         "ages": matching_page.ages(queue),
@@ -178,6 +178,16 @@ def count(request: HttpRequest, type_key: str) -> HttpResponse:
     kind = _kind(request, type_key)
     done = "Keys and words are being counted anew. What that flips is told here."
     return _do(request, model_page.index_url(kind), done, lambda by: models.refresh_counts(kind=kind, by=by))
+
+
+@require_POST
+@visitor.page
+def look(request: HttpRequest, type_key: str) -> HttpResponse:
+    kind = _kind(request, type_key)
+    if not may(visitor.actor(request), "steward"):
+        raise NotAllowed("Only data stewards let the hub look through all records.")
+    done = "Workers are looking through all records. What they find comes into the queue of duplicates."
+    return _do(request, model_page.index_url(kind), done, lambda by: match_runs.start(kind=kind, by=by))
 
 
 @require_POST
