@@ -200,7 +200,7 @@ class ClusterBody(Shown):
 
 class MergeInput(Body):
     survivor: UUID | None = Field(
-        None, description="Who stays. Left out: the record of `losers` that was created first, ties by uid."
+        None, description="Who stays. Left out: the record of `losers` that was created first, ties by code."
     )
     losers: list[UUID] = Field(min_length=1, max_length=20)
     choices: dict[str, UUID] = Field(default_factory=dict, description="Per field, the record whose value survives.")

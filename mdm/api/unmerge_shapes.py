@@ -123,5 +123,5 @@ class MergeBlockQuery(PageQuery):
     lifted: bool = Field(False, description="Those lifted already, instead of those in force.")
 
 
-class LiftInput(Body):
+class LiftBlockInput(Body):
     reason: str = Field(max_length=5000, description="Why they may be merged after all.")

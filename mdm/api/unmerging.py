@@ -119,7 +119,7 @@ class LiftMergeBlock(MergeBlockView):
     @operation(
         "Let records be merged again",
         scope="steward",
-        body=unmerge_shapes.LiftInput,
+        body=unmerge_shapes.LiftBlockInput,
         answers={200: unmerge_shapes.MergeBlockShown},
         notes="Their pair returns to the queue with your reason.",
     )

@@ -13,11 +13,12 @@ from mdm.types import Document
 
 
 def survivor_of(kind: RecordType, uids: Iterable[str | UUID]) -> str:
-    """The record that stays unless a person names another: the one created first, then the lowest uid.
+    """The record that stays unless a person names another: the one created first, then the lowest code.
 
+    Of one file the row that came first.
     Whoever asks, and in whatever order, gets the same answer. "" when none of them exists.
     """
-    rows = kind.model._default_manager.filter(uid__in=list(uids)).order_by("created_at", "uid")
+    rows = kind.model._default_manager.filter(uid__in=list(uids)).order_by("created_at", "code")
     found = rows.values_list("uid", flat=True).first()
     return str(found) if found else ""
 
