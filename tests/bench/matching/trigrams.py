@@ -32,7 +32,13 @@ def programs() -> Path | None:
 
 
 def main() -> int:
-    source, file, truth, count, folder = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
+    source, file, truth, count, folder = (
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        sys.argv[3],
+        int(sys.argv[4]),
+        sys.argv[5],
+    )
     found = programs()
     if found is None:
         raise SystemExit("pg_trgm is missing here: apt-get install -y postgresql-contrib")
@@ -58,11 +64,14 @@ def _measure(connection: psycopg.Connection, source: Path, entity: object, asked
     connection.execute("CREATE EXTENSION pg_trgm")
     connection.execute("CREATE TABLE supplier (id int PRIMARY KEY, name text)")
     names = {}
-    with connection.cursor() as cursor, cursor.copy("COPY supplier FROM STDIN") as sink:
-        with source.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                sink.write_row((int(row["place"]), row["core"]))
-                names[int(row["place"])] = row["core"]
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY supplier FROM STDIN") as sink,
+        source.open(encoding="utf-8", newline="") as file,
+    ):
+        for row in csv.DictReader(file):
+            sink.write_row((int(row["place"]), row["core"]))
+            names[int(row["place"])] = row["core"]
     connection.execute("CREATE INDEX ON supplier USING gin (name gin_trgm_ops)")
     connection.execute("VACUUM ANALYZE supplier")
     connection.execute(f"SET pg_trgm.similarity_threshold = {THRESHOLD}")
