@@ -66,8 +66,17 @@ def job_of(table: Table, config: MatchConfig) -> Job:
     return Job(table, as_kind(config, kind), shipped(kind))
 
 
-def run(file: Path, *, workers: int = 1, truth: Path | None = None, decisions: int = 0, out: Path) -> dict[str, Any]:
+def run(
+    file: Path,
+    *,
+    out: Path,
+    workers: int = 1,
+    truth: Path | None = None,
+    decisions: int = 0,
+    columns: Path | None = None,
+) -> dict[str, Any]:
     """Seconds of each step, counts; arrays go to files."""
+    out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     table, ids = table_of(file, workers, config())
     read = time.monotonic()
@@ -84,6 +93,8 @@ def run(file: Path, *, workers: int = 1, truth: Path | None = None, decisions: i
         "normalise_s": read - began, "learn_s": learnt - read, "pairs_s": scored - learnt, "clusters_s": done - scored,
         "match_s": done - read,
     }  # fmt: skip
+    if columns is not None:
+        write_columns(table, columns)
     if truth is not None and decisions:
         said["decisions"], said["said_same"] = _decide(job, pairs, Truth.of(truth, ids).entity, decisions)
         again = job.pairs(workers)
@@ -159,13 +170,11 @@ def main() -> int:
     parser.add_argument("--truth", type=Path)
     parser.add_argument("--decisions", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--columns", type=Path, help="only write our normalised columns for other engines")
+    parser.add_argument("--columns", type=Path, help="also write our normalised columns, for other engines")
     chosen = parser.parse_args()
-    if chosen.columns:
-        write_columns(table_of(chosen.file, chosen.workers, config())[0], chosen.columns)
-        return 0
     said = run(
-        chosen.file, workers=chosen.workers, truth=chosen.truth, decisions=chosen.decisions, out=chosen.out,
+        chosen.file, out=chosen.out, workers=chosen.workers, truth=chosen.truth, decisions=chosen.decisions,
+        columns=chosen.columns,
     )  # fmt: skip
     print(json.dumps(said))
     return 0

@@ -36,7 +36,7 @@ class Task:
         """Our normalised columns, for the others; made once."""
         path = self.out / "columns.csv"
         if not path.exists():
-            measured.own("ours", str(self.file), "--out", str(self.out), "--columns", str(path))
+            measured.own("ours", str(self.file), "--out", str(self.plain()), "--columns", str(path))
         return path
 
     def plain(self) -> Path:
@@ -116,9 +116,10 @@ def goal(text: str, value: float, limit: float, *, most: bool = False) -> str:
 
 
 def generated(task: Task, *, splink: bool) -> Table:
-    columns = task.columns() if splink else None
+    columns = task.out / "columns.csv"
     ours = measured.own(
         "ours", str(task.file), "--truth", str(task.truth), "--decisions", str(task.decisions), "--out", str(task.out),
+        "--columns", str(columns),
     )  # fmt: skip
     # Memory and time without what the decisions cost, as match_file would need them.
     plain = measured.own("ours", str(task.file), "--out", str(task.plain()))
@@ -142,7 +143,7 @@ def generated(task: Task, *, splink: bool) -> Table:
         f" {said['normalise_s']:.1f} s before; peak memory of all processes, normalising included, {plain.peak_mib:,.0f} MiB",
         f"of {ours.said['decisions']} decisions {ours.said['said_same']} said the same",
     ]
-    if columns:
+    if splink:
         theirs = measured.peer("splink_em", str(columns), str(task.out / "splink.npz"))
         other = judged(truth, np.load(task.out / "splink.npz"), default=False)
         rows.append(row("Splink 4.0.17, EM, threshold chosen by the truth", other))
@@ -236,8 +237,8 @@ def sites(task: Task) -> Table:
     file, answers = SITES / "records.csv", SITES / "truth.csv"
     ours = measured.own(
         "ours", str(file), "--truth", str(answers), "--decisions", str(SITE_DECISIONS), "--out", str(out),
+        "--columns", str(out / "columns.csv"),
     )  # fmt: skip
-    measured.own("ours", str(file), "--out", str(out), "--columns", str(out / "columns.csv"))
     theirs = measured.peer("splink_em", str(out / "columns.csv"), str(out / "splink.npz"))
     truth = Truth.of(answers, ids_of(file))
     first = judged(truth, np.load(out / "ours.npz"), default=True)

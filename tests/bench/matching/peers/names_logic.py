@@ -14,7 +14,8 @@ import numpy as np
 from followthemoney import model
 from nomenklatura.matching import get_algorithm
 
-ROUNDS = 5
+# Every name is seen once with this word before the clock runs: all tables are loaded, no answer is remembered.
+WARM = " Alfa"
 
 
 def main() -> None:
@@ -24,20 +25,18 @@ def main() -> None:
     algorithm = get_algorithm("logic-v2")
     config = algorithm.default_config()
 
-    def judge() -> list[float]:
+    def judge(rows: list[dict[str, str]]) -> list[float]:
         return [
             algorithm.compare(_entity(row["schema"], row["name1"]), _entity(row["schema"], row["name2"]), config).score
             for row in rows
         ]
 
-    value = judge()
-    took = []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        judge()
-        took.append(time.process_time() - began)
+    judge([{**row, "name1": row["name1"] + WARM, "name2": row["name2"] + WARM} for row in rows])
+    began = time.process_time()
+    value = judge(rows)
+    took = time.process_time() - began
     np.savez(out, value=np.array(value))
-    print(json.dumps({"us_a_pair": 1e6 * sorted(took)[ROUNDS // 2] / len(rows)}))
+    print(json.dumps({"us_a_pair": 1e6 * took / len(rows)}))
 
 
 def _entity(schema: str, name: str) -> object:
