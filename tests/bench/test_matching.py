@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench import figures
-from tests.bench.matching import data, judge, ours, reports, single, stewards
+from tests.bench.matching import data, judge, ours, results, single, stewards
 from tests.bench.matching.judge import Right
 
 ENTITY = np.array([0, 0, 0, 1, 1, 2])
@@ -115,7 +115,7 @@ def test_our_side_finds_pairs_and_clusters_and_learns_from_decisions(tmp_path: P
     assert (said["records"], said["kind"], said["decisions"]) == (2000, "company", 40)
     known = data.Truth.of(truth, data.ids_of(file))
     for name in ("ours", "decided"):
-        found = reports.judged(known, np.load(tmp_path / f"{name}.npz"), default=True)
+        found = results.judged(known, np.load(tmp_path / f"{name}.npz"), default=True)
         assert found.pairs.f1 > 0.94
         assert found.clusters.f1 > 0.93
         assert found.reached > 0.98
@@ -127,12 +127,12 @@ def test_real_sites_are_read_as_places(tmp_path: Path) -> None:
     said = ours.run(data.SITES / "records.csv", out=tmp_path)
     truth = data.Truth.of(data.SITES / "truth.csv", data.ids_of(data.SITES / "records.csv"))
     assert (said["records"], said["kind"], judge.true_pairs(truth.entity)) == (3337, "place", 6608)
-    assert reports.judged(truth, np.load(tmp_path / "ours.npz"), default=True).pairs.f1 > 0.94
+    assert results.judged(truth, np.load(tmp_path / "ours.npz"), default=True).pairs.f1 > 0.94
 
 
 def test_a_goal_says_whether_it_was_kept() -> None:
-    assert reports.goal("pair F1", 0.96, 0.95) == "goal: pair F1 ≥ 0.95: 0.96, kept"
-    assert reports.goal("time", 0.75, 0.5, most=True) == "goal: time ≤ 0.5: 0.75, missed by 0.25"
+    assert results.goal("pair F1", 0.96, 0.95) == "goal: pair F1 ≥ 0.95: 0.96, kept"
+    assert results.goal("time", 0.75, 0.5, most=True) == "goal: time ≤ 0.5: 0.75, missed by 0.25"
 
 
 def test_the_page_shows_tables_below_the_figures() -> None:

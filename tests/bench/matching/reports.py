@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from mdm.matching.normalise import VERSION
 from tests.bench import ground
 from tests.bench.figures import Table
 from tests.bench.matching import judge, measured
 from tests.bench.matching import names as our_names
-from tests.bench.matching.data import NAMES, SITES, Truth, ids_of, rows_of
+from tests.bench.matching.data import NAMES, SITES, Truth, ids_of
+from tests.bench.matching.results import HEAD, PRECISE, errors_for_eyes, goal, judged, right_of, row, share, slices
 
-PRECISE = 0.99
 SITE_DECISIONS = 200
-SHOWN = 20  # errors of each kind written down for people to look at
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,14 @@ class Task:
     queries: int
 
     def columns(self) -> Path:
-        """Our normalised columns, for the others; made once."""
-        path = self.out / "columns.csv"
+        """Our normalised columns, for the others; made once for what normalising makes of a file."""
+        path = self.columns_file()
         if not path.exists():
             measured.own("ours", str(self.file), "--out", str(self.plain()), "--columns", str(path))
         return path
+
+    def columns_file(self) -> Path:
+        return self.out / f"columns-{VERSION}.csv"
 
     def plain(self) -> Path:
         """Where runs leave what nobody looks at."""
@@ -46,77 +49,8 @@ class Task:
         return path
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One engine's result on one file."""
-
-    pairs: judge.Right
-    clusters: judge.Right
-    records: judge.Right  # b-cubed
-    precise: float  # recall at PRECISE
-    siblings: int
-    candidates: int
-    reached: float  # recall of the candidates
-    threshold: float
-    left: judge.Ints
-    right: judge.Ints
-
-
-def judged(truth: Truth, found: Any, *, default: bool) -> Judged:
-    """`default`: by the engine's own band, else at the threshold that the truth says is best."""
-    left, right = found["left"].astype(np.int64), found["right"].astype(np.int64)
-    value, true = found["value"].astype(np.float64), judge.true_pairs(truth.entity)
-    same = truth.entity[left] == truth.entity[right]
-    threshold = judge.best_threshold(same, value, true)[0]
-    said = found["band"] > 0 if default else value >= threshold
-    clusters = [found[name] for name in found.files if name.startswith("cluster")]
-    best = max(clusters, key=lambda cluster: judge.of_clusters(truth.entity, cluster).f1)
-    return Judged(
-        judge.of_pairs(truth.entity, left[said], right[said]), judge.of_clusters(truth.entity, best),
-        judge.b_cubed(truth.entity, best), judge.recall_at(PRECISE, same, value, true),
-        judge.siblings(truth.entity, truth.group, left[said], right[said]), len(left), float(same.sum() / true),
-        threshold, left[said], right[said],
-    )  # fmt: skip
-
-
-HEAD = (
-    "",
-    "pairs P",
-    "R",
-    "F1",
-    f"R at P ≥ {PRECISE}",
-    "clusters P",
-    "R",
-    "F1",
-    "b-cubed F1",
-    "siblings taken for one",
-)
-
-
-def row(title: str, one: Judged) -> list[str]:
-    return [
-        title, *_right(one.pairs), _share(one.precise), *_right(one.clusters), _share(one.records.f1),
-        f"{one.siblings:,}",
-    ]  # fmt: skip
-
-
-def _right(right: judge.Right) -> tuple[str, str, str]:
-    return _share(right.precision), _share(right.recall), f"**{_share(right.f1)}**"
-
-
-def _share(number: float) -> str:
-    return f"{number:.4f}".removeprefix("0") if number < 1 else "1"
-
-
-def goal(text: str, value: float, limit: float, *, most: bool = False) -> str:
-    """One line: what was wanted, what came out."""
-    kept = value <= limit if most else value >= limit
-    missed = "" if kept else f", missed by {abs(value - limit):.3g}"
-    return f"goal: {text} {'≤' if most else '≥'} {limit:.3g}: {value:.4g}{missed or ', kept'}"
-
-
 def generated(task: Task, *, splink: bool) -> Table:
-    columns = task.out / "columns.csv"
+    columns = task.columns_file()
     ours = measured.own(
         "ours", str(task.file), "--truth", str(task.truth), "--decisions", str(task.decisions), "--out", str(task.out),
         "--columns", str(columns),
@@ -150,53 +84,21 @@ def generated(task: Task, *, splink: bool) -> Table:
         goals += [
             goal("siblings taken for one, of Splink's", first.siblings / max(1, other.siblings), 0.03, most=True),
             goal("time of Splink's", said["match_s"] / theirs.said["match_s"], 0.5, most=True),
+            f"seconds of CPU for that: ours {said['match_cpu_s']:.1f}, Splink {theirs.said['match_cpu_s']:.1f}, ratio"
+            f" {said['match_cpu_s'] / theirs.said['match_cpu_s']:.2f}",
         ]
         notes.append(
             f"Splink: the same normalised columns from a data frame in memory to clusters {theirs.said['match_s']:.1f} s"
             f" (training {theirs.said['train_s']:.1f}, predicting {theirs.said['predict_s']:.1f}, clusters at one threshold"
             f" {theirs.said['clusters_s']:.1f}); peak memory {theirs.peak_mib:,.0f} MiB; clusters of the best of six thresholds"
         )
-    notes += _slices(truth, first)
-    _eyes(task.file, truth, first, task.out / "errors.csv")
+    notes += slices(truth, first)
+    errors_for_eyes(task.file, truth, first, task.out / "errors.csv")
     return Table(
         name=f"matching-1-generated-{task.records:08}", title=f"Matching {task.records:,} invented suppliers",
         intro="Our engine learns from the tax ids in the file and is judged at its own threshold; nobody labelled anything.",
         columns=list(HEAD), rows=rows, notes=goals + notes,
     )  # fmt: skip
-
-
-def _slices(truth: Truth, found: Judged) -> list[str]:
-    kinds = judge.by_kind(truth.entity, truth.kind, found.left, found.right)
-    done = judge.by_operation(truth.entity, truth.done, found.left, found.right)
-    return [
-        "pair F1 by kind of group: "
-        + ", ".join(f"{k} {r.f1:.3f} (P {r.precision:.3f} R {r.recall:.3f})" for k, r in kinds.items()),
-        "recall of pairs by what was done to one of them: "
-        + ", ".join(f"{name} {share:.3f}" for name, (share, count) in sorted(done.items(), key=_worst) if count >= 20),
-    ]
-
-
-def _worst(item: tuple[str, tuple[float, int]]) -> float:
-    return item[1][0]
-
-
-def _eyes(file: Path, truth: Truth, found: Judged, path: Path) -> None:
-    """Some wrong pairs and some missed ones beside each other, for people to look at; the same ones every time."""
-    chance = np.random.default_rng(1)
-    rows = list(rows_of(file)[1])
-    wrong = np.nonzero(truth.entity[found.left] != truth.entity[found.right])[0]
-    said = set(zip(found.left.tolist(), found.right.tolist(), strict=True))
-    true = list(zip(*(side.tolist() for side in judge.all_true(truth.entity)), strict=True))
-    missed = [pair for pair in true if pair not in said]
-    chosen = [("wrong", int(found.left[k]), int(found.right[k])) for k in chance.permutation(wrong)[:SHOWN]]
-    chosen += [("missed", *missed[k]) for k in chance.permutation(len(missed))[:SHOWN]]
-    with path.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.writer(target)
-        writer.writerow(["error", "pair", "kind", "done", *rows[0]])
-        for number, (error, left, right) in enumerate(chosen):
-            for record in (left, right):
-                done = "|".join(sorted(truth.done[record]))
-                writer.writerow([error, number, truth.kind[record], done, *rows[record].values()])
 
 
 def workers(task: Task) -> Table:
@@ -244,7 +146,7 @@ def sites(task: Task) -> Table:
     first = judged(truth, np.load(out / "ours.npz"), default=True)
     decided = judged(truth, np.load(out / "decided.npz"), default=True)
     other = judged(truth, np.load(out / "splink.npz"), default=False)
-    _eyes(file, truth, first, out / "errors.csv")
+    errors_for_eyes(file, truth, first, out / "errors.csv")
     return Table(
         name="matching-3-sites", title="Matching 3,337 real childcare sites",
         intro="Real records from nine lists (MIT, see the data's README). Nothing was tuned to this truth.",
@@ -292,7 +194,7 @@ def names(task: Task) -> Table:
                 ])  # fmt: skip
 
     def line(title: str, right: judge.Right, cost: float) -> list[str]:
-        return [title, *_right(right), f"{cost:,.0f}"]
+        return [title, *right_of(right), f"{cost:,.0f}"]
 
     cost, limit = ours.said["us_a_pair"], theirs.said["us_a_pair"]
     return Table(
@@ -319,10 +221,10 @@ def single(task: Task) -> Table:
     theirs = measured.own(
         "trigrams", str(task.columns()), str(task.file), str(task.truth), str(task.queries), str(ground.VAR / "trigrams"),
     )  # fmt: skip
-    share = 1 / 50 if task.records >= 1_000_000 else 1 / 10
+    wanted = 1 / 50 if task.records >= 1_000_000 else 1 / 10
 
     def line(title: str, said: dict[str, Any], recall: str) -> list[str]:
-        return [title, *(f"{said[name]:.2f}" for name in ("p50_ms", "p95_ms", "p99_ms")), _share(said[recall])]
+        return [title, *(f"{said[name]:.2f}" for name in ("p50_ms", "p95_ms", "p99_ms")), share(said[recall])]
 
     return Table(
         name=f"matching-5-single-{task.records:08}", title=f"One supplier against {task.records:,}",
@@ -334,7 +236,7 @@ def single(task: Task) -> Table:
             line("pg_trgm, GIN index, threshold 0.3, the fifty most similar names", theirs.said, "recall"),
         ],
         notes=[
-            goal("p95 of pg_trgm's", ours.said["p95_ms"] / theirs.said["p95_ms"], share, most=True),
+            goal("p95 of pg_trgm's", ours.said["p95_ms"] / theirs.said["p95_ms"], wanted, most=True),
             goal("recall beyond pg_trgm's", ours.said["recall"], theirs.said["recall"]),
             f"{ours.said['queries']} records that have duplicates, asked twice, the second counts; {ours.said['candidates']:.1f}"
             f" candidates each; process of our engine {ours.peak_mib:,.0f} MiB",
