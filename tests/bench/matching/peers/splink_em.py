@@ -45,6 +45,7 @@ RULES = (
     ("vat",), ("bank",), ("domain",), ("phone",), ("sorted_core",), ("start", "postcode"), ("start", "city"),
     ("word", "postcode"), ("word", "city"), ("street", "number", "postcode"),
 )  # fmt: skip
+NO_CITIES = (("street", "number"), ("start", "number"))  # more of a file within one city, whose size allows it
 # Pairs that agree in these are nearly always one; from them comes the share of pairs that are one at all.
 SURE = (("vat",), ("core", "postcode"), ("core", "street", "number"), ("core", "phone"), ("bank", "core"))
 SURE_RECALL = 0.7
@@ -62,12 +63,13 @@ def main() -> None:
     def usable(rules: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
         return [rule for rule in rules if filled.issuperset(rule)]
 
+    rules = usable(RULES) + ([] if "city" in filled else usable(NO_CITIES))
     began, used = time.monotonic(), time.process_time()
     settings = SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="place",
         comparisons=[comparison for name, comparison in comparisons().items() if name in filled],
-        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in usable(RULES)],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in rules],
         retain_intermediate_calculation_columns=False,
         retain_matching_columns=False,
     )
