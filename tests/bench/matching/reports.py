@@ -20,6 +20,7 @@ from tests.bench.matching.data import NAMES, SITES, Truth, ids_of
 from tests.bench.matching.results import HEAD, PRECISE, errors_for_eyes, goal, judged, right_of, row, share, slices
 
 SITE_DECISIONS = 200
+ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,28 @@ def generated(task: Task, *, splink: bool) -> Table:
 
 
 def workers(task: Task) -> Table:
-    """One worker against two: the comparing alone, and the whole of `match_file`."""
-    rows = []
-    for count in (1, 2):
+    """One worker against two: the comparing alone, and the whole of `match_file`. In turns, the better of two rounds."""
+    steps = ("normalise_s", "pairs_s", "match_s", "whole")
+    took: dict[int, dict[str, float]] = {}
+    for count in (1, 2) * ROUNDS:
         ours = measured.own("ours", str(task.file), "--out", str(task.plain()), "--workers", str(count))
         whole = measured.run(*match_file(task.file, task.out, count), environment=_hub_environment())
-        rows.append([
-            f"{count}", f"{ours.said['normalise_s']:.1f}", f"{ours.said['pairs_s']:.1f}", f"{ours.said['match_s']:.1f}",
-            f"{whole.said['seconds']:.1f}", f"{whole.peak_mib:,.0f}",
-        ])  # fmt: skip
-    normalise, pairs, total = (float(rows[0][k]) / max(0.05, float(rows[1][k])) for k in (1, 2, 4))
+        found = {**ours.said, "whole": whole.said["seconds"], "peak": whole.peak_mib}
+        best = took.setdefault(count, found)
+        best.update({step: min(best[step], found[step]) for step in steps})
+    times = {step: took[1][step] / took[2][step] for step in steps}
     return Table(
         name=f"matching-2-workers-{task.records:08}", title=f"One worker and two, {task.records:,} invented suppliers",
         intro="Seconds on one machine; learning and clusters are work of one process.",
-        columns=["workers", "normalising", "comparing", "table to clusters", "whole match_file", "its peak MiB"], rows=rows,
+        columns=["workers", "normalising", "comparing", "table to clusters", "whole match_file", "its peak MiB"],
+        rows=[
+            [str(count), *(f"{found[step]:.1f}" for step in steps), f"{found['peak']:,.0f}"]
+            for count, found in took.items()
+        ],
         notes=[
-            f"two workers: normalising {normalise:.2f} times as fast, comparing {pairs:.2f}, match_file {total:.2f}",
+            goal("times as fast with two workers, comparing", times["pairs_s"], 1.2),
+            goal("times as fast with two workers, the whole of match_file", times["whole"], 1.2),
+            f"normalising {times['normalise_s']:.2f} times as fast; each figure the better of {ROUNDS} rounds in turns",
         ],
     )  # fmt: skip
 
