@@ -1,6 +1,6 @@
 # Every command a newcomer needs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test bench lint format services stop requirements
+.PHONY: help demo demo-reset test bench bench-matching lint format services stop requirements
 PYTHON_BIN := .venv/bin/python
 WORKERS ?= 2
 
@@ -18,6 +18,9 @@ test: ## every test, on its own database and Redis (ARGS="-k bank" to choose)
 
 bench: ## throughput, each figure as a ratio to a limit measured in the same run
 	@requirements/install dev && exec $(PYTHON_BIN) -m tests.bench $(ARGS)
+
+bench-matching: ## our matching beside other engines on the same files (ARGS="--records 1000000 --only generated")
+	@requirements/install dev && requirements/install bench && exec $(PYTHON_BIN) -m tests.bench.matching $(ARGS)
 
 lint: ## style, types, import rules, migrations, deployment check, OpenAPI, templates
 	@requirements/install dev && exec $(PYTHON_BIN) -m tests.static_checks

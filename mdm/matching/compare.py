@@ -264,7 +264,7 @@ def _bank(level: Levels, name: NameMatch) -> Levels:
 
 def _pattern(name: NameMatch, street: Levels, postcode: Levels, city: Levels, phone: Levels, domain: Levels) -> Levels:
     """What the agreements look like together: a relative of the group, a namesake, a company that moved."""
-    near = np.isin(street, (1, 2, 3)).astype(int) + np.isin(phone, (1, 2, 3)) + np.isin(domain, (1, 2))
+    near = ((street > 0) & (street < 4)).astype(int) + ((phone > 0) & (phone < 4)) + ((domain > 0) & (domain < 3))
     far = (street == 7).astype(int) + (postcode == 4) + (city == 3) + (phone == 4) + (domain == 4)
     level = np.zeros(len(street), dtype=np.int8)
     agrees = name.level >= 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -113,10 +114,14 @@ def flags_of(mask: int) -> tuple[str, ...]:
 
 
 def _is(levels: Levels, feature: str, *wanted: str) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = np.isin(
-        levels[:, FEATURES.index(feature)], [INDEX[feature][level] for level in wanted]
-    )
+    found: npt.NDArray[np.bool_] = _among(feature, wanted)[levels[:, FEATURES.index(feature)]]
     return found
+
+
+@cache
+def _among(feature: str, wanted: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """For each level of a feature, whether it is one of these. Looked up: a set operation per check is slow."""
+    return np.array([level in wanted for level in LEVELS[feature]])
 
 
 def _is_sibling(levels: Levels) -> npt.NDArray[np.bool_]:

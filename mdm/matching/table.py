@@ -35,7 +35,7 @@ class Lists:
         return self.columns[column]
 
     def counts(self) -> Places:
-        return np.diff(self.start)
+        return self.start[1:] - self.start[:-1]
 
     def owners(self) -> Places:
         return np.repeat(np.arange(len(self.start) - 1), self.counts())

@@ -1,5 +1,6 @@
 """Vocabulary: every text of a job once, numbered, with the hash that names it on any machine."""
 
+from functools import cache
 from hashlib import blake2b
 
 import numpy as np
@@ -17,9 +18,14 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
+@cache
+def _kind_hash(kind: str) -> int:
+    return stable_hash(kind)  # of a few dozen kinds, asked for at every check
+
+
 def mix(kind: str, *parts: Hashes) -> Hashes:
     """One hash of several hashes of a kind; order counts."""
-    total = np.full(len(parts[0]), stable_hash(kind), dtype=np.uint64)
+    total = np.full(len(parts[0]), _kind_hash(kind), dtype=np.uint64)
     for part in parts:
         total = (total ^ part) * _GOLDEN
         total ^= total >> _SHIFT

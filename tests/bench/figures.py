@@ -1,10 +1,12 @@
-"""Figures and where they are kept: docs/quality.json remembers the last run of each, docs/quality.md shows them."""
+"""Figures and tables and where they are kept: docs/quality.json remembers the last run of each, docs/quality.md shows them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE, PAGE = ROOT / "docs" / "quality.json", ROOT / "docs" / "quality.md"
@@ -36,16 +38,47 @@ class Figure:
         )
 
 
-def keep(figures: list[Figure]) -> None:
-    """The new ones replace those of the same name; figures of earlier runs keep their own date and machine."""
+@dataclass
+class Table:
+    """Several measurements of one run side by side: texts in rows, notes such as which goals were kept."""
+
+    name: str
+    title: str
+    intro: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+    at: str = ""
+    machine: str = ""
+    command: str = ""
+
+    def text(self) -> str:
+        return "\n".join([self.title, *(" | ".join(row) for row in self.rows), *(f"    {note}" for note in self.notes)])
+
+    def lines(self) -> list[str]:
+        """As Markdown, below a heading of its own."""
+        out = ["", f"### {self.title}", "", self.intro, "", f"| {' | '.join(self.columns)} |"]
+        out.append("|---|" + "---:|" * (len(self.columns) - 1))
+        out += [f"| {' | '.join(row)} |" for row in self.rows]
+        return [*out, "", *(f"* {note}" for note in self.notes), f"* {self.at}, {self.machine}, `{self.command}`"]
+
+
+def keep(measured: Sequence[Figure | Table]) -> None:
+    """The new ones replace those of the same name; those of earlier runs keep their own date and machine."""
     known = {row["name"]: row for row in json.loads(STORE.read_text())} if STORE.exists() else {}
-    known |= {figure.name: asdict(figure) for figure in figures}
+    known |= {one.name: asdict(one) for one in measured}
     rows = [known[name] for name in sorted(known)]
     STORE.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    PAGE.write_text(page([Figure(**row) for row in rows]))
+    PAGE.write_text(page([_read(row) for row in rows]))
 
 
-def page(figures: list[Figure]) -> str:
+def _read(row: dict[str, Any]) -> Figure | Table:
+    return Table(**row) if "columns" in row else Figure(**row)
+
+
+def page(measured: Sequence[Figure | Table]) -> str:
+    figures = [one for one in measured if isinstance(one, Figure)]
+    tables = [one for one in measured if isinstance(one, Table)]
     lines = [
         "# How fast it is",
         "",
@@ -63,6 +96,17 @@ def page(figures: list[Figure]) -> str:
         lines += ["", f"## {figure.title}", "", f"The limit: {figure.limit_is}.", ""]
         lines += [f"* {note}" for note in figure.notes]
         lines.append(f"* {figure.at}, {figure.machine}, `{figure.command}`")
+    if tables:
+        lines += [
+            "",
+            "## How good and how fast matching is",
+            "",
+            "Written by `make bench-matching`: our engine and others on the same files in the same run. P is precision, R",
+            "recall, F1 their harmonic mean, 1 the best. Other engines are given the threshold that the truth says is best,",
+            "ours takes the one it is shipped with. What the errors look like: [matching-quality.md](matching-quality.md).",
+        ]
+    for table in tables:
+        lines += table.lines()
     return "\n".join(lines) + "\n"
 
 
