@@ -9,6 +9,7 @@ from datetime import timedelta
 from math import log2
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, UUIDField
 from django.utils import timezone
 
@@ -89,10 +90,12 @@ def apply(pairs: Sequence[DuplicatePair]) -> None:
 FIELDS = ("risk", "rank", "ranking", "ranked_at")
 
 
+@transaction.atomic
 def refresh(limit: int = 500) -> int:
     """Rank anew the open pairs not ranked for a day; how many. Safe at any time, anywhere."""
     waiting = DuplicatePair.objects.filter(state="open").exclude(ranked_at__gte=timezone.now() - _STALE)
-    pairs = list(waiting.order_by("ranked_at")[:limit])
+    # What somebody works on right now waits for the next round: this one never waits with pairs in its hands.
+    pairs = list(waiting.select_for_update(skip_locked=True).order_by("ranked_at")[:limit])
     apply(pairs)
     DuplicatePair.objects.bulk_update(pairs, FIELDS, batch_size=250)
     return len(pairs)
