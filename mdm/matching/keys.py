@@ -147,5 +147,5 @@ class _Made:
 
 def points(kind: npt.NDArray[np.int8], holders: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """How much sharing a key says that a pair deserves comparing; ten holders halve a hint. Sixteenths."""
-    hint = np.round(48.0 / (1.0 + holders / 10.0)) / 16
+    hint = np.round(45.0 / (1.0 + holders / 10.0)) / 16
     return np.where(IS_STRONG[kind], _STRONG_POINTS, hint).astype(np.float32)

@@ -36,7 +36,7 @@ CASES = [
         "everything agrees but two valid tax ids differ: never linked",
         supplier("Orion Verpackung GmbH", "DE", vat="DE136695976", web="orion.de", **MUNICH, **CALL),
         supplier("Orion Verpackung GmbH", "DE", vat="DE129273398", web="orion.de", **MUNICH, **CALL),
-        "review", {TAX_ID_CONFLICT, SIBLING},
+        "none", {TAX_ID_CONFLICT, SIBLING},
     ),
     (
         "an invalid tax id does not veto",
