@@ -88,7 +88,7 @@ def columns_of(config: MatchConfig, headers: Sequence[str], mapping: Mapping[str
         path = mapping.get(header, plain)
         path = known.get(path, path if header in mapping else "")
         if path:
-            feeds[header] = _steps(path)
+            feeds[header] = _read_by(config, path)
         elif plain not in NOT_FIELDS:
             ignored.append(header)
     if not any(".".join(steps) == config.name for steps in feeds.values()):
@@ -98,6 +98,27 @@ def columns_of(config: MatchConfig, headers: Sequence[str], mapping: Mapping[str
         )
     identifiers = config.identifiers.items.removesuffix("[]") if config.identifiers else ""
     return Columns(feeds, tuple(ignored), identifiers)
+
+
+def _read_by(config: MatchConfig, path: str) -> tuple[str, ...]:
+    """Steps of a path that matching looks at; a column mapped to any other would silently count for nothing."""
+    steps = _steps(path)
+    if ".".join(steps) not in paths_read(config):
+        raise BadColumn(f"matching does not read {path!r}; it reads: {', '.join(sorted(paths_read(config)))}")
+    return steps
+
+
+def paths_read(config: MatchConfig) -> set[str]:
+    """Every path of a document that matching looks at, rows of lists written `list[]`."""
+    found = {config.name, config.country, config.legal_form}
+    found |= {*config.aliases, *config.banks, *config.phones, *config.emails, *config.websites}
+    if config.addresses:
+        fields = config.addresses
+        found |= {f"{fields.items}.{name}" for name in (fields.lines, fields.postcode, fields.city, fields.country)}
+    for ids in (config.tax_ids, config.identifiers):
+        if ids:
+            found |= {f"{ids.items}.{name}" for name in (ids.value, ids.scheme, ids.country)}
+    return found - {""}
 
 
 def _steps(path: str) -> tuple[str, ...]:

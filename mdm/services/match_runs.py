@@ -38,7 +38,6 @@ def start(*, kind: RecordType, by: Actor) -> MatchRun:
     """Count what is rare afresh, cut the records into parts and let workers take them."""
     if kind.match is None:
         raise CorrectInput(f"{kind.plural} are not matched.")
-    indexing.take_snapshot(kind.key, cause="asked")
     try:
         with transaction.atomic():
             run = MatchRun.objects.create(type=kind.key, asked_by=by.user, asked_by_name=by.name)
@@ -50,6 +49,7 @@ def start(*, kind: RecordType, by: Actor) -> MatchRun:
                     "GROUP BY part ORDER BY part",
                     [run.pk, PART, kind.key],
                 )
+            indexing.take_snapshot(kind.key, cause="asked")
             about = {"object_type": "match_run", "object_uid": run.uid, "object_label": kind.plural}
             audit.record(action="match_run.started", by=by, **about)
     except IntegrityError:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from mdm import registry
 from mdm.errors import NotNow
 from mdm.matching import Engine
-from mdm.models import DuplicatePair, MatchRun, MatchRunPart
+from mdm.models import DuplicatePair, KeySnapshot, MatchRun, MatchRunPart
 from mdm.services import indexing, match_runs
 from mdm.types import Actor
 from tests.mdm.matching.configs import blind_index, supplier_config
@@ -87,7 +87,7 @@ def test_one_look_at_a_time_and_it_can_be_stopped(filled: None) -> None:
     run = start()
     with pytest.raises(NotNow, match="already"):
         start()
-    assert MatchRun.objects.count() == 1
+    assert MatchRun.objects.count() == KeySnapshot.objects.count() == 1, "the second click counted nothing anew either"
     match_runs.cancel(run=run, by=BY)
     assert match_runs.work(worker=uuid4()) == 0 and pairs() == set()
     assert start().state == "running"

@@ -8,6 +8,7 @@ import os
 import resource
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from mdm import registry
 from mdm.errors import HubError
@@ -76,6 +78,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.started = time.monotonic()
+        _check_files(options)
         try:
             config = _config(options["type"])
             with _open(options["file"]) as reader:
@@ -90,7 +93,10 @@ class Command(BaseCommand):
         except (BadColumn, ValueError) as error:
             raise CommandError(str(error)) from None
         except HubError as error:
-            raise CommandError("\n".join([error.message, *(p.message for p in error.problems[:20])])) from None
+            lines = dict.fromkeys([error.message, *(problem.message for problem in error.problems[:20])])
+            raise CommandError("\n".join(lines)) from None
+        except OperationalError as error:
+            raise CommandError(f"--against-hub needs the hub's database: {str(error).splitlines()[0]}") from None
 
     def _within(self, config: MatchConfig, columns: Columns, reader: Reader, options: dict[str, Any]) -> None:
         workers = max(1, options["workers"])
@@ -243,9 +249,20 @@ class _Rows:
 
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) < len(ids):
-        double = next(id_ for place, id_ in enumerate(sorted(ids)) if place and sorted(ids)[place - 1] == id_)
+        double, _ = Counter(ids).most_common(1)[0]
         raise CommandError(f"record_id must name one row only: {double} stands in several.")
     return ids
+
+
+def _check_files(options: dict[str, Any]) -> None:
+    """Before minutes of work: what is to be read is there, and what is to be written has a folder."""
+    for name in ("model", "decisions"):
+        if options[name] and not options[name].is_file():
+            raise CommandError(f"--{name}: there is no file {options[name]}.")
+    for name in ("pairs", "clusters", "save_model"):
+        if options[name] and not options[name].parent.is_dir():
+            raise CommandError(f"--{name.replace('_', '-')}: there is no folder {options[name].parent}; make it first.")
+    _model(options["model"])
 
 
 def _chunks(rows: _Rows, size: int) -> Iterator[list[Mapping[str, str]]]:
