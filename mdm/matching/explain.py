@@ -192,5 +192,5 @@ def what_would_help(score: Score, threshold: float, weights: dict[str, float]) -
     have = {part.feature: part.weight for part in score.explanation}
     gains = {feature: best - have.get(feature, 0.0) for feature, best in weights.items()}
     enough = sorted((f for f, gain in gains.items() if gain >= missing), key=lambda f: -gains[f])[:3]
-    first = f"{missing:.1f} short of {threshold:.1f}"
+    first = f"{missing:.1f} short of {threshold:g}"
     return [first, *(f"agreement in {feature} would add {gains[feature]:.1f}" for feature in enough)]

@@ -299,7 +299,7 @@ def _waterfall(pair: DuplicatePair, common: pair_words.Commonness) -> grids.Wate
 
 def _score_note(pair: DuplicatePair) -> str:
     limits = indexing.engine(pair.type).model.thresholds
-    return f"Shown to you from {limits.review:.1f} points; linked without asking from {limits.link:.1f}"
+    return f"Shown to you from {limits.review:g} points; linked without asking from {limits.link:g}"
 
 
 def _consequences(kind: RecordType, left: Document, right: Document) -> list[Fact]:

@@ -97,7 +97,7 @@ def test_why_not_says_what_would_have_to_differ():
     score = engine.compare(engine.features(supplier("Weber", "DE")), engine.features(supplier("Weber", "FR")))
     said = engine.why_not(score)
     assert said[0] == "different countries (DE / FR): -2.5"
-    assert any("short of 0.2" in line for line in said)
+    assert any("short of 0.25" in line for line in said)
     assert any("agreement in tax" in line for line in said)
 
 
