@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,19 @@ from rapidfuzz.process import cpdist
 
 from mdm.matching.keys import plain_hash, street_hash
 from mdm.matching.levels import FEATURES, INDEX
-from mdm.matching.name_similarity import NameMatch, match_names
+from mdm.matching.name_similarity import NameMatch, Rests, match_names
 from mdm.matching.rarity import Rarity, word_weights
-from mdm.matching.table import ANY_FAMILY, FORM_FAMILY, Lists, Places, Table, combinations
-from mdm.matching.vocabulary import Ids, signed
+from mdm.matching.table import (
+    ANY_FAMILY,
+    FORM_FAMILY,
+    Lists,
+    Places,
+    Table,
+    combinations,
+    distinct_pairs,
+    first_of_each,
+)
+from mdm.matching.vocabulary import Hashes, Ids, signed
 
 Levels = npt.NDArray[np.int8]
 
@@ -32,6 +42,7 @@ class Comparison:
     levels: Levels  # one row per pair, one column per feature in the order of FEATURES: an index into LEVELS
     names: tuple[Places, Places]  # the name of each side that agreed best (place in its list), -1 for none
     places: tuple[Places, Places]  # the address of each side, likewise
+    rests: Rests | None  # words only one side has, on demand
 
 
 class Comparer:
@@ -41,17 +52,12 @@ class Comparer:
         self.table = table
         self._first = table.vocabulary.number("1")
         self.weights = word_weights(table, rarity)
-        lists = table.lists
-        self._shared = {
-            "street": rarity.counts(signed(street_hash(table))) >= SHARED_FROM,
-            "phone": rarity.counts(signed(plain_hash(table, "phone", lists["phones"]["last"]))) >= SHARED_FROM,
-            "domain": rarity.counts(signed(plain_hash(table, "domain", lists["domains"]["domain"]))) >= SHARED_FROM,
-        }
+        self._rarity = rarity
 
-    def compare(self, i: Places, j: Places) -> Comparison:
+    def compare(self, i: Places, j: Places, *, keep_rests: bool = False) -> Comparison:
         """Record i[k] with record j[k]."""
         scalars, lists = self.table.scalars, self.table.lists
-        name = match_names(self.table, i, j, self.weights)
+        name = match_names(self.table, i, j, self.weights, keep=keep_rests)
         street, postcode, city, left, right = self._places(i, j)
         phone, domain = self._phone(i, j), self._domain(i, j)
         country = _equal(scalars["country"], i, j)
@@ -67,16 +73,20 @@ class Comparer:
             "bank": _bank(_any_equal(lists["banks"], "account", i, j), name),
             "pattern": _pattern(name, street, postcode, city, phone, domain),
         }  # fmt: skip
-        both = np.minimum(scalars["numbers"][i], scalars["numbers"][j]) > 0
-        bare = np.all([columns[feature] == 0 for feature in _BESIDE_NAMES], axis=0)
-        columns["number"] = np.where(bare & both & (columns["number"] == 3), 4, columns["number"])
-        levels = np.stack([columns[feature] for feature in FEATURES], axis=1).astype(np.int8)
+        numbered = (columns["number"] == 3) & (np.minimum(scalars["numbers"][i], scalars["numbers"][j]) > 0)
+        if numbered.any():
+            bare = np.all([columns[feature] == 0 for feature in _BESIDE_NAMES], axis=0)
+            columns["number"][bare & numbered] = 4
+        levels = np.empty((len(i), len(FEATURES)), dtype=np.int8)
+        for place, feature in enumerate(FEATURES):
+            levels[:, place] = columns[feature]
         names = lists["names"].start
         places = lists["places"].start
         return Comparison(
             levels,
             (_within(name.left, names[i]), _within(name.right, names[j])),
             (_within(left, places[i]), _within(right, places[j])),
+            name.rests,
         )
 
     def _form(self, i: Places, j: Places) -> Levels:
@@ -109,6 +119,8 @@ class Comparer:
         """Ternary evidence: same, different, unknown. Only two VALID numbers of one country can contradict."""
         tax = self.table.lists["tax"]
         pair, left, right = combinations(tax, i, tax, j)
+        if not len(pair):
+            return np.zeros(len(i), dtype=np.int8)
         country, number, valid = tax["country"], tax["number"], tax["valid"]
         one_land, other_land = country[left], country[right]
         one_land_known = (one_land > 0) & (other_land > 0)
@@ -138,7 +150,7 @@ class Comparer:
             longer & (phones["last"][left] == phones["last"][right])
         )
         level = np.where(phones["stem"][left] == phones["stem"][right], 3, 4)
-        level[same] = np.where(self._shared["phone"][left[same]] | self._shared["phone"][right[same]], 2, 1)
+        level[same] = np.where(self._shared("phone", phones["last"], left[same], right[same]), 2, 1)
         return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
 
     def _domain(self, i: Places, j: Places) -> Levels:
@@ -147,7 +159,7 @@ class Comparer:
         stem = domains["stem"]
         level = np.where((stem[left] == stem[right]) & (stem[left] > 0), 3, 4)
         same = domains["domain"][left] == domains["domain"][right]
-        level[same] = np.where(self._shared["domain"][left[same]], 2, 1)
+        level[same] = np.where(self._shared("domain", domains["domain"], left[same]), 2, 1)
         return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
 
     def _places(self, i: Places, j: Places) -> tuple[Levels, Levels, Levels, Places, Places]:
@@ -156,11 +168,13 @@ class Comparer:
         pair, left, right = combinations(places, i, places, j)
         street, postcode, city = self._street(left, right), self._postcode(left, right), self._city(left, right)
         points = _STREET_POINTS[street] + _POSTCODE_POINTS[postcode] + _CITY_POINTS[city]
-        shared = self._shared["street"]
-        street = np.where((street == 1) & (shared[left] | shared[right]), 2, street).astype(np.int8)
+        same = np.nonzero(street == 1)[0]
+        hashes = (street_hash(self.table, side) for side in (left[same], right[same]))
+        street[same] = np.where(self._held_by_many(*hashes), 2, 1)
         # On equal points the levels decide, not the order of the lists: left and right stay exchangeable.
-        order = np.lexsort((city, postcode, street, -points, pair))
-        best = order[np.r_[True, pair[order][1:] != pair[order][:-1]]] if len(order) else order
+        best = first_of_each(pair)
+        if len(best) < len(pair):
+            best = np.lexsort((city, postcode, street, -points, pair))[best]
         out = [np.zeros(len(i), dtype=np.int8) for _ in range(3)]
         for level, found in zip(out, (street, postcode, city), strict=True):
             level[pair[best]] = found[best]
@@ -168,6 +182,14 @@ class Comparer:
         for place, element in zip(where, (left, right), strict=True):
             place[pair[best]] = element[best]
         return out[0], out[1], out[2], where[0], where[1]
+
+    def _shared(self, kind: str, values: Ids, *elements: Places) -> npt.NDArray[np.bool_]:
+        return self._held_by_many(*(plain_hash(self.table, kind, values[side]) for side in elements))
+
+    def _held_by_many(self, *sides: Hashes) -> npt.NDArray[np.bool_]:
+        """The counts say so of one side's value or the other's."""
+        found = [self._rarity.counts(signed(hashes)) >= SHARED_FROM for hashes in sides]
+        return np.logical_or.reduce(found)
 
     def _street(self, left: Places, right: Places) -> Levels:
         places = self.table.lists["places"]
@@ -248,12 +270,17 @@ def _any_equal(list_: Lists, column: str, i: Places, j: Places) -> Levels:
 
 def _best(pair: Places, level: Levels, size: int, order: tuple[int, ...]) -> Levels:
     """Per pair the level that stands last in `order` among its combinations; 0 without any."""
-    rank = np.argsort(order).astype(np.int8)
     out = np.zeros(size, dtype=np.int8)
     if len(pair):
-        starts = np.nonzero(np.r_[True, pair[1:] != pair[:-1]])[0]
-        out[pair[starts]] = np.maximum.reduceat(rank[level], starts)
-    return np.array(order, dtype=np.int8)[out]
+        rank, back = _ranks(order)
+        starts = first_of_each(pair)
+        out[pair[starts]] = level if len(starts) == len(pair) else back[np.maximum.reduceat(rank[level], starts)]
+    return out
+
+
+@cache
+def _ranks(order: tuple[int, ...]) -> tuple[Levels, Levels]:
+    return np.argsort(order).astype(np.int8), np.array(order, dtype=np.int8)
 
 
 def _bank(level: Levels, name: NameMatch) -> Levels:
@@ -279,14 +306,12 @@ def _pattern(name: NameMatch, street: Levels, postcode: Levels, city: Levels, ph
 def _of_texts(
     table: Table, one: Ids, other: Ids, judge: Callable[[list[str], list[str]], npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """`judge` of each pair of texts; equal pairs are judged once, and in one order whichever side is which."""
+    """`judge` of each pair of texts, in one order whichever side is which."""
     if not len(one):
         return np.zeros(0)
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    pairs, back = np.unique(low.astype(np.int64) << 32 | high, return_inverse=True)
+    first, second, back = distinct_pairs(one, other)
     texts = table.vocabulary
-    first, second = texts.pick((pairs >> 32).astype(np.int32)), texts.pick((pairs & 0xFFFFFFFF).astype(np.int32))
-    return judge(first, second)[back]
+    return judge(texts.pick(first), texts.pick(second))[back]
 
 
 def _ratio(first: list[str], second: list[str]) -> npt.NDArray[np.float64]:

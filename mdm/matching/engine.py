@@ -16,7 +16,6 @@ from mdm.matching.explain import Seen
 from mdm.matching.keys import Key, build_keys
 from mdm.matching.levels import FEATURES
 from mdm.matching.model import Model, shipped
-from mdm.matching.name_similarity import unmatched_words
 from mdm.matching.normalise import VERSION, Features, Hasher, normalise
 from mdm.matching.rarity import NOTHING_COUNTED, Rarity
 from mdm.matching.score import BANDS, Band, Score, Scorer, flags_of
@@ -49,7 +48,7 @@ class Engine:
 
     def table(self, batch: Iterable[Features]) -> Table:
         """Features of many records in columns. Raises FeaturesOutdated."""
-        return Table.of(_current(features) for features in batch)
+        return Table.of(map(_current, batch))
 
     def compare(
         self, left: Features, right: Features, rarity: Rarity | None = None, *, confirmed: bool = False
@@ -68,10 +67,10 @@ class Engine:
         if not pairs:
             return []
         features = [one for pair in pairs for one in pair]
-        comparer = Comparer(self.table(features), rarity or NOTHING_COUNTED)
+        comparer = _comparer(features, rarity)
         left = np.arange(len(pairs)) * 2
-        compared = comparer.compare(left, left + 1)
-        return self._explained(comparer, compared, np.arange(len(pairs)), left, left + 1, features, confirmed)
+        compared = comparer.compare(left, left + 1, keep_rests=True)
+        return self._explained(compared, np.arange(len(pairs)), left, left + 1, features, confirmed)
 
     def rank(
         self,
@@ -113,15 +112,15 @@ class Engine:
         out: list[list[tuple[CandidateId, Score]]] = [[] for _ in batch]
         if not ids:
             return out
-        comparer = Comparer(self.table(features), rarity or NOTHING_COUNTED)
+        comparer = _comparer(features, rarity)
         i, j = np.array(left), np.array(right)
-        compared = comparer.compare(i, j)
+        compared = comparer.compare(i, j, keep_rests=True)
         values = self.scorer.values(compared.levels)
         order = np.lexsort((np.arange(len(i)), -values, i))
         order = order[values[order] >= threshold]
         first = np.searchsorted(i[order], i[order])
         order = order[np.arange(len(order)) - first < limit]
-        scores = self._explained(comparer, compared, order, i, j, features, confirmed)
+        scores = self._explained(compared, order, i, j, features, confirmed)
         for row, score in zip(order.tolist(), scores, strict=True):
             out[left[row]].append((ids[row], score))
         return out
@@ -144,9 +143,8 @@ class Engine:
         """Comparison vectors of many pairs, columns as in FEATURES: what weights are learnt from."""
         if not pairs:
             return np.zeros((0, len(FEATURES)), dtype=np.int8)
-        table = self.table(features for pair in pairs for features in pair)
         left = np.arange(len(pairs)) * 2
-        return Comparer(table, rarity or NOTHING_COUNTED).compare(left, left + 1).levels
+        return _comparer((features for pair in pairs for features in pair), rarity).compare(left, left + 1).levels
 
     def values(self, levels: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
         """Scores of comparison vectors, under this engine's model."""
@@ -170,7 +168,6 @@ class Engine:
 
     def _explained(
         self,
-        comparer: Comparer,
         compared: Comparison,
         rows: npt.NDArray[np.int64],
         i: npt.NDArray[np.int64],
@@ -184,11 +181,11 @@ class Engine:
         values = weights.sum(axis=1) + self.scorer.base
         bands, chances = self.scorer.bands(values, flags, confirmed), self.model.probabilities(values)
         names, places = ([side[rows] for side in sides] for sides in (compared.names, compared.places))
-        only = self._words(comparer, names, i[rows], j[rows])
         out = []
         for k, row in enumerate(rows.tolist()):
+            assert compared.rests is not None
             seen = Seen(
-                (int(names[0][k]), int(names[1][k])), (int(places[0][k]), int(places[1][k])), only[k][0], only[k][1]
+                (int(names[0][k]), int(names[1][k])), (int(places[0][k]), int(places[1][k])), *compared.rests.words(row)
             )
             parts = explain.build_explanation(
                 features[i[row]], features[j[row]], levels[k].tolist(), seen, weights[k].tolist()
@@ -197,19 +194,9 @@ class Engine:
             out.append(Score(float(values[k]), float(chances[k]), band, self.scorer.base, parts, flagged))
         return out
 
-    @staticmethod
-    def _words(
-        comparer: Comparer, names: Sequence[Any], i: npt.NDArray[np.int64], j: npt.NDArray[np.int64]
-    ) -> list[tuple[list[str], list[str]]]:
-        out: list[tuple[list[str], list[str]]] = [([], []) for _ in range(len(i))]
-        known = np.nonzero((names[0] >= 0) & (names[1] >= 0))[0]
-        start = comparer.table.lists["names"].start
-        left, right = start[i[known]] + names[0][known], start[j[known]] + names[1][known]
-        for place, words in zip(
-            known.tolist(), unmatched_words(comparer.table, left, right, comparer.weights), strict=True
-        ):
-            out[place] = words
-        return out
+
+def _comparer(features: Iterable[Features], rarity: Rarity | None) -> Comparer:
+    return Comparer(Table.of(map(_current, features), for_keys=False), rarity or NOTHING_COUNTED)
 
 
 def _current(features: Features) -> Features:

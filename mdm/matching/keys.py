@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdm.matching.table import Lists, Places, Table
-from mdm.matching.vocabulary import Hashes, mix, signed
+from mdm.matching.vocabulary import Hashes, kind_hash, mix, mix_all, signed
 
 KINDS = (
     "token", "tax", "id", "bank", "mail", "phone", "domain", "street", "name", "start_place", "word_place", "word",
@@ -57,61 +57,70 @@ class Keys:
 
 def build_keys(table: Table) -> Keys:
     """About ten keys a record, and one `token` per word of its names."""
+    table.vocabulary.hash_all()
     made = _Made(table)
-    made.simple("tax", table.lists["tax"], "number")
-    made.simple("id", table.lists["ids"], "value")
-    made.simple("bank", table.lists["banks"], "account")
-    made.simple("phone", table.lists["phones"], "last")
-    made.simple("mail", table.lists["mails"], "mail")
-    made.simple("domain", table.lists["domains"], "domain")
+    for kind, list_, column in (
+        ("tax", "tax", "number"), ("id", "ids", "value"), ("bank", "banks", "account"), ("phone", "phones", "last"),
+        ("mail", "mails", "mail"), ("domain", "domains", "domain"),
+    ):  # fmt: skip
+        values = table.lists[list_]
+        if len(values[column]):
+            made.put(kind, values.owners(), table.vocabulary.hashes(values[column]))
     places = table.lists["places"]
-    streets = street_hash(table)
-    known = (places["compact"] > 0) & (places["number"] > 0)
-    made.put("street", places.owners()[known], streets[known])
+    known = np.nonzero((places["compact"] > 0) & (places["number"] > 0))[0]
+    if len(known):
+        made.put("street", places.owners()[known], *_street_parts(table, known))
     _name_keys(made, table)
     return made.done()
 
 
-def street_hash(table: Table) -> Hashes:
-    """Of every address: street with house number."""
-    hashes, places = table.vocabulary.hashes(), table.lists["places"]
-    return mix("street", hashes[places["compact"]], hashes[places["number"]])
+def _street_parts(table: Table, places: Places) -> tuple[Hashes, Hashes]:
+    list_, hashes = table.lists["places"], table.vocabulary.hashes
+    return hashes(list_["compact"][places]), hashes(list_["number"][places])
+
+
+def street_hash(table: Table, places: Places) -> Hashes:
+    """Of each of these addresses: street with house number."""
+    return mix("street", *_street_parts(table, places))
 
 
 def plain_hash(table: Table, kind: str, numbers: npt.NDArray[np.int32]) -> Hashes:
-    return mix(kind, table.vocabulary.hashes()[numbers])
+    return mix(kind, table.vocabulary.hashes(numbers))
 
 
 def _name_keys(made: _Made, table: Table) -> None:
-    hashes = table.vocabulary.hashes()
+    hashes = table.vocabulary.hashes
     names, words, ranked = table.lists["names"], table.lists["words"], table.lists["ranked"]
-    owner = names.owners()
-    made.put("token", owner[words.owners()], plain_hash(table, "token", words["word"]))
+    owner, name_of = names.owners(), words.owners()
+    word = hashes(words["word"])
+    made.put("token", owner[name_of], word)
     # The same words in any order, and the same letters whatever the blanks, are one name.
     bag = np.zeros(len(owner), dtype=np.uint64)
-    np.add.at(bag, words.owners(), mix("bag", hashes[words["word"]]))
-    made.put("name", owner, mix("name", bag))
-    made.put("name", owner, mix("letters", hashes[names["joined"]]))
-    country = hashes[table.scalars["country"]]
+    np.add.at(bag, name_of, mix("bag", word))
+    made.put("name", owner, bag)
+    made.put("name", owner, hashes(names["joined"]), under="letters")
+    country = hashes(table.scalars["country"])
     has = names["initials"] > 0
-    made.put("initials", owner[has], mix("initials", hashes[names["initials"][has]], country[owner[has]]))
-    rank = np.arange(len(ranked["word"])) - ranked.start[:-1][ranked.owners()]
-    whose = owner[ranked.owners()]
+    made.put("initials", owner[has], hashes(names["initials"][has]), country[owner[has]])
+    name_of_ranked = ranked.owners()
+    rank = np.arange(len(ranked["word"])) - ranked.start[:-1][name_of_ranked]
+    whose, word = owner[name_of_ranked], hashes(ranked["word"])
     rare = ranked["common"] == 0
-    made.put("word", whose[rare], mix("word", hashes[ranked["word"][rare]], country[whose[rare]]))
-    place_of = table.lists["places"]
-    for column in ("postcode", "city"):
-        part = hashes[place_of[column]]
-        said = place_of[column] > 0
-        name, place = _with_places(owner, place_of)
-        keep = said[place]
-        name, place = name[keep], place[keep]
-        made.put("start_place", owner[name], mix(f"start_{column}", hashes[names["start"][name]], part[place]))
-        first = np.nonzero((rank < 2) & (ranked["common"] != 1))[0]
-        word, place = _with_places(whose[first], place_of)
-        keep = said[place]
-        word, place = first[word[keep]], place[keep]
-        made.put("word_place", whose[word], mix(f"word_{column}", hashes[ranked["word"][word]], part[place]))
+    made.put("word", whose[rare], word[rare], country[whose[rare]])
+    places = table.lists["places"]
+    if len(places["city"]):
+        start, first = hashes(names["start"]), np.nonzero((rank < 2) & (ranked["common"] != 1))[0]
+        name, place_of_name = _with_places(owner, places)
+        element, place_of_word = _with_places(whose[first], places)
+        element = first[element]
+        for column in ("postcode", "city"):
+            part, said = hashes(places[column]), places[column] > 0
+            keep = said[place_of_name]
+            one, place = name[keep], place_of_name[keep]
+            made.put("start_place", owner[one], start[one], part[place], under=f"start_{column}")
+            keep = said[place_of_word]
+            one, place = element[keep], place_of_word[keep]
+            made.put("word_place", whose[one], word[one], part[place], under=f"word_{column}")
 
 
 def _with_places(owner: Places, places: Lists) -> tuple[Places, Places]:
@@ -123,26 +132,35 @@ def _with_places(owner: Places, places: Lists) -> tuple[Places, Places]:
 
 
 class _Made:
+    """Gathers what keys are made of, and mixes all of one length at once: a single check has few keys of each kind."""
+
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.rows: list[tuple[Places, int, Hashes]] = []
+        self._parts: dict[int, list[tuple[Places, int, int, tuple[Hashes, ...]]]] = {1: [], 2: []}
 
-    def simple(self, kind: str, list_: Lists, column: str) -> None:
-        self.put(kind, list_.owners(), plain_hash(self.table, kind, list_[column]))
-
-    def put(self, kind: str, record: Places, hashes: Hashes) -> None:
-        self.rows.append((record, KIND[kind], hashes))
+    def put(self, kind: str, record: Places, *parts: Hashes, under: str = "") -> None:
+        """Keys of a kind, one per record given, of these parts; `under`: mixed under another name than the kind's."""
+        self._parts[len(parts)].append((record, KIND[kind], kind_hash(under or kind), parts))
 
     def done(self) -> Keys:
-        hash_ = signed(np.concatenate([rows[2] for rows in self.rows]))
+        rows = [row for length in (1, 2) for row in self._parts[length]]
+        sizes = [len(row[0]) for row in rows]
+        hash_ = signed(np.concatenate([self._mixed(length) for length in (1, 2)]))
         # Stable, and each kind came in order of records: so do the holders of one key.
-        order = np.argsort(hash_, kind="stable")
+        order = hash_.argsort(kind="stable")
         hash_ = hash_[order]
-        record = np.concatenate([rows[0].astype(np.int32) for rows in self.rows])[order]
-        kind = np.concatenate([np.full(len(rows[0]), rows[1], dtype=np.int8) for rows in self.rows])[order]
+        record = np.concatenate([row[0] for row in rows]).astype(np.int32)[order]
+        kind = np.array([row[1] for row in rows], dtype=np.int8).repeat(sizes)[order]
         new = np.ones(len(record), dtype=bool)
         new[1:] = (record[1:] != record[:-1]) | (hash_[1:] != hash_[:-1])
         return Keys(hash_[new], record[new], kind[new])
+
+    def _mixed(self, length: int) -> Hashes:
+        rows = self._parts[length]
+        if not rows:
+            return np.zeros(0, dtype=np.uint64)
+        kinds = np.array([row[2] for row in rows], dtype=np.uint64).repeat([len(row[0]) for row in rows])
+        return mix_all(kinds, *(np.concatenate([row[3][part] for row in rows]) for part in range(length)))
 
 
 def points(kind: npt.NDArray[np.int8], holders: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

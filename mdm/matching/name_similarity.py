@@ -10,11 +10,13 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
-from mdm.matching.table import Places, Table, combinations
+from mdm.matching.table import Places, Table, combinations, distinct_pairs, first_of_each
+from mdm.matching.vocabulary import Ids
 
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
+Words = Ids  # one row per name, filled up with 0
 
 _NAME_EDGES = np.array((0.15, 0.35, 0.55, 0.72, 0.85, 0.93, 0.999))
 _RARITY_EDGES = np.array((3.0, 6.0, 9.0, 12.0, 17.0))
@@ -23,12 +25,12 @@ _SPELLING_EDGES = np.array((50.0, 65.0, 80.0, 90.0, 99.99))
 _SAME_WORD = 0.9  # Jaro-Winkler from which two words are one, misspelt
 _MAYBE_WORD = 0.82
 _EDITS = 0.75  # and at most a quarter of its letters may differ
-_WIDTHS = (3, 6, 12, 24)  # names are compared in groups of about equal length
+_WIDTHS = np.array((3, 6, 12, 24))  # names are compared in groups of about equal length
 
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """One row per pair: levels, which names agreed best, and on demand the words only one side has."""
+    """One row per pair: levels, and which names agreed best."""
 
     level: Levels
     rarity: Levels
@@ -38,23 +40,44 @@ class NameMatch:
     via: Levels
     left: Places  # the name of the left record that was compared, -1 when it has none
     right: Places
+    rests: Rests | None  # on demand
 
 
-def match_names(table: Table, i: Places, j: Places, weights: Floats) -> NameMatch:
+class Rests:
+    """Of pairs of names: the words of either, as features spell them, that the other has nothing like."""
+
+    def __init__(self, table: Table) -> None:
+        self._texts = table.vocabulary
+        self._kept: list[tuple[Places, Words, Words, Bools, Bools]] = []
+        self.chosen: Places = np.zeros(0, dtype=np.int64)  # of each pair, the row that agreed best; -1 for none
+
+    def keep(self, rows: Places, one: Words, other: Words, rest_one: Bools, rest_other: Bools) -> None:
+        self._kept.append((rows, one, other, rest_one, rest_other))
+
+    def words(self, pair: int) -> tuple[list[str], list[str]]:
+        row = int(self.chosen[pair])
+        for rows, one, other, rest_one, rest_other in self._kept:
+            k = int(rows.searchsorted(row))
+            if k < len(rows) and rows[k] == row:
+                return self._texts.pick(one[k][rest_one[k]]), self._texts.pick(other[k][rest_other[k]])
+        return [], []
+
+
+def match_names(table: Table, i: Places, j: Places, weights: Floats, *, keep: bool = False) -> NameMatch:
     """The best of all pairs of names; the main names win over aliases when they are as good."""
     names = table.lists["names"]
     pair, left, right = combinations(names, i, names, j)
     main = (left == names.start[i][pair]) & (right == names.start[j][pair])
-    found = _Compared(table, left, right, weights)
+    rests = Rests(table) if keep else None
+    found = _Compared(table, left, right, weights, rests)
     found.via[~main & (found.via == 0)] = 1
-    rank = found.similarity + np.where(main, 0.02, 0.0)  # a short alias equal by chance beats no long name
-    if len(pair) and len(pair) > len(np.unique(pair)):
+    best = first_of_each(pair)
+    if len(best) < len(pair):
+        rank = found.similarity + np.where(main, 0.02, 0.0)  # a short alias equal by chance beats no long name
         order = np.lexsort(
             (found.level, found.extra_words, found.other_words, -found.spelling, -found.rarity, -rank, pair)
         )
-    else:
-        order = np.arange(len(pair))
-    best = order[np.r_[True, pair[order][1:] != pair[order][:-1]]] if len(order) else order
+        best = order[best]
     whose = pair[best]
 
     def spread(values: Levels) -> Levels:
@@ -64,15 +87,13 @@ def match_names(table: Table, i: Places, j: Places, weights: Floats) -> NameMatc
 
     where_left, where_right = (np.full(len(i), -1, dtype=np.int64) for _ in range(2))
     where_left[whose], where_right[whose] = left[best], right[best]
+    if rests:
+        rests.chosen = np.full(len(i), -1, dtype=np.int64)
+        rests.chosen[whose] = best
     return NameMatch(
         spread(found.level), spread(found.rarity), spread(found.other_words), spread(found.extra_words),
-        spread(found.spelling), spread(found.via), where_left, where_right,
+        spread(found.spelling), spread(found.via), where_left, where_right, rests,
     )  # fmt: skip
-
-
-def unmatched_words(table: Table, left: Places, right: Places, weights: Floats) -> list[tuple[list[str], list[str]]]:
-    """Per pair of names: the words of either (as features spell them) that the other has nothing like."""
-    return _Compared(table, left, right, weights, keep_words=True).only
 
 
 def name_weights(table: Table, names: Places, weights: Floats) -> Floats:
@@ -88,22 +109,21 @@ def name_weights(table: Table, names: Places, weights: Floats) -> Floats:
 class _Compared:
     """Names left[k] against right[k] of a table."""
 
-    def __init__(self, table: Table, left: Places, right: Places, weights: Floats, *, keep_words: bool = False) -> None:
-        self.table, self.weights, self.keep_words = table, weights, keep_words
+    def __init__(self, table: Table, left: Places, right: Places, weights: Floats, rests: Rests | None) -> None:
+        self.table, self.weights, self.rests = table, weights, rests
         size = len(left)
-        self.only: list[tuple[list[str], list[str]]] = [([], []) for _ in range(size if keep_words else 0)]
         self.similarity = np.ones(size)
         self.level, self.rarity, self.other_words, self.extra_words, self.spelling, self.via = (
             np.zeros(size, dtype=np.int8) for _ in range(6)
         )
         names = table.lists["names"]
         equal = names["joined"][left] == names["joined"][right]
-        self._equal(np.nonzero(equal)[0], left, right)
-        longest = np.maximum(names["count"][left], names["count"][right])
-        floor = 0
-        for width in _WIDTHS:
-            rows = np.nonzero(~equal & (longest > floor) & (longest <= width))[0]
-            floor = width
+        self._equal(equal.nonzero()[0], left, right)
+        unequal = (~equal).nonzero()[0]
+        longest = np.maximum(names["count"][left[unequal]], names["count"][right[unequal]])
+        group = _WIDTHS.searchsorted(longest)
+        for number, width in enumerate(_WIDTHS.tolist()):
+            rows = unequal[group == number]
             if len(rows):
                 self._differ(rows, left[rows], right[rows], width)
 
@@ -112,7 +132,7 @@ class _Compared:
         shorter = np.where(names["count"][left[rows]] <= names["count"][right[rows]], left[rows], right[rows])
         shared = name_weights(self.table, shorter, self.weights)
         self.level[rows], self.other_words[rows], self.extra_words[rows], self.spelling[rows] = 8, 1, 1, 6
-        self.rarity[rows] = 1 + np.searchsorted(_RARITY_EDGES, shared, side="right")
+        self.rarity[rows] = 1 + _RARITY_EDGES.searchsorted(shared, side="right")
 
     def _padded(self, names: Places, width: int) -> npt.NDArray[np.int32]:
         words = self.table.lists["words"]
@@ -128,20 +148,20 @@ class _Compared:
         weight_one, weight_other = self.weights[one], self.weights[other]
         total = weight_one.sum(1) + weight_other.sum(1)
         shared = (weight_one * ((one > 0) & ~rest_one)).sum(1)
-        both = np.nonzero(rest_one.any(1) & rest_other.any(1))[0]
+        open_ended = rest_one.any(1) & rest_other.any(1)
         credit = np.zeros(len(rows))
-        if len(both):
-            self._pair_words(both, one, other, rest_one, rest_other, credit)
+        if open_ended.any():
+            self._pair_words(open_ended.nonzero()[0], one, other, rest_one, rest_other, credit)
         names = self.table.lists["names"]
         shared = shared + credit
         similarity = np.minimum(1.0, np.divide(2 * shared, total, out=np.zeros(len(rows)), where=total > 0))
         initials = (
-            (credit == 0.0)
+            open_ended
+            & (credit == 0.0)
             & (names["initials"][left] > 0)
             & (names["initials"][left] == names["initials"][right])
             & ((names["count"][left] == 1) != (names["count"][right] == 1))
         )
-        initials[np.setdiff1d(np.arange(len(rows)), both)] = False
         texts = self.table.vocabulary
         spelling = cpdist(
             texts.pick(names["joined"][left]), texts.pick(names["joined"][right]), scorer=fuzz.ratio, workers=1
@@ -152,21 +172,20 @@ class _Compared:
         rest_one[glued], rest_other[glued] = False, False
         similarity[initials], shared[initials] = 0.8, 6.0
         rest_one[initials], rest_other[initials] = False, False
-        if self.keep_words:
-            for k, row in enumerate(rows.tolist()):
-                self.only[row] = (texts.pick(one[k][rest_one[k]]), texts.pick(other[k][rest_other[k]]))
+        if self.rests:
+            self.rests.keep(rows, one, other, rest_one, rest_other)
         most_one, most_other = (weight_one * rest_one).max(1), (weight_other * rest_other).max(1)
         less, more = np.minimum(most_one, most_other), np.maximum(most_one, most_other)
         rests = rest_one.any(1) | rest_other.any(1)
-        level = 1 + np.searchsorted(_NAME_EDGES, similarity, side="right")
+        level = 1 + _NAME_EDGES.searchsorted(similarity, side="right")
         level = np.minimum(level, np.where((spelling < 99.99) & rests, 7, 8))
         self.similarity[rows] = similarity
         self.level[rows] = level
-        self.rarity[rows] = np.where(shared > 0, 1 + np.searchsorted(_RARITY_EDGES, shared, side="right"), 0)
-        self.other_words[rows] = np.where(less > 0, 2 + np.searchsorted(_WORD_EDGES, less, side="right"), 1)
-        extra = np.where((less > 0) | (more == 0), 1, 2 + np.searchsorted(_WORD_EDGES, more, side="right"))
+        self.rarity[rows] = np.where(shared > 0, 1 + _RARITY_EDGES.searchsorted(shared, side="right"), 0)
+        self.other_words[rows] = np.where(less > 0, 2 + _WORD_EDGES.searchsorted(less, side="right"), 1)
+        extra = np.where((less > 0) | (more == 0), 1, 2 + _WORD_EDGES.searchsorted(more, side="right"))
         self.extra_words[rows] = extra
-        self.spelling[rows] = np.where(initials, 0, 1 + np.searchsorted(_SPELLING_EDGES, spelling, side="right"))
+        self.spelling[rows] = np.where(initials, 0, 1 + _SPELLING_EDGES.searchsorted(spelling, side="right"))
         self.via[rows] = np.where(initials, 2, 0)
 
     def _pair_words(
@@ -186,14 +205,14 @@ class _Compared:
         close = np.nonzero(closeness)[0]
         if not len(close):
             return
-        hashes = self.table.vocabulary.hashes()
-        chance = hashes[first[close]] ^ hashes[second[close]]
+        hashes = self.table.vocabulary.hashes
+        chance = hashes(first[close]) ^ hashes(second[close])
         best_first = close[np.lexsort((chance, -closeness[close], row[close]))]
         # A misspelling is unique, hence "rare": only the commoner spelling's rarity was shared.
         gain = (closeness * np.minimum(self.weights[first], self.weights[second]))[best_first]
         row, x, y = row[best_first], x[best_first], y[best_first]
         while len(row):
-            best = np.nonzero(np.r_[True, row[1:] != row[:-1]])[0]
+            best = first_of_each(row)
             credit[row[best]] += gain[best]
             rest_one[row[best], x[best]] = False
             rest_other[row[best], y[best]] = False
@@ -211,9 +230,8 @@ def word_closeness(table: Table, first: npt.NDArray[np.int32], second: npt.NDArr
     rows = np.nonzero(maybe)[0]
     if not len(rows):
         return out
-    low, high = np.minimum(first[rows], second[rows]), np.maximum(first[rows], second[rows])
-    pairs, back = np.unique(low.astype(np.int64) << 32 | high, return_inverse=True)
-    out[rows] = _closeness(table, (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32))[back]
+    one, other, back = distinct_pairs(first[rows], second[rows])
+    out[rows] = _closeness(table, one, other)[back]
     return out
 
 

@@ -75,10 +75,13 @@ def word_weights(table: Table, rarity: Rarity) -> npt.NDArray[np.float64]:
     if not len(words):
         return weights
     counts = rarity.counts(signed(plain_hash(table, "token", words)))
-    texts = table.vocabulary.pick(words)
-    common = np.array([text in COMMON or len(text) == 1 for text in texts])
-    short = np.array([len(text) == 2 for text in texts])
-    prior = np.where(common, _PRIOR_COMMON, np.where(short, _PRIOR_SHORT, _PRIOR_RARE))
+    prior = np.array([_prior(text) for text in table.vocabulary.pick(words)])
     share = (counts + _PRIOR_RECORDS * prior) / (rarity.total + _PRIOR_RECORDS)
     weights[words] = np.round(np.maximum(0.5, -np.log(share)) * 16) / 16
     return weights
+
+
+def _prior(word: str) -> float:
+    if word in COMMON or len(word) == 1:
+        return _PRIOR_COMMON
+    return _PRIOR_SHORT if len(word) == 2 else _PRIOR_RARE

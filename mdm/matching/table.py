@@ -38,7 +38,7 @@ class Lists:
         return self.start[1:] - self.start[:-1]
 
     def owners(self) -> Places:
-        return np.repeat(np.arange(len(self.start) - 1), self.counts())
+        return np.arange(len(self.start) - 1).repeat(self.counts())
 
 
 def combinations(left: Lists, i: Places, right: Lists, j: Places) -> tuple[Places, Places, Places]:
@@ -46,16 +46,37 @@ def combinations(left: Lists, i: Places, right: Lists, j: Places) -> tuple[Place
     first, other = left.start[i], right.start[j]
     width = right.start[j + 1] - other
     count = (left.start[i + 1] - first) * width
-    pair = np.repeat(np.arange(len(i)), count)
-    within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-    return pair, first[pair] + within // width[pair], other[pair] + within % width[pair]
+    pair = np.arange(len(i)).repeat(count)
+    if len(count) and count.max() > 1:
+        within = np.arange(len(pair)) - (count.cumsum() - count).repeat(count)
+        return pair, first[pair] + within // width[pair], other[pair] + within % width[pair]
+    return pair, first[pair], other[pair]
+
+
+def first_of_each(values: npt.NDArray[Any]) -> Places:
+    """Where runs of equal values begin."""
+    first = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return first.nonzero()[0]
+
+
+_FEW = 64
+
+
+def distinct_pairs(one: Ids, other: Ids) -> tuple[Ids, Ids, Places | slice]:
+    """Pairs in one order whichever side is which, each once where there are many; and where each given pair stands."""
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    if len(low) <= _FEW:  # finding the equal ones takes longer than judging them again
+        return low, high, slice(None)
+    pairs, back = np.unique(low.astype(np.int64) << 32 | high, return_inverse=True)
+    return (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32), back
 
 
 _LISTS = {
-    "names": ("joined", "start", "initials", "count", "length"),
+    "names": ("joined", "start", "initials", "count"),
     "words": ("word",),
     "ranked": ("word", "common"),
-    "places": ("street", "compact", "head", "number", "side", "postcode", "area", "city", "city_head", "length"),
+    "places": ("street", "compact", "head", "number", "side", "postcode", "area", "city"),
     "tax": ("country", "number", "valid"),
     "ids": ("scheme", "value"),
     "phones": ("whole", "last", "stem", "length"),
@@ -89,8 +110,9 @@ class Table:
         return out
 
     @staticmethod
-    def of(features: Iterable[dict[str, Any]], vocabulary: Vocabulary | None = None) -> Table:
-        builder = _Builder(vocabulary or Vocabulary())
+    def of(features: Iterable[dict[str, Any]], vocabulary: Vocabulary | None = None, *, for_keys: bool = True) -> Table:
+        """`for_keys`: with the words that keys are made of; comparing needs none of them."""
+        builder = _Builder(vocabulary or Vocabulary(), for_keys)
         for one in features:
             builder.add(one)
         return builder.done()
@@ -131,82 +153,86 @@ _PLAIN = frozenset(("form", "count", "length", "valid", "common"))  # numbers th
 
 
 class _Builder:
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        self.scalars = {name: array("i") for name in _SCALARS}
-        self.columns = {name: {column: array("i") for column in columns} for name, columns in _LISTS.items()}
+    """Values of one list stand in one array, row after row: a single check makes few small arrays instead of many."""
+
+    def __init__(self, vocabulary: Vocabulary, for_keys: bool) -> None:
+        self.vocabulary, self.for_keys = vocabulary, for_keys
+        self.scalars = array("i")
+        self.rows = {name: array("i") for name in _LISTS}
         self.starts = {name: array("q", [0]) for name in _LISTS}
+        self._of_records = [
+            (self.starts[name], self.rows[name], len(columns))
+            for name, columns in _LISTS.items()
+            if name not in ("words", "ranked")
+        ]
 
     def add(self, one: dict[str, Any]) -> None:
-        number = self.vocabulary.number
-        self.scalars["form"].append(_FORMS.get(one["form"], 0))
-        self.scalars["numbers"].append(number("|".join(one["numbers"])))
-        self.scalars["regions"].append(number("|".join(one["regions"])))
-        self.scalars["country"].append(number(one["country"]))
+        number, rows = self.vocabulary.number, self.rows
+        numbers, regions = "|".join(one["numbers"]), "|".join(one["regions"])
+        self.scalars.extend((_FORMS.get(one["form"], 0), number(numbers), number(regions), number(one["country"])))
         for name in one["names"][:MOST_NAMES]:
             self._name(name)
         for place in one["places"]:
             self._place(place)
         for country, value, valid in one["tax"]:
-            self._put("tax", number(country), number(value), -1 if valid is None else valid)
+            rows["tax"].extend((number(country), number(value), -1 if valid is None else valid))
         for scheme, value, valid in one["ids"]:
             if valid != 0:
-                self._put("ids", number(scheme), number(f"{scheme}|{value}"))
+                rows["ids"].extend((number(scheme), number(f"{scheme}|{value}")))
         for phone in one["phones"]:
-            self._put("phones", number(phone), number(phone[-7:]), number(phone[:-2]), len(phone))
+            rows["phones"].extend((number(phone), number(phone[-7:]), number(phone[:-2]), len(phone)))
         for domain in one["domains"]:
             stem = domain.split(".", 1)[0]
-            self._put("domains", number(domain), number(stem) if len(stem) > 3 else 0)
+            rows["domains"].extend((number(domain), number(stem) if len(stem) > 3 else 0))
         for mail in one["mails"]:
-            self._put("mails", number(mail))
+            rows["mails"].append(number(mail))
         for index, _last in one["banks"]:
-            self._put("banks", number(index))
-        for name in _LISTS:
-            if name not in ("words", "ranked"):
-                self.starts[name].append(len(next(iter(self.columns[name].values()))))
-
-    def _put(self, list_: str, *values: int) -> None:
-        for column, value in zip(self.columns[list_].values(), values, strict=True):
-            column.append(value)
+            rows["banks"].append(number(index))
+        for start, values, width in self._of_records:
+            start.append(len(values) // width)
 
     def _name(self, name: dict[str, Any]) -> None:
         number = self.vocabulary.number
-        core, joined, initials = name["core"], name["joined"], name["initials"]
-        self._put("names", number(joined), number(joined[:5]), number(initials), len(core), len(joined))
-        words = self.columns["words"]["word"]
-        for word in core:
-            words.append(number(word))
+        core, joined = name["core"], name["joined"]
+        self.rows["names"].extend((number(joined), number(joined[:5]), number(name["initials"]), len(core)))
+        words = self.rows["words"]
+        words.extend(map(number, core))
         self.starts["words"].append(len(words))
+        if self.for_keys:
+            self._rank(core)
+
+    def _rank(self, core: list[str]) -> None:
+        number, ranked = self.vocabulary.number, self.rows["ranked"]
         # The longest uncommon words stand in for the rarest ones, which only the whole data could tell.
         longest = sorted(core, key=lambda word: (word in COMMON, -len(word), word))[:3] if len(core) > 1 else core
         for word in longest:
-            self._put("ranked", number(word), 2 if word in COMMON else (1 if len(word) < 4 else 0))
-        self.starts["ranked"].append(len(self.columns["ranked"]["word"]))
+            ranked.extend((number(word), 2 if word in COMMON else (1 if len(word) < 4 else 0)))
+        self.starts["ranked"].append(len(ranked) // 2)
 
     def _place(self, place: dict[str, Any]) -> None:
         number = self.vocabulary.number
         street, city, postcode = place["street"], place["city"], place["postcode"]
         compact = street.replace(" ", "")
-        self._put(
-            "places",
-            number(street),
-            number(compact),
-            number(compact[:4]) if len(compact) > 3 else 0,
-            number(place["number"]),
-            number(place["side"]),
-            number(postcode),
-            number(postcode[:2]),
-            number(city),
-            number(city[:3]),
-            len(compact),
-        )
+        self.rows["places"].extend((
+            number(street), number(compact), number(compact[:4]) if len(compact) > 3 else 0, number(place["number"]),
+            number(place["side"]), number(postcode), number(postcode[:2]), number(city),
+        ))  # fmt: skip
 
     def done(self) -> Table:
-        def column(values: array[int]) -> Ids:
-            return np.array(values, dtype=np.int32)
-
         lists = {
-            name: Lists(np.array(self.starts[name], dtype=np.int64), {c: column(v) for c, v in columns.items()})
-            for name, columns in self.columns.items()
+            name: Lists(np.array(self.starts[name], dtype=np.int64), _columns(names, self.rows[name]))
+            for name, names in _LISTS.items()
         }
-        return Table(self.vocabulary, {name: column(values) for name, values in self.scalars.items()}, lists)
+        return Table(self.vocabulary, _columns(_SCALARS, self.scalars), lists)
+
+
+def _columns(names: tuple[str, ...], rows: array[int]) -> dict[str, Ids]:
+    if not rows:
+        return dict.fromkeys(names, _NOTHING)
+    values = np.array(rows, dtype=np.int32)
+    if len(names) == 1:
+        return {names[0]: values}
+    return dict(zip(names, np.ascontiguousarray(values.reshape(-1, len(names)).T), strict=True))
+
+
+_NOTHING = np.zeros(0, dtype=np.int32)

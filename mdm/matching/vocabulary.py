@@ -19,15 +19,23 @@ def stable_hash(text: str) -> int:
 
 
 @cache
-def _kind_hash(kind: str) -> int:
+def kind_hash(kind: str) -> int:
     return stable_hash(kind)  # of a few dozen kinds, asked for at every check
 
 
 def mix(kind: str, *parts: Hashes) -> Hashes:
     """One hash of several hashes of a kind; order counts."""
-    total = np.full(len(parts[0]), _kind_hash(kind), dtype=np.uint64)
-    for part in parts:
-        total = (total ^ part) * _GOLDEN
+    return mix_all(np.uint64(kind_hash(kind)), *parts)
+
+
+def mix_all(kinds: np.uint64 | Hashes, *parts: Hashes) -> Hashes:
+    """`mix` under a kind's hash, or under one for each."""
+    total: Hashes = parts[0] ^ kinds
+    total *= _GOLDEN
+    total ^= total >> _SHIFT
+    for part in parts[1:]:
+        total ^= part
+        total *= _GOLDEN
         total ^= total >> _SHIFT
     return total
 
@@ -44,6 +52,8 @@ class Vocabulary:
         self.texts: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
         self._hashes: Hashes = np.zeros(1, dtype=np.uint64)
+        self._made = np.ones(1, dtype=bool)
+        self._all_made = 1
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -55,13 +65,30 @@ class Vocabulary:
             self.texts.append(text)
         return known
 
-    def hashes(self) -> Hashes:
-        """One hash per number; that of nothing is 0."""
-        start = len(self._hashes)
-        if start < len(self.texts):
-            new = np.fromiter((stable_hash(t) for t in self.texts[start:]), np.uint64, len(self.texts) - start)
-            self._hashes = np.concatenate([self._hashes, new])
-        return self._hashes
+    def hashes(self, numbers: Ids) -> Hashes:
+        """The hash of each of these texts; that of nothing is 0. Most texts of a single check are never hashed."""
+        if self._all_made != len(self.texts):
+            self._make(numbers)
+        return self._hashes[numbers]
+
+    def hash_all(self) -> None:
+        """Make what `hashes` would make bit by bit."""
+        if self._all_made != len(self.texts):
+            self._make(np.arange(len(self.texts), dtype=np.int32))
+            self._all_made = len(self.texts)
+
+    def _make(self, numbers: Ids) -> None:
+        more = len(self.texts) - len(self._hashes)
+        if more > 0:
+            self._hashes = np.concatenate([self._hashes, np.zeros(more, dtype=np.uint64)])
+            self._made = np.concatenate([self._made, np.zeros(more, dtype=bool)])
+        made = self._made[numbers]
+        if made.all():
+            return
+        missing, texts = numbers[~made], self.texts
+        new = np.unique(missing) if len(missing) > 1000 else np.array(list(set(missing.tolist())))
+        self._hashes[new] = np.fromiter((stable_hash(texts[n]) for n in new.tolist()), np.uint64, len(new))
+        self._made[new] = True
 
     def pick(self, numbers: Ids) -> list[str]:
         texts = self.texts
