@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import cpdist
 
 from mdm.matching.keys import plain_hash, street_hash
-from mdm.matching.levels import FEATURES, INDEX
+from mdm.matching.levels import FEATURES, INDEX, LEVELS
 from mdm.matching.name_similarity import NameMatch, Rests, match_names
 from mdm.matching.rarity import Rarity, word_weights
 from mdm.matching.table import (
@@ -26,6 +26,7 @@ from mdm.matching.table import (
     combinations,
     distinct_pairs,
     first_of_each,
+    spread,
 )
 from mdm.matching.vocabulary import Hashes, Ids, signed
 
@@ -91,11 +92,8 @@ class Comparer:
 
     def _form(self, i: Places, j: Places) -> Levels:
         forms = self.table.scalars["form"]
-        one, other = forms[i], forms[j]
-        first, second = FORM_FAMILY[one], FORM_FAMILY[other]
-        alike = (first == second) | (first == ANY_FAMILY) | (second == ANY_FAMILY)
-        level = np.where(one == other, 1, np.where(alike, 2, 3))
-        return np.where((one == 0) | (other == 0), 0, level).astype(np.int8)
+        found: Levels = _form_levels()[forms[i], forms[j]]
+        return found
 
     def _number(self, i: Places, j: Places) -> Levels:
         """Of two full names only one having a number is no oversight; but the first of a series often goes without."""
@@ -129,7 +127,7 @@ class Comparer:
         both_valid = (valid[left] == 1) & (valid[right] == 1)
         level = np.zeros(len(pair), dtype=np.int8)
         level[comparable] = 4
-        slip = np.nonzero(comparable & ~both_valid)[0]
+        slip = (comparable & ~both_valid).nonzero()[0]
         level[slip[_near(self.table, number[left[slip]], number[right[slip]])]] = 3
         level[comparable & both_valid] = 5
         level[equal] = np.where(valid[left[equal]] != 0, 1, 2)
@@ -150,7 +148,8 @@ class Comparer:
             longer & (phones["last"][left] == phones["last"][right])
         )
         level = np.where(phones["stem"][left] == phones["stem"][right], 3, 4)
-        level[same] = np.where(self._shared("phone", phones["last"], left[same], right[same]), 2, 1)
+        if same.any():
+            level[same] = np.where(self._shared("phone", phones["last"], left[same], right[same]), 2, 1)
         return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
 
     def _domain(self, i: Places, j: Places) -> Levels:
@@ -159,7 +158,8 @@ class Comparer:
         stem = domains["stem"]
         level = np.where((stem[left] == stem[right]) & (stem[left] > 0), 3, 4)
         same = domains["domain"][left] == domains["domain"][right]
-        level[same] = np.where(self._shared("domain", domains["domain"], left[same]), 2, 1)
+        if same.any():
+            level[same] = np.where(self._shared("domain", domains["domain"], left[same]), 2, 1)
         return _best(pair, level.astype(np.int8), len(i), order=(0, 4, 3, 2, 1))
 
     def _places(self, i: Places, j: Places) -> tuple[Levels, Levels, Levels, Places, Places]:
@@ -168,39 +168,37 @@ class Comparer:
         pair, left, right = combinations(places, i, places, j)
         street, postcode, city = self._street(left, right), self._postcode(left, right), self._city(left, right)
         points = _STREET_POINTS[street] + _POSTCODE_POINTS[postcode] + _CITY_POINTS[city]
-        same = np.nonzero(street == 1)[0]
-        hashes = (street_hash(self.table, side) for side in (left[same], right[same]))
-        street[same] = np.where(self._held_by_many(*hashes), 2, 1)
+        same = (street == 1).nonzero()[0]
+        if len(same):
+            hashes = (street_hash(self.table, side) for side in (left[same], right[same]))
+            street[same] = np.where(self._held_by_many(*hashes), 2, 1)
         # On equal points the levels decide, not the order of the lists: left and right stay exchangeable.
         best = first_of_each(pair)
         if len(best) < len(pair):
             best = np.lexsort((city, postcode, street, -points, pair))[best]
-        out = [np.zeros(len(i), dtype=np.int8) for _ in range(3)]
-        for level, found in zip(out, (street, postcode, city), strict=True):
-            level[pair[best]] = found[best]
-        where = [np.full(len(i), -1, dtype=np.int64) for _ in range(2)]
-        for place, element in zip(where, (left, right), strict=True):
-            place[pair[best]] = element[best]
-        return out[0], out[1], out[2], where[0], where[1]
+        whose = pair[best]
+        found = [spread(whose, values[best], len(i)) for values in (street, postcode, city)]
+        where = [spread(whose, side[best], len(i), -1) for side in (left, right)]
+        return found[0], found[1], found[2], where[0], where[1]
 
     def _shared(self, kind: str, values: Ids, *elements: Places) -> npt.NDArray[np.bool_]:
         return self._held_by_many(*(plain_hash(self.table, kind, values[side]) for side in elements))
 
     def _held_by_many(self, *sides: Hashes) -> npt.NDArray[np.bool_]:
         """The counts say so of one side's value or the other's."""
-        found = [self._rarity.counts(signed(hashes)) >= SHARED_FROM for hashes in sides]
-        return np.logical_or.reduce(found)
+        found = self._rarity.counts(signed(np.concatenate(sides))) >= SHARED_FROM
+        return np.any(found.reshape(len(sides), -1), axis=0)
 
     def _street(self, left: Places, right: Places) -> Levels:
         places = self.table.lists["places"]
         compact, number, side = places["compact"], places["number"], places["side"]
         one, other = compact[left], compact[right]
         alike = np.full(len(left), 100.0)
-        differ = np.nonzero(one != other)[0]
+        differ = (one != other).nonzero()[0]
         alike[differ] = _of_texts(self.table, one[differ], other[differ], _ratio)
         # A field cut at 25 characters, or a second line on one side only.
         head = places["head"][left]
-        begins = np.nonzero((alike < 80) & (head > 0) & (head == places["head"][right]))[0]
+        begins = ((alike < 80) & (head > 0) & (head == places["head"][right])).nonzero()[0]
         begins = begins[_of_texts(self.table, one[begins], other[begins], _begins) > 0]
         alike[begins] = 90.0
         same_number = number[left] == number[right]
@@ -219,7 +217,7 @@ class Comparer:
         places = self.table.lists["places"]
         one, other = places["postcode"][left], places["postcode"][right]
         level = np.where(places["area"][left] == places["area"][right], 3, 4)
-        differ = np.nonzero((one != other) & (one > 0) & (other > 0))[0]
+        differ = ((one != other) & (one > 0) & (other > 0)).nonzero()[0]
         level[differ[_near(self.table, one[differ], other[differ], least=4)]] = 2
         level[one == other] = 1
         level[(one == 0) | (other == 0)] = 0
@@ -229,7 +227,7 @@ class Comparer:
         places = self.table.lists["places"]
         one, other = places["city"][left], places["city"][right]
         level = np.full(len(left), 3, dtype=np.int8)
-        differ = np.nonzero((one != other) & (one > 0) & (other > 0))[0]
+        differ = ((one != other) & (one > 0) & (other > 0)).nonzero()[0]
         level[differ[_of_texts(self.table, one[differ], other[differ], _city_alike) > 0]] = 2
         level[one == other] = 1
         level[(one == 0) | (other == 0)] = 0
@@ -291,16 +289,52 @@ def _bank(level: Levels, name: NameMatch) -> Levels:
 
 def _pattern(name: NameMatch, street: Levels, postcode: Levels, city: Levels, phone: Levels, domain: Levels) -> Levels:
     """What the agreements look like together: a relative of the group, a namesake, a company that moved."""
-    near = ((street > 0) & (street < 4)).astype(int) + ((phone > 0) & (phone < 4)) + ((domain > 0) & (domain < 3))
-    far = (street == 7).astype(int) + (postcode == 4) + (city == 3) + (phone == 4) + (domain == 4)
-    level = np.zeros(len(street), dtype=np.int8)
-    agrees = name.level >= 6
-    level[agrees & (near > 1) & (far == 0)] = 5
-    level[agrees & (near > 0) & (far > 0)] = 4
-    level[agrees & (near == 0) & (far > 1)] = 3
-    relative = (name.other_words >= 2) & (near > 0)
-    level[relative] = np.where((name.other_words >= 3) & (near > 1), 2, 1)[relative]
-    return level
+    near = _IS_NEAR["street"][street] + _IS_NEAR["phone"][phone] + _IS_NEAR["domain"][domain]
+    far = _IS_FAR["street"][street] + _IS_FAR["postcode"][postcode] + _IS_FAR["city"][city]
+    far += _IS_FAR["phone"][phone] + _IS_FAR["domain"][domain]
+    agrees = (name.level >= INDEX["name"]["very_close"]).view(np.int8)
+    found: Levels = _pattern_levels()[agrees, name.other_words, near, far]
+    return found
+
+
+def _levels_among(feature: str, *levels: str) -> Levels:
+    return np.array([level in levels for level in LEVELS[feature]], dtype=np.int8)
+
+
+_IS_NEAR = {
+    "street": _levels_among("street", "same", "same_shared", "close"),
+    "phone": _levels_among("phone", "same", "same_shared", "extension"),
+    "domain": _levels_among("domain", "same", "same_shared"),
+}
+_IS_FAR = {
+    feature: _levels_among(feature, "different") for feature in ("street", "postcode", "city", "phone", "domain")
+}
+
+
+@cache
+def _pattern_levels() -> Levels:
+    """By: name agrees, level of other words, how much is near (0 … 3), how much is far (0 … 5)."""
+    found = np.zeros((2, len(LEVELS["other_words"]), 4, 6), dtype=np.int8)
+    index = INDEX["pattern"]
+    found[1, :, 2:, 0] = index["agreeing"]
+    found[1, :, 1:, 1:] = index["moved"]
+    found[1, :, 0, 2:] = index["namesake"]
+    found[:, INDEX["other_words"]["common"] :, 1:] = index["relative"]
+    found[:, INDEX["other_words"]["usual"] :, 2:] = index["relative_strong"]
+    return found
+
+
+@cache
+def _form_levels() -> Levels:
+    """By the forms of both sides, 0 for none."""
+    family = FORM_FAMILY
+    first, second = family[:, None], family[None, :]
+    alike = (first == second) | (first == ANY_FAMILY) | (second == ANY_FAMILY)
+    index = INDEX["form"]
+    found = np.where(alike, index["alike"], index["different"])
+    np.fill_diagonal(found, index["same"])
+    found[0, :] = found[:, 0] = 0
+    return found.astype(np.int8)
 
 
 def _of_texts(

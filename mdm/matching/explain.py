@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,6 @@ _NOTES: dict[str, dict[str, str]] = {
         "agreeing": "name and surroundings agree throughout",
     },
 }  # fmt: skip
-_NAME_FEATURES = frozenset(("name", "rarity", "other_words", "extra_words", "spelling", "via", "pattern"))
 
 
 def note_of(feature: str, level: str) -> str:
@@ -111,51 +110,68 @@ def build_explanation(
 ) -> tuple[Contribution, ...]:
     """One contribution per feature that says anything, in the fixed order of features."""
     out = []
-    for feature, level, weight in zip(FEATURES, levels, weights, strict=True):
+    for place, (feature, level) in enumerate(zip(FEATURES, levels, strict=True)):
         if level:
-            shown_left, shown_right = _shown(feature, left, right, seen)
-            note = _NOTES[feature][LEVELS[feature][level]]
-            out.append(Contribution(feature, shown_left, shown_right, float(weight), note))
+            shown_left, shown_right = _SHOWN[feature](feature, left, right, seen)
+            out.append(
+                Contribution(feature, shown_left, shown_right, float(weights[place]), _NOTES_BY_LEVEL[place][level])
+            )
     return tuple(out)
 
 
-def _shown(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
-    if feature in ("other_words", "extra_words"):
-        return _words(left, seen.names[0], seen.only_left), _words(right, seen.names[1], seen.only_right)
-    if feature in _NAME_FEATURES:
-        return _item(left, "names", seen.names[0]), _item(right, "names", seen.names[1])
-    if feature in ("street", "postcode", "city"):
-        return _item(left, "places", seen.places[0]), _item(right, "places", seen.places[1])
-    return _value(feature, left), _value(feature, right)
+_NOTES_BY_LEVEL = [("", *(_NOTES[feature][level] for level in LEVELS[feature][1:])) for feature in FEATURES]
+
+
+def _shown_words(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
+    return _words(left, seen.names[0], seen.only_left), _words(right, seen.names[1], seen.only_right)
+
+
+def _shown_name(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
+    return _item(left["names"], seen.names[0]), _item(right["names"], seen.names[1])
+
+
+def _shown_place(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
+    return _item(left["places"], seen.places[0]), _item(right["places"], seen.places[1])
+
+
+def _shown_value(feature: str, left: Features, right: Features, seen: Seen) -> tuple[str, str]:
+    value = _VALUE[feature]
+    return value(left), value(right)
 
 
 def _words(features: Features, place: int, sounds: Sequence[str]) -> str:
     """Words as they were written, of which the comparison knows the sound."""
-    if place < 0:
+    if place < 0 or not sounds:
         return ""
     name = features["names"][place]
     written = dict(zip(name["core"], name["words"], strict=True))
     return " ".join(written.get(sound, sound) for sound in sounds)
 
 
-def _item(features: Features, list_: str, place: int) -> str:
-    items = features[list_]
+def _item(items: Sequence[Any], place: int) -> str:
     return str(items[place]["show"]) if 0 <= place < len(items) else ""
 
 
-def _value(feature: str, features: Features) -> str:
-    if feature == "bank":
-        # Never more than the last four: whoever reads an explanation need not be allowed to read accounts.
-        return ", ".join(f"…{last}" for _index, last in features["banks"])
-    if feature == "tax":
-        return ", ".join(f"{country}{number}" for country, number, _valid in features["tax"])
-    if feature == "identifier":
-        return ", ".join(f"{scheme} {value}" for scheme, value, _valid in features["ids"])
-    plain = {"form": "form", "country": "country"}.get(feature)
-    if plain:
-        return str(features[plain])
-    listed = {"number": "numbers", "region": "regions", "phone": "phones", "domain": "domains", "mail": "mails"}
-    return ", ".join(str(v).lstrip("~") for v in features[listed[feature]])
+def _listed(name: str) -> Callable[[Features], str]:
+    return lambda features: ", ".join(str(value).lstrip("~") for value in features[name])
+
+
+_VALUE: dict[str, Callable[[Features], str]] = {
+    # Never more than the last four: whoever reads an explanation need not be allowed to read accounts.
+    "bank": lambda features: ", ".join(f"…{last}" for _index, last in features["banks"]),
+    "tax": lambda features: ", ".join(f"{country}{number}" for country, number, _valid in features["tax"]),
+    "identifier": lambda features: ", ".join(f"{scheme} {value}" for scheme, value, _valid in features["ids"]),
+    "form": lambda features: str(features["form"]),
+    "country": lambda features: str(features["country"]),
+    "number": _listed("numbers"), "region": _listed("regions"), "phone": _listed("phones"),
+    "domain": _listed("domains"), "mail": _listed("mails"),
+}  # fmt: skip
+_SHOWN: dict[str, Callable[[str, Features, Features, Seen], tuple[str, str]]] = {
+    **dict.fromkeys(_VALUE, _shown_value),
+    **dict.fromkeys(("name", "rarity", "spelling", "via", "pattern"), _shown_name),
+    **dict.fromkeys(("other_words", "extra_words"), _shown_words),
+    **dict.fromkeys(("street", "postcode", "city"), _shown_place),
+}
 
 
 def sentence(part: Contribution) -> str:

@@ -67,7 +67,7 @@ def build_keys(table: Table) -> Keys:
         if len(values[column]):
             made.put(kind, values.owners(), table.vocabulary.hashes(values[column]))
     places = table.lists["places"]
-    known = np.nonzero((places["compact"] > 0) & (places["number"] > 0))[0]
+    known = ((places["compact"] > 0) & (places["number"] > 0)).nonzero()[0]
     if len(known):
         made.put("street", places.owners()[known], *_street_parts(table, known))
     _name_keys(made, table)
@@ -109,7 +109,7 @@ def _name_keys(made: _Made, table: Table) -> None:
     made.put("word", whose[rare], word[rare], country[whose[rare]])
     places = table.lists["places"]
     if len(places["city"]):
-        start, first = hashes(names["start"]), np.nonzero((rank < 2) & (ranked["common"] != 1))[0]
+        start, first = hashes(names["start"]), ((rank < 2) & (ranked["common"] != 1)).nonzero()[0]
         name, place_of_name = _with_places(owner, places)
         element, place_of_word = _with_places(whose[first], places)
         element = first[element]
@@ -126,8 +126,8 @@ def _name_keys(made: _Made, table: Table) -> None:
 def _with_places(owner: Places, places: Lists) -> tuple[Places, Places]:
     """(element, address) for the first three addresses of each element's record."""
     count = np.minimum(places.counts(), 3)[owner]
-    element = np.repeat(np.arange(len(owner)), count)
-    within = np.arange(len(element)) - np.repeat(np.cumsum(count) - count, count)
+    element = np.arange(len(owner)).repeat(count)
+    within = np.arange(len(element)) - (count.cumsum() - count).repeat(count)
     return element, places.start[owner[element]] + within
 
 

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
-from mdm.matching.table import Places, Table, combinations, distinct_pairs, first_of_each
+from mdm.matching.table import Places, Table, combinations, distinct_pairs, first_of_each, spread
 from mdm.matching.vocabulary import Ids
 
 Floats = npt.NDArray[np.float64]
@@ -78,30 +78,22 @@ def match_names(table: Table, i: Places, j: Places, weights: Floats, *, keep: bo
             (found.level, found.extra_words, found.other_words, -found.spelling, -found.rarity, -rank, pair)
         )
         best = order[best]
-    whose = pair[best]
-
-    def spread(values: Levels) -> Levels:
-        out = np.zeros(len(i), dtype=np.int8)
-        out[whose] = values[best]
-        return out
-
-    where_left, where_right = (np.full(len(i), -1, dtype=np.int64) for _ in range(2))
-    where_left[whose], where_right[whose] = left[best], right[best]
+    whose, size = pair[best], len(i)
+    level, rarity, other_words, extra_words, spelling, via = (
+        spread(whose, values[best], size) for values in found.levels
+    )
     if rests:
-        rests.chosen = np.full(len(i), -1, dtype=np.int64)
-        rests.chosen[whose] = best
-    return NameMatch(
-        spread(found.level), spread(found.rarity), spread(found.other_words), spread(found.extra_words),
-        spread(found.spelling), spread(found.via), where_left, where_right, rests,
-    )  # fmt: skip
+        rests.chosen = spread(whose, best, size, -1)
+    one, other = (spread(whose, side[best], size, -1) for side in (left, right))
+    return NameMatch(level, rarity, other_words, extra_words, spelling, via, one, other, rests)
 
 
 def name_weights(table: Table, names: Places, weights: Floats) -> Floats:
     """What the words of each name weigh together."""
     words = table.lists["words"]
     count = words.start[names + 1] - words.start[names]
-    name = np.repeat(np.arange(len(names)), count)
-    within = np.arange(len(name)) - np.repeat(np.cumsum(count) - count, count)
+    name = np.arange(len(names)).repeat(count)
+    within = np.arange(len(name)) - (count.cumsum() - count).repeat(count)
     total = np.bincount(name, weights[words["word"][words.start[names][name] + within]], len(names))
     return total.astype(np.float64)
 
@@ -113,9 +105,8 @@ class _Compared:
         self.table, self.weights, self.rests = table, weights, rests
         size = len(left)
         self.similarity = np.ones(size)
-        self.level, self.rarity, self.other_words, self.extra_words, self.spelling, self.via = (
-            np.zeros(size, dtype=np.int8) for _ in range(6)
-        )
+        self.levels = np.zeros((6, size), dtype=np.int8)
+        self.level, self.rarity, self.other_words, self.extra_words, self.spelling, self.via = self.levels
         names = table.lists["names"]
         equal = names["joined"][left] == names["joined"][right]
         self._equal(equal.nonzero()[0], left, right)

@@ -40,7 +40,7 @@ class Snapshot:
     def counts(self, hashes: npt.NDArray[np.int64]) -> Counts:
         if not len(self.hashes):
             return np.ones(len(hashes), dtype=np.int64)
-        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        place = self.hashes[:-1].searchsorted(hashes)
         return np.where(self.hashes[place] == hashes, self.held[place], 1).astype(np.int64)
 
     @staticmethod

@@ -114,14 +114,15 @@ def flags_of(mask: int) -> tuple[str, ...]:
 
 
 def _is(levels: Levels, feature: str, *wanted: str) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = _among(feature, wanted)[levels[:, FEATURES.index(feature)]]
+    column, among = _among(feature, wanted)
+    found: npt.NDArray[np.bool_] = among[levels[:, column]]
     return found
 
 
 @cache
-def _among(feature: str, wanted: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """For each level of a feature, whether it is one of these. Looked up: a set operation per check is slow."""
-    return np.array([level in wanted for level in LEVELS[feature]])
+def _among(feature: str, wanted: tuple[str, ...]) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Its column and, for each level, whether it is one of these. Looked up: a set operation per check is slow."""
+    return FEATURES.index(feature), np.array([level in wanted for level in LEVELS[feature]])
 
 
 def _is_sibling(levels: Levels) -> npt.NDArray[np.bool_]:

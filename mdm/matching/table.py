@@ -55,9 +55,19 @@ def combinations(left: Lists, i: Places, right: Lists, j: Places) -> tuple[Place
 
 def first_of_each(values: npt.NDArray[Any]) -> Places:
     """Where runs of equal values begin."""
-    first = np.ones(len(values), dtype=bool)
+    first = np.empty(len(values), dtype=bool)
+    first[:1] = True
     np.not_equal(values[1:], values[:-1], out=first[1:])
     return first.nonzero()[0]
+
+
+def spread(whose: Places, values: npt.NDArray[Any], size: int, nothing: int = 0) -> npt.NDArray[Any]:
+    """One value per pair: that of the pairs in `whose` (ascending, each once), `nothing` of the others."""
+    if len(whose) == size:
+        return values
+    out = np.full(size, nothing, dtype=values.dtype)
+    out[whose] = values
+    return out
 
 
 _FEW = 64

@@ -1,5 +1,6 @@
 """Vocabulary: every text of a job once, numbered, with the hash that names it on any machine."""
 
+from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
 
@@ -45,25 +46,31 @@ def signed(hashes: Hashes) -> npt.NDArray[np.int64]:
     return hashes.view(np.int64)
 
 
+class _Numbers(dict[str, int]):
+    """Numbers of texts; a text not met before gets the next one. A known one costs no call of ours."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+        super().__init__({"": 0})
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self.texts)
+        self.texts.append(text)
+        return number
+
+
 class Vocabulary:
     """Texts to numbers from 1; 0 is "nothing". Grows only; hashes are made when first asked for."""
 
     def __init__(self) -> None:
         self.texts: list[str] = [""]
-        self._numbers: dict[str, int] = {"": 0}
+        self.number: Callable[[str], int] = _Numbers(self.texts).__getitem__
         self._hashes: Hashes = np.zeros(1, dtype=np.uint64)
         self._made = np.ones(1, dtype=bool)
         self._all_made = 1
 
     def __len__(self) -> int:
         return len(self.texts)
-
-    def number(self, text: str) -> int:
-        known = self._numbers.get(text)
-        if known is None:
-            known = self._numbers[text] = len(self.texts)
-            self.texts.append(text)
-        return known
 
     def hashes(self, numbers: Ids) -> Hashes:
         """The hash of each of these texts; that of nothing is 0. Most texts of a single check are never hashed."""
@@ -96,4 +103,4 @@ class Vocabulary:
 
     def adopt(self, texts: list[str]) -> Ids:
         """Numbers of another vocabulary's texts here, in its order."""
-        return np.fromiter((self.number(text) for text in texts), np.int32, len(texts))
+        return np.fromiter(map(self.number, texts), np.int32, len(texts))
