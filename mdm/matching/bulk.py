@@ -19,13 +19,12 @@ from mdm.matching.model import Model
 from mdm.matching.rarity import Rarity, Snapshot
 from mdm.matching.score import Scorer
 from mdm.matching.table import Places, Table
-from mdm.matching.training import Labels, calibrate, taught, train
+from mdm.matching.training import Labels, calibrate, learn, taught
 
 _PART = 20_000  # records whose pairs are looked for at a time
 _BLOCK = 60_000  # pairs compared at a time
 _TEACH = 12_000  # labels a model is learnt from; more change nothing but the time
 _LEAST_TAUGHT = 200  # of either answer, below which a file says too little to learn from
-_TAUGHT_PULL = 100.0
 Progress = Callable[[int, int], None]
 
 
@@ -113,14 +112,17 @@ class Job:
         claims = claims_of(self.table, touched, tax=TAX_ID_CONFLICT in rules, numbers=NUMBER_CONFLICT in rules)
         return clusters(edges, claims, rank)
 
-    def learnt(self, version: str) -> Model:
-        """The model after what this table teaches about itself; the same model when it teaches too little."""
-        labels = self.taught()
-        if labels is None:
-            return self.model
-        model = train(labels, self.model, version, pull=_TAUGHT_PULL)
-        values = Scorer(self.config, replace(model, weights={**model.weights, "tax": {}})).values(labels.levels)
-        return replace(model, calibration=calibrate(values, labels.same))
+    def learnt(self, version: str, judged: Labels | None = None, *, teaching: bool = True) -> Model:
+        """The model after what this table teaches about itself (`teaching`) and what people said of pairs of it.
+
+        The same model when neither says enough.
+        """
+        taught = self.taught() if teaching else None
+        model = learn(self.model, version, taught, judged)
+        if taught is None:
+            return model
+        values = Scorer(self.config, replace(model, weights={**model.weights, "tax": {}})).values(taught.levels)
+        return replace(model, calibration=calibrate(values, taught.same))
 
     def taught(self) -> Labels | None:
         """Labels from tax ids, on pairs that something else than the tax id has found."""

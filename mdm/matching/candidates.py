@@ -11,7 +11,7 @@ from mdm.matching.keys import CAP, Keys, points
 from mdm.matching.rarity import Rarity
 from mdm.matching.table import Places
 
-ENOUGH = 1.0  # points from which a pair is compared: one strong key, one rare hint, or a few usual ones
+ENOUGH = 1.25  # points from which a pair is compared: one strong key, one rare hint, or a few usual ones
 MOST_LIVE = 4 * CAP  # holders of a key the counts call rare; beyond that the counts are out of date
 _MOST_AT_ONCE = 8_000_000  # combinations looked at together; bounds memory
 _RECORD_BITS, _POINT_BITS = np.uint64(28), np.uint64(8)

@@ -52,6 +52,7 @@ _FOR = frozenset(
 )  # fmt: skip
 _FURTHEST = 2.5  # nats that evidence may move a weight away from what was believed
 _HIGHEST = 6.0
+_TAUGHT_PULL, _JUDGED_PULL = 100.0, 20.0  # beside thousands of labels, beside some dozens
 COLUMNS: tuple[Column, ...] = tuple((f, level) for f in FEATURES if f != TAUGHT for level in LEVELS[f][1:])
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 
@@ -90,6 +91,18 @@ def taught(levels: Levels) -> Labels:
 def decided(levels: Levels, same: npt.NDArray[np.bool_], weight: float = 4.0) -> Labels:
     """Labels people gave. One counts as several taught ones: people are asked about the difficult pairs."""
     return Labels(levels, same, np.full(len(same), weight), np.ones(len(same), dtype=bool))
+
+
+def learn(believed: Model, version: str, taught: Labels | None, judged: Labels | None) -> Model:
+    """What tax ids teach and what people said, learnt together near what is believed; that itself without any label.
+
+    Together, because people are asked about the difficult pairs: their answers alone say too little about the others.
+    """
+    parts = [labels for labels in (taught, judged) if labels is not None and len(labels)]
+    if not parts:
+        return believed
+    pull = _TAUGHT_PULL if taught is not None and len(taught) else _JUDGED_PULL
+    return train(Labels.joined(parts), believed, version, pull=pull)
 
 
 def train(labels: Labels, believed: Model, version: str, *, pull: float = 10.0, rounds: int = 150) -> Model:

@@ -20,7 +20,7 @@ from mdm.matching.levels import FEATURES, LEVELS
 from mdm.matching.model import Model, shipped
 from mdm.matching.rarity import Rarity
 from mdm.matching.score import Scorer
-from mdm.matching.training import TAUGHT, Labels, calibrate, decided, taught, train
+from mdm.matching.training import TAUGHT, Labels, calibrate, decided, learn, taught
 from mdm.models import MatchJob, MatchProfile
 from mdm.permissions import actor_of
 from mdm.registry import RecordType
@@ -32,7 +32,6 @@ WEAK_LEAST = 200  # of either answer, below which tax ids say too little
 DECIDED_LEAST = 20  # of either answer, below which people's judgements say too little
 FOLDS = 5
 _BATCH = 200
-_WEAK_PULL, _DECIDED_PULL = 100.0, 20.0
 _MOST_MOVED = 12
 Values = npt.NDArray[np.float64]
 
@@ -59,7 +58,7 @@ def run(job: MatchJob) -> None:
     if not match_jobs.beat(job, "Learning", 0, FOLDS + 1):
         return
     now = models.in_force(kind)
-    found = learn(kind, weak, judged, now, job)
+    found = draft_of(kind, weak, judged, now, job)
     with transaction.atomic():
         row = match_jobs.locked(job)
         if row is None:
@@ -171,7 +170,7 @@ def advice(counts: dict[str, Any]) -> list[str]:
     return said
 
 
-def learn(
+def draft_of(
     kind: RecordType, weak: Labels, judged: Judged, now: models.InForce, job: MatchJob | None = None
 ) -> tuple[Model, dict[str, Any]] | None:
     """The model these labels lead to and the report of its training; None when they are too few.
@@ -186,8 +185,7 @@ def learn(
     scorer_of = _scorers(kind, now.rules)
     if not taught_enough:
         weak = _part(weak, np.zeros(len(weak), dtype=bool))
-    first = train(weak, believed, "taught", pull=_WEAK_PULL) if taught_enough else believed
-    model = _decided(first, judged.labels, decided_enough)
+    model = learn(believed, "decided", weak, judged.labels if decided_enough else None)
     model = replace(model, calibration=_calibration(scorer_of, model, weak, judged.labels))
     values, chances = np.zeros(len(judged.labels)), np.zeros(len(judged.labels))
     for fold in range(FOLDS if len(judged.labels) else 0):
@@ -195,7 +193,7 @@ def learn(
             break
         held = judged.fold == fold
         rest = _part(judged.labels, ~held)
-        seen = _decided(first, rest, decided_enough)
+        seen = learn(believed, "decided", weak, rest if decided_enough else None)
         seen = replace(seen, calibration=_calibration(scorer_of, seen, weak, rest))
         values[held] = scorer_of(seen).values(judged.labels.levels[held])
         chances[held] = seen.probabilities(values[held])
@@ -228,10 +226,6 @@ def _least(labels: Labels) -> int:
 
 def _part(labels: Labels, rows: npt.NDArray[np.bool_]) -> Labels:
     return Labels(labels.levels[rows], labels.same[rows], labels.weight[rows], labels.taxed[rows])
-
-
-def _decided(first: Model, labels: Labels, enough: bool) -> Model:
-    return train(labels, first, "decided", pull=_DECIDED_PULL) if enough and len(labels) else first
 
 
 def _calibration(scorer_of: Any, model: Model, weak: Labels, judged: Labels) -> tuple[tuple[float, float], ...]:

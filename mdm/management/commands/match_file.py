@@ -10,7 +10,6 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,9 @@ from mdm.errors import HubError
 from mdm.matching.bulk import Job, Pairs
 from mdm.matching.config import MatchConfig
 from mdm.matching.files import BadColumn, Columns, as_kind, columns_of, kind_of, read_table
-from mdm.matching.levels import FEATURES
 from mdm.matching.model import COMPANY, KINDS, PLACE, Model, shipped
 from mdm.matching.score import BANDS
-from mdm.matching.training import decided, train
+from mdm.matching.training import Labels, decided
 from mdm.reading.tables import Reader, read
 
 _SAME = {
@@ -40,7 +38,6 @@ _SAME = {
     "different": False,
     "no": False,
 }
-_DECIDED_PULL = 20.0
 _KIND_WORDS = {
     COMPANY: "companies: names, ids and contacts decide",
     PLACE: "places: few legal forms and no tax or register numbers, so the address decides",
@@ -109,10 +106,9 @@ class Command(BaseCommand):
         self.stderr.write(f"read as {_KIND_WORDS[kind]}" + ("" if options["kind"] != "auto" else " (--as to change)"))
         job = Job(table, config, chosen or shipped(kind))
         read_at = time.monotonic()
-        if not options["no_learning"] and not chosen:
-            job.model = job.learnt(f"{kind}-file")
-        if options["decisions"]:
-            job.model = _decided(job, options["decisions"], ids)
+        judged = _judged(job, options["decisions"], ids) if options["decisions"] else None
+        teaching = not options["no_learning"] and not chosen
+        job.model = job.learnt(f"{kind}-decided" if judged else f"{kind}-file", judged, teaching=teaching)
         pairs = job.pairs(workers, self._tell_parts)
         found = job.clusters(pairs, _rank(ids))
         done = time.monotonic()
@@ -290,8 +286,8 @@ def _model(path: Path | None) -> Model | None:
         raise CommandError(f"{path} holds no matching model: {error}") from None
 
 
-def _decided(job: Job, path: Path, ids: list[str]) -> Model:
-    """The model after what people said of pairs of this file."""
+def _judged(job: Job, path: Path, ids: list[str]) -> Labels | None:
+    """What people said of pairs of this file."""
     place = {id_: number for number, id_ in enumerate(ids)}
     left, right, same = [], [], []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -303,11 +299,8 @@ def _decided(job: Job, path: Path, ids: list[str]) -> Model:
             right.append(place[other])
             same.append(_SAME[said.lower()])
     if not left:
-        return job.model
-    levels = job.comparer.compare(np.array(left), np.array(right)).levels
-    assert levels.shape[1] == len(FEATURES)
-    model = train(decided(levels, np.array(same)), job.model, f"{job.model.kind}-decided", pull=_DECIDED_PULL)
-    return replace(model, calibration=job.model.calibration)
+        return None
+    return decided(job.comparer.compare(np.array(left), np.array(right)).levels, np.array(same))
 
 
 def _rank(ids: list[str]) -> Any:

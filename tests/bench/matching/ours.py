@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import time
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,9 @@ from mdm.matching.bulk import Job, Pairs
 from mdm.matching.files import as_kind, columns_of, kind_of, read_table
 from mdm.matching.model import shipped
 from mdm.matching.table import Table
-from mdm.matching.training import decided, train
+from mdm.matching.training import decided
 from tests.bench.matching import judge, stewards
 from tests.bench.matching.data import Truth, rows_of
-
-_DECIDED_PULL = 20.0  # as match_file
 
 
 def config() -> MatchConfig:
@@ -115,8 +112,8 @@ def _decide(job: Job, pairs: Pairs, entity: judge.Ints, count: int) -> tuple[int
     left, right = pairs.left[rows].astype(np.int64), pairs.right[rows].astype(np.int64)
     same = stewards.answers(entity, left, right)
     levels = job.comparer.compare(left, right).levels
-    model = train(decided(levels, same), job.model, f"{job.model.kind}-decided", pull=_DECIDED_PULL)
-    job.model = replace(model, calibration=job.model.calibration)
+    job.model = shipped(job.config.kind)
+    job.model = job.learnt(f"{job.config.kind}-decided", decided(levels, same))
     return len(rows), int(same.sum())
 
 
