@@ -58,7 +58,7 @@ class Reader:
         if not company:
             return None
         vendor = self._api.get(VENDORS, {"dataAreaId": company, "VendorAccountNumber": number}, self._names)
-        return self._with_accounts(vendor) if vendor else None
+        return self.with_accounts(vendor) if vendor else None
 
     def scan(self) -> Iterator[RemoteRecord]:
         """Every vendor of the target's company, or of all; a vendor that comes twice is given once."""
@@ -75,9 +75,13 @@ class Reader:
 
     def search(self, reference: str, payload: Mapping[str, Any], company: str) -> Held | None:
         """By the number we give, then by the tax number; never a vendor that belongs to another record."""
-        for vendor in self.numbered(reference, payload):
+        return self.pick(self.numbered(reference, payload), payload, company)
+
+    def pick(self, numbered: list[Entity], payload: Mapping[str, Any], company: str) -> Held | None:
+        """The one in this company of those that have our number, else the one with the tax number."""
+        for vendor in numbered:
             if company in ("", company_of(vendor)):
-                return self._with_accounts(vendor)
+                return self.with_accounts(vendor)
         return self._by_tax_number(payload, company)
 
     def numbered(self, reference: str, payload: Mapping[str, Any]) -> list[Entity]:
@@ -108,7 +112,7 @@ class Reader:
         ]
         alike = [vendor for vendor in free if _alike(payload, vendor)]
         if len(alike) == 1:
-            return self._with_accounts(alike[0])
+            return self.with_accounts(alike[0])
         if not free:
             return None
         listed = ", ".join(f"{key_of(vendor)} “{vendor.get('VendorOrganizationName')}”" for vendor in free[:5])
@@ -118,7 +122,7 @@ class Reader:
     def _vendors(self, filter: str) -> list[Entity]:
         return self._api.rows(VENDORS, filter=filter, select=self._names) or []
 
-    def _with_accounts(self, vendor: Entity) -> Held:
+    def with_accounts(self, vendor: Entity) -> Held:
         filter = " and ".join(f"{name} eq {literal(vendor[name])}" for name in VENDOR_KEY)
         found = self._api.rows(BANKS, filter=filter, select=self._bank_names)
         mine = None if found is None else [account for account in found if key_of(account) == key_of(vendor)]

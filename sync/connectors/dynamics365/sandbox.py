@@ -28,6 +28,10 @@ from sync.sandbox import Fail, Request, Response, Sandbox, main, route
 from sync.sandbox_store import Row
 
 MAX_PAGE = 10_000
+CONFLICT = (
+    "An update conflict occurred due to another user process deleting the record or changing one or more fields in "
+    "the record."
+)
 ENTITY = r"/data/(?P<name>\w+)\((?P<key>.+)\)"
 Fields = dict[str, Any]
 
@@ -40,11 +44,16 @@ class Dynamics365Sandbox(Sandbox):
     default_company = "nh01"  # of the user the application is mapped to
     token_life = 3599.0
     without: frozenset[str] = frozenset()  # entity sets that this environment lacks
+    conflicts = 0  # how many changes its own record lock refuses next
 
-    def seed(self, file: Path) -> Iterator[tuple[str, str, Fields]]:
+    def plant(self) -> None:
+        """Companies and payment terms are there before any vendor is."""
         for type, planted in (("legal_entity", seeds.companies()), ("payment_term", seeds.terms())):
             for key, fields in planted:
-                yield type, key, self._stamped(fields)
+                self.store.put(type, key, self._stamped(fields), log=False)
+        super().plant()
+
+    def seed(self, file: Path) -> Iterator[tuple[str, str, Fields]]:
         for key, fields in seeds.vendors(file):
             fields.setdefault("VendorPartyNumber", self._party_number())
             yield "supplier", key, self._stamped(fields)
@@ -168,6 +177,9 @@ class Dynamics365Sandbox(Sandbox):
         given = request.header("if-match")
         if given and given not in ("*", entity["@odata.etag"]):
             raise Fail(412, "The record was changed by somebody else since it was read.", code="odata")
+        if self.conflicts:
+            self.conflicts -= 1
+            raise Fail(400, f"Cannot edit a record in {item.table} ({item.source}). {CONFLICT}")
         body = rules.incoming(item, request.json(), creating=False)
         prefix = f"{BANKS}[{entity['VendorBankAccountId']}]." if name == BANKS else ""
         fields = {**row.fields, **{prefix + leaf: value for leaf, value in body.items()}}
@@ -235,7 +247,7 @@ class Dynamics365Sandbox(Sandbox):
         return SETS[name]
 
     def _one(self, request: Request, item: EntitySet, key: str) -> tuple[Row, Fields]:
-        values = _read_key(item, key)
+        values = records.read_key(item, key)
         names = [name for name in item.key if name != "VendorBankAccountId"]
         row = self.store.get(records.TYPES[item.name], "/".join(values[name] for name in names))
         for entity in records.entities_of(row, item) if row else ():
@@ -275,19 +287,6 @@ class Dynamics365Sandbox(Sandbox):
         accounts = {name: name.replace(".RecVersion", ".RecId") for name in fields if name.endswith("].RecVersion")}
         ids = {id: self.store.next_number("record", 22565430001) for id in ("RecId", *accounts.values())}
         return {**fields, "RecVersion": 1, **ids}
-
-
-def _read_key(item: EntitySet, text: str) -> dict[str, str]:
-    """`dataAreaId='usmf',VendorAccountNumber='V-1'`; a single key may go without its name."""
-    found = dict(re.findall(r"(\w+)='((?:[^']|'')*)'", text))
-    if not found and len(item.key) == 1:
-        found = {item.key[0]: text.strip("'")}
-    if set(found) != set(item.key):
-        raise Fail(400, f"The key of {item.name} is {', '.join(item.key)}; all of it must be given.", code="odata")
-    values = {name: value.replace("''", "'") for name, value in found.items()}
-    if "dataAreaId" in values:
-        values["dataAreaId"] = values["dataAreaId"].lower()
-    return values
 
 
 def _refused(error: str, words: str, status: int = 400) -> Response:

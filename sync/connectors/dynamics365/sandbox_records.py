@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from sync.connectors.dynamics365.sandbox_filters import Node, no_property
 from sync.connectors.dynamics365.sandbox_rules import etag
 from sync.connectors.dynamics365.sandbox_schema import NAMESPACE, PARTY, EntitySet
 from sync.connectors.dynamics365.shape import BANKS, VENDORS
+from sync.sandbox import Fail
 from sync.sandbox_store import Row, Store
 
 TYPES = {VENDORS: "supplier", BANKS: "supplier", "PaymentTerms": "payment_term", "LegalEntities": "legal_entity"}
@@ -67,3 +69,16 @@ def share(store: Store, key: str, fields: Mapping[str, Any]) -> None:
         if row.key != key and any(row.fields.get(leaf, "") != value for leaf, value in party.items()):
             version = int(row.fields.get("RecVersion", 0)) + 1
             store.put("supplier", row.key, {**row.fields, **party, "RecVersion": version}, log=False)
+
+
+def read_key(item: EntitySet, text: str) -> dict[str, str]:
+    """`dataAreaId='usmf',VendorAccountNumber='V-1'`; a single key may go without its name."""
+    found = dict(re.findall(r"(\w+)='((?:[^']|'')*)'", text))
+    if not found and len(item.key) == 1:
+        found = {item.key[0]: text.strip("'")}
+    if set(found) != set(item.key):
+        raise Fail(400, f"The key of {item.name} is {', '.join(item.key)}; all of it must be given.", code="odata")
+    values = {name: value.replace("''", "'") for name, value in found.items()}
+    if "dataAreaId" in values:
+        values["dataAreaId"] = values["dataAreaId"].lower()
+    return values

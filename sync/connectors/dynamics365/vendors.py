@@ -16,7 +16,6 @@ from sync.connectors.dynamics365.shape import (
     VENDOR_KEY,
     VENDORS,
     account_of,
-    company_of,
     key_of,
     sendable,
     split_key,
@@ -50,10 +49,11 @@ class Vendors:
         if not flat.rows(payload, COMPANY):
             words = "The supplier has no extension for a company of this target. Add one, or do not send it here."
             raise Refused(words, problems=(FieldProblem("dataAreaId", "no_company", words),))
-        found = found or self._reader.search(push.reference, payload, company)
+        numbered = [] if found else self._reader.numbered(push.reference, payload)
+        found = found or self._reader.pick(numbered, payload, company)
         if found is None:
             try:
-                return self._create(push, payload, company)
+                return self._create(push, payload, company, numbered)
             except Refused as refused:
                 found = self._own_twin(push, payload, company, refused)
         return self._update(payload, found)
@@ -97,27 +97,21 @@ class Vendors:
 
     # Writing
 
-    def _create(self, push: Push, payload: Payload, company: str) -> Outcome:
+    def _create(self, push: Push, payload: Payload, company: str, elsewhere: list[Entity]) -> Outcome:
+        """`elsewhere`: this supplier's vendors in other companies; the new one joins their party."""
         writable = self._mapping.writable(payload, creating=True)
-        leaves = {**flat.head(writable, VENDORS), **next(iter(flat.rows(writable, COMPANY).values()), {})}
+        leaves = {**flat.head(writable, VENDORS), **next(iter(flat.rows(writable, COMPANY).values()))}
         body = {leaf: value for leaf, value in leaves.items() if not is_empty(value)}
         body["dataAreaId"] = company
         body["VendorAccountNumber"] = given_number(payload) or account_of(push.reference)
-        if party := self._party(push.reference, payload, company):
+        if party := next((vendor[PARTY] for vendor in elsewhere if vendor.get(PARTY)), None):
             body[PARTY] = party
-        self._api.create(VENDORS, sendable(body))
+        made = self._api.create(VENDORS, sendable(body))
+        self._write_accounts(payload, self._reader.with_accounts({**made, **{name: body[name] for name in VENDOR_KEY}}))
         found = self._reader.one(key_of(body))
         if found is None:
             raise self._api.client.lost("The vendor just created cannot be read.")
-        if self._write_accounts(payload, found):
-            found = self._reader.one(key_of(body)) or found
         return self._outcome(payload, found, "created")
-
-    def _party(self, reference: str, payload: Payload, company: str) -> str:
-        """The party of the same supplier in another company, so that both stay one name and one address."""
-        known = self._reader.numbered(reference, payload)
-        parties = (vendor.get(PARTY) for vendor in known if company_of(vendor) != company)
-        return str(next((party for party in parties if party), ""))
 
     def _own_twin(self, push: Push, payload: Payload, company: str, refused: Refused) -> Held:
         """After “already exists”: the vendor that an earlier, lost request of ours made."""

@@ -75,7 +75,7 @@ def test_a_supplier_without_an_extension_for_the_company_is_refused(d365: Platfo
 @pytest.mark.parametrize("action", ["upsert", "block"])
 def test_a_vendor_of_another_company_is_out_of_reach(d365: Platform, action: str) -> None:
     """Its key may stand in the crosswalk as a second one, which the hub would block."""
-    push = replace(push_of(in_companies("NH10"), key="nh20/V-1001"), action=action)  # type: ignore[arg-type]
+    push = replace(push_of(in_companies("NH10"), key="nh20/V-1001"), action=action)
     with pytest.raises(Refused) as caught:
         d365.connector(company="nh10").push(push)
     assert caught.value.problems[0].code == "other_company"
