@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b32encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -69,7 +71,7 @@ def _lookup(value: Any, argument: Any, scope: Scope) -> Any:
         return table[key]
     if "default" in options:
         return options["default"]
-    missing = options.get("missing", "error")
+    missing = _missing(options, table)
     if missing == "error":
         raise Unmapped(path=scope.path, value=key, table=options["map"])
     return {"same": value, "empty": None, "skip": SKIP}[missing]
@@ -81,11 +83,16 @@ def _lookup_back(value: Any, argument: Any, scope: Scope) -> Any:
         return None
     table = scope.values.get(options["map"], {})
     known = [ours for ours, theirs in table.items() if _key(theirs) == _key(value)]
-    if not known and options.get("missing") == "same":
+    if not known and _missing(options, table) == "same":
         return value
     if not known:
         raise Unmapped(path=scope.path, value=_key(value), table=options["map"])
     return scope.current if _key(scope.current) in known else known[0]  # several of ours may share one of theirs
+
+
+def _missing(options: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+    """What a value without a row becomes; `unfilled` rules as long as the map has no row at all."""
+    return str(options["unfilled"] if not table and "unfilled" in options else options.get("missing", "error"))
 
 
 def _key(value: Any) -> str:
@@ -165,6 +172,13 @@ def _date(value: Any, argument: Any, scope: Scope) -> Any:
     return f"/Date({int(moment.timestamp() * 1000)})/"
 
 
+def _digest(value: Any, argument: Any, scope: Scope) -> Any:
+    """A short name made from a long one: the same every time, another for another."""
+    if is_empty(value):
+        return None
+    return b32encode(hashlib.sha256(str(value).encode()).digest()).decode()[: int(argument)]
+
+
 def _cut(value: Any, argument: Any, scope: Scope) -> Any:
     return None if is_empty(value) else str(value)[: int(argument)].rstrip()
 
@@ -216,5 +230,6 @@ REGISTRY: dict[str, tuple[Step, Step]] = {
     "is": (_is, _is_back),
     "bool": (_bool, _bool_back),
     "cut": (_cut, _one_way),
+    "digest": (_digest, _one_way),
     "const": (lambda value, argument, scope: argument, _one_way),
 }
