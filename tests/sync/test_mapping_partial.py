@@ -27,7 +27,7 @@ types:
           - {field: Country, from: country}
           - {field: End, from: valid_to, compare: date}
 """
-FIRST, SECOND, SAME_ENDING = "DE89370400440532013000", "DE02120300000000202051", "DE75512108001245123000"
+FIRST, SECOND, SAME_ENDING = "DE89370400440532013000", "DE02120300000000202051", "DE21512108001245123000"
 TODAY = datetime.now(UTC).date()
 
 
