@@ -7,7 +7,7 @@ from typing import Any
 
 from sync import paths
 from sync.errors import NotSupported
-from sync.normalise import canonical, is_empty
+from sync.normalise import canonical, is_empty, is_masked
 from sync.rendering import children
 from sync.rules import CHILD_KINDS, Rows, Rule
 from sync.splitting import put_together
@@ -67,6 +67,7 @@ def adopt_row(rows: Rows, row: str, value: Any, document: Document, values: Valu
         if rule.derived or not rule.sources or any(source.from_root for source in rule.sources[:1]):
             continue
         theirs = [value.get(leaf) for leaf in rule.leaves]
+        _refuse_masked(rule, theirs)
         try:
             ours = _back(rule, theirs if rule.split else theirs[0], None, values)
         except NotSupported:
@@ -75,7 +76,15 @@ def adopt_row(rows: Rows, row: str, value: Any, document: Document, values: Valu
     return [{"path": f"{rows.collection}/-", "value": child_new}]
 
 
+def _refuse_masked(rule: Rule, theirs: list[Any]) -> None:
+    if "masked" in rule.compare and any(is_masked(value) for value in theirs):
+        raise NotSupported(
+            "The target shows only a part of this number, so it cannot be taken over: enter the whole one."
+        )
+
+
 def _back(rule: Rule, value: Any, current: Any, values: ValueMaps) -> Any:
+    _refuse_masked(rule, [value])
     if rule.split:
         value = put_together(rule.split, value, rule.lengths) if isinstance(value, (list, tuple)) else value
         if canonical(value, rule.compare) == canonical(current, rule.compare):

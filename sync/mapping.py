@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Collection
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,12 +211,46 @@ def _pair(rows: Rows, ours: Dict[str, Dict[str, Any]], theirs: Dict[str, Dict[st
             identity = _identity(rows, leaves, row)
             if name not in matched and identity and identity in free:
                 matched[name] = free.pop(identity)
-    missing = [name for name in ours if name not in matched]
-    extra = [name for name in theirs if name not in matched.values()]
+        _pair_masked(rows, leaves, ours, theirs, matched)
+    missing = [name for name, row in ours.items() if name not in matched and not _ended(rows, row)]
+    extra = [name for name, row in theirs.items() if name not in matched.values() and not _ended(rows, row)]
     if rows.leftover == "pair" and len(missing) == 1 and len(extra) == 1:
         # One of ours and one of theirs left over: the same row whose identity was changed on one side.
         matched[missing.pop()] = extra.pop()
     return Pairing(matched, tuple(missing), tuple(extra))
+
+
+def _pair_masked(
+    rows: Rows,
+    leaves: tuple[str, ...],
+    ours: Dict[str, Dict[str, Any]],
+    theirs: Dict[str, Dict[str, Any]],
+    matched: dict[str, str],
+) -> None:
+    """Numbers of which the target shows a part: two rows are one when all that is shown fits, and no other row does."""
+    if not any((rule := rows.rule_of(leaf)) and "masked" in rule.compare for leaf in leaves):
+        return
+    left = [name for name in theirs if name not in matched.values()]
+    fits = {
+        name: [other for other in left if _fits(rows, leaves, row, theirs[other])]
+        for name, row in ours.items()
+        if name not in matched
+    }
+    claims = Counter(other for found in fits.values() for other in found)
+    matched.update({name: found[0] for name, found in fits.items() if len(found) == 1 and claims[found[0]] == 1})
+
+
+def _fits(rows: Rows, leaves: tuple[str, ...], ours: Dict[str, Any], theirs: Dict[str, Any]) -> bool:
+    for leaf in leaves:
+        rule, left, right = rows.rule_of(leaf), ours.get(leaf), theirs.get(leaf)
+        if is_empty(left) or is_empty(right) or not same(left, right, rule.compare if rule else ()):
+            return False
+    return True
+
+
+def _ended(rows: Rows, row: Dict[str, Any]) -> bool:
+    day = canonical(row.get(rows.until), ("date",)) if rows.until else ""
+    return bool(day) and str(day) <= datetime.now(UTC).date().isoformat()
 
 
 def _identity(rows: Rows, leaves: tuple[str, ...], row: Dict[str, Any]) -> tuple[Any, ...] | None:

@@ -20,7 +20,7 @@ _MASK = re.compile(r"[*•…xX#]{2,}|…")
 def same(ours: Any, theirs: Any, names: Iterable[str] = ()) -> bool:
     """Are these two the same, after every named normaliser?"""
     names = tuple(names)
-    if "masked" in names and _is_masked(theirs):
+    if "masked" in names and is_masked(theirs):
         return _same_masked(_text(ours), _text(theirs))
     return canonical(ours, names) == canonical(theirs, names)
 
@@ -118,7 +118,8 @@ def _unordered(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, (list, tuple)) else value
 
 
-def _is_masked(value: Any) -> bool:
+def is_masked(value: Any) -> bool:
+    """Only part of it is shown: `****3000`, `DE89…3000`."""
     return isinstance(value, str) and bool(_MASK.search(value))
 
 

@@ -12,7 +12,7 @@ from sync.normalise import NORMALISERS
 Writable = Literal["always", "create", "never"]
 _FIELD_KEYS = {"field", "into", "from", "const", "transform", "split", "length", "forbid", "compare", "note"}
 _FIELD_KEYS |= {"derived", "sealed", "required", "skip_empty", "when", "writable"}
-_ROWS_KEYS = {"part", "each", "key", "where", "match", "leftover", "extra", "fields", "note"}
+_ROWS_KEYS = {"part", "each", "key", "where", "match", "leftover", "extra", "until", "fields", "note"}
 _TYPE_KEYS = {"fields", "rows", "block", "children", "note"}
 
 
@@ -52,6 +52,7 @@ class Rows:
     match: tuple[tuple[str, ...], ...]
     leftover: Literal["keep", "pair"]
     extra: Literal["report", "ignore"]
+    until: str  # the leaf with a row's last day: an ended row that only one side has is no difference
     fields: tuple[Rule, ...]
 
     @property
@@ -139,14 +140,21 @@ def _read_rows(declared: Mapping[str, Any]) -> Rows:
     match = tuple(tuple(group if isinstance(group, list) else [group]) for group in declared.get("match", []))
     if unknown := {leaf for group in match for leaf in group} - leaves:
         raise ValueError(f"{part}: `match` names fields that are not mapped: {', '.join(sorted(unknown))}.")
-    leftover, extra = declared.get("leftover", "keep"), declared.get("extra", "report")
+    leftover, extra, until = (
+        declared.get("leftover", "keep"),
+        declared.get("extra", "report"),
+        declared.get("until", ""),
+    )
+    if until and until not in leaves:
+        raise ValueError(f"{part}: `until` names a field that is not mapped: {until}.")
     if leftover not in ("keep", "pair") or extra not in ("report", "ignore"):
         raise ValueError(f"{part}: `leftover` is keep or pair, `extra` is report or ignore.")
     where = {
         name: tuple(str(item) for item in (allowed if isinstance(allowed, list) else [allowed]))
         for name, allowed in declared.get("where", {}).items()
     }
-    return Rows(part, paths.parse(declared["each"]), declared.get("key", "uid"), where, match, leftover, extra, fields)
+    each, key = paths.parse(declared["each"]), declared.get("key", "uid")
+    return Rows(part, each, key, where, match, leftover, extra, until, fields)
 
 
 def _lengths(declared: Any, count: int) -> tuple[int, ...]:
