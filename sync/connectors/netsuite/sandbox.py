@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from sync import flat
 from sync.connectors.netsuite import sandbox_rules as rules
@@ -283,8 +284,11 @@ def _link(request: Request, record: str, key: str) -> dict[str, str]:
 
 
 def _page(request: Request, items: list[dict[str, Any]], *, offset: int, total: int) -> dict[str, Any]:
-    links = [{"rel": "self", "href": f"{request.base_url}{request.target}"}]
     more = offset + len(items) < total
+    links = [{"rel": "self", "href": f"{request.base_url}{request.target}"}]
+    if more:
+        following = urlencode({**request.query, "offset": offset + len(items)})
+        links.insert(0, {"rel": "next", "href": f"{request.base_url}{request.path}?{following}"})
     return {
         "links": links,
         "count": len(items),

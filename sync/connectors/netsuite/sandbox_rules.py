@@ -6,7 +6,7 @@ and for the form of a refusal “Error Handling in REST Web Services”. Which w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +151,8 @@ def accept(record: str, body: Mapping[str, Any], *, suitetax: bool, strict: bool
     """The flat fields of a request body, sublists apart. `strict`: an unknown name is refused, else passed over."""
     known, wrong = RECORDS[record], []
     found: dict[str, Any] = {}
-    for name, value in body.items():
+    for given, value in body.items():
+        name = spelled(given, (*known.fields, *known.sublists, *known.made))
         if name in known.sublists and (name != "taxRegistration" or suitetax):
             continue
         spread = _spread(name, value, known.fields)
@@ -167,13 +168,14 @@ def accept(record: str, body: Mapping[str, Any], *, suitetax: bool, strict: bool
 def lines(record: str, sublist: str, body: Mapping[str, Any], *, strict: bool) -> list[dict[str, Any]]:
     """The lines a body gives for a sublist, flat, with their `id` when they name one."""
     known, wrong, found = RECORDS[record].sublists[sublist], [], []
-    given = body[sublist]
-    items = given.get("items") if isinstance(given, Mapping) else None
+    held = body[sublist]
+    items = held.get("items") if isinstance(held, Mapping) else None
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise Complaints([(sublist, f"The sublist {sublist} needs an array of items.")])
     for place, item in enumerate(items):
         line: dict[str, Any] = {}
-        for name, value in item.items():
+        for given, value in item.items():
+            name = spelled(given, known)
             spread = {"id": str(value)} if name in ("id", "internalId") else _spread(name, value, known)
             if spread is None:
                 wrong.append((f"{sublist}.items[{place}].{name}", f"Unknown or read-only property: {name}."))
@@ -253,6 +255,12 @@ def properties(record: str, *, suitetax: bool) -> dict[str, Any]:
     return found
 
 
+def spelled(name: str, known: Iterable[str]) -> str:
+    """The known spelling of a property: the help's own examples write `daysuntilnetdue`."""
+    tops = {field.partition(".")[0].lower(): field.partition(".")[0] for field in known}
+    return tops.get(name.lower(), name)
+
+
 def _spread(name: str, value: Any, known: Mapping[str, str]) -> dict[str, Any] | None:
     """A property as flat fields; None when the record has none of that name."""
     below = [field for field in known if field.startswith(f"{name}.")]
@@ -263,11 +271,11 @@ def _spread(name: str, value: Any, known: Mapping[str, str]) -> dict[str, Any] |
     if not isinstance(value, Mapping):
         return {f"{name}.id": value} if f"{name}.id" in known else None
     found: dict[str, Any] = {}
-    for leaf, held in value.items():
-        if leaf == "refName":
+    for given, held in value.items():
+        if given == "refName":
             continue
         inner = {field.removeprefix(f"{name}."): kind for field, kind in known.items() if field.startswith(f"{name}.")}
-        spread = _spread(leaf, held, inner)
+        spread = _spread(spelled(given, inner), held, inner)
         if spread is None:
             return None
         found.update({f"{name}.{field}": held for field, held in spread.items()})
