@@ -66,13 +66,13 @@ def _addresses(api: Api, after: int, upto: int) -> dict[str, dict[str, Any]]:
     """Internal id -> the flat address lines of that vendor."""
     columns = ", ".join(f"address.{column}" for column in ADDRESS if column != "label")
     text = (
-        f"SELECT book.entity, book.internalid, book.label, {columns} FROM vendorAddressbook book"
+        f"SELECT book.entity, address.nkey, book.label, {columns} FROM vendorAddressbook book"
         " JOIN vendorAddressbookEntityAddress address ON address.nkey = book.addressbookaddress"
-        f" WHERE book.entity > {after} AND book.entity <= {upto} ORDER BY book.entity, book.internalid"
+        f" WHERE book.entity > {after} AND book.entity <= {upto} ORDER BY book.entity, address.nkey"
     )
     found: dict[str, dict[str, Any]] = {}
     for row in api.query(text):
-        line = f"addressBook[{row['internalid']}]"
+        line = f"addressBook[{row['nkey']}]"
         leaves = {f"{line}.{name}": row[column] for column, name in ADDRESS.items() if row.get(column)}
         found.setdefault(str(row["entity"]), {}).update(leaves)
     return found

@@ -165,7 +165,9 @@ def test_only_what_differs_is_sent(netsuite: World) -> None:
 def test_what_is_taken_away_is_cleared(netsuite: World) -> None:
     key = netsuite.push(document(website="https://lakeshore.example")).key
     bare = document(payment_terms=None, contacts=[], tax_registrations=[], website=None)
-    assert netsuite.push(bare, key=key).verified
+    outcome = netsuite.push(bare, key=key)
+    assert outcome.verified
+    assert '"terms":null' in next(item.request for item in outcome.exchanges if item.method == "PATCH")
     stored = netsuite.records()[key]
     assert not {"terms.id", "email", "phone", "taxIdNum", "url"} & set(stored)
 
@@ -223,7 +225,10 @@ def test_their_lines_and_what_we_do_not_map_of_ours_stay(netsuite: World) -> Non
     ours = document(
         code="V00304", addresses=[address("a1", "2240 W Fulton Street", city="Cicero", postal_code="60612")]
     )
-    assert netsuite.push(ours).verified
+    outcome = netsuite.push(ours)
+    assert outcome.verified
+    sent = next(item.request for item in outcome.exchanges if item.method == "PATCH")
+    assert "Ms. Ode" in sent and "9 Dock Road" in sent, "right whether NetSuite fills lines in or replaces them"
     stored = netsuite.records()["304"]
     assert sorted(lines(stored, "addressBookAddress.addr1").values()) == ["2240 W Fulton Street", "9 Dock Road"]
     assert stored["addressBook[10304].addressBookAddress.city"] == "Cicero"
