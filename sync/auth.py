@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from sync.assertions import TYPE, Assertion
 from sync.errors import Refused, Unauthorised
 from sync.http import Client
 from sync.protocol import Config
@@ -86,7 +87,8 @@ class OAuth2:
     """Any grant whose form can be written down; client credentials unless `form` says otherwise.
 
     `client` is the connector's own client: token requests show up among its exchanges, without their bodies.
-    `life` caps what `expires_in` promises; `style` says where the client's id and secret travel.
+    `life` caps what `expires_in` promises; `style` says where the client's id and secret travel. With an
+    `assertion` neither travels: a signed statement stands for them, a new one for every token.
     """
 
     def __init__(
@@ -99,14 +101,16 @@ class OAuth2:
         scope: str = "",
         style: Literal["header", "body"] = "header",
         life: float = 20 * 3600.0,
+        assertion: Assertion | None = None,
     ) -> None:
-        self._client, self._config = client, config
+        self._client, self._config, self._assertion = client, config, assertion
         self._url = config.token_url or url
         self._form = {"grant_type": "client_credentials", **(form or {})}
         if scope:
             self._form["scope"] = scope
         self._style, self._life = style, life
-        self._key = _digest(client.url(self._url), config.client_id, config.secret, repr(sorted(self._form.items())))
+        proof = (assertion.key_id, assertion.private_key) if assertion else (config.secret,)
+        self._key = _digest(client.url(self._url), config.client_id, *proof, repr(sorted(self._form.items())))
 
     def token(self) -> Token:
         """The token in hand, or a new one when it is about to end."""
@@ -130,7 +134,10 @@ class OAuth2:
         known = _refresh.get(self._key)
         if known and form["grant_type"] == "refresh_token":
             form["refresh_token"] = known  # some platforms change it with every use
-        if self._style == "header":
+        if self._assertion:
+            signed = self._assertion.sign(self._client.url(self._url))
+            form.update(client_assertion_type=TYPE, client_assertion=signed)
+        elif self._style == "header":
             headers.update(BasicAuth(self._config).headers())
         else:
             form.update(client_id=self._config.client_id, client_secret=self._config.secret)

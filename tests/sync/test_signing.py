@@ -1,15 +1,23 @@
-"""OAuth1 signatures, judged by somebody else's library: oauthlib recalculates what we signed."""
+"""What we sign: requests by OAuth1, judged by oauthlib, and assertions, verified with the public key alone."""
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 
+from sync.assertions import Assertion
 from sync.auth import OAuth1
+from sync.errors import Unauthorised
 from sync.http import Client
 from sync.protocol import Config
 from tests.sync.test_http import reply
@@ -115,3 +123,41 @@ def test_the_client_signs_what_it_really_sends_and_once_more_after_a_401() -> No
         method, path, _ = first.split(" ")
         assert "?q=" in path and valid(judge, method, url + path, header)
     assert "oauth_" not in repr(session.exchanges())
+
+
+@pytest.mark.parametrize("kind", ["PS256", "ES256"])
+def test_an_assertion_says_who_signs_for_whom_and_for_how_long(kind: str) -> None:
+    key: Any = rsa.generate_private_key(65537, 2048) if kind == "PS256" else ec.generate_private_key(ec.SECP256R1())
+    told = Assertion("client", "cert-1", pem(key), "a,b")
+    first, second = (told.sign("https://host.example/token") for _ in range(2))
+    assert first != second, "an assertion may be good only once"
+    head, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in first.split("."))
+    content = first.rpartition(".")[0].encode()
+    if kind == "PS256":
+        key.public_key().verify(signature, content, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    else:
+        halves = [int.from_bytes(half, "big") for half in (signature[:32], signature[32:])]
+        key.public_key().verify(encode_dss_signature(*halves), content, ec.ECDSA(hashes.SHA256()))
+    assert json.loads(head) == {"typ": "JWT", "alg": kind, "kid": "cert-1"}
+    said = json.loads(claims)
+    assert (said["iss"], said["aud"], said["scope"]) == ("client", "https://host.example/token", "a,b")
+    assert abs(said["iat"] - time.time()) < 5 and said["exp"] - said["iat"] == 300
+    assert "PRIVATE" not in repr(told)
+
+
+@pytest.mark.parametrize("text", ["", "not a key"])
+def test_a_key_that_is_none_is_told_without_showing_it(text: str) -> None:
+    with pytest.raises(Unauthorised) as caught:
+        Assertion("client", "cert-1", text).sign("https://host.example/token")
+    assert "PEM" in caught.value.message and (not text or text not in caught.value.message)
+
+
+def test_other_keys_are_told_apart() -> None:
+    with pytest.raises(Unauthorised, match="P-256"):
+        Assertion("client", "cert-1", pem(ed25519.Ed25519PrivateKey.generate())).sign("https://host.example/token")
+
+
+def pem(key: Any) -> str:
+    plain = serialization.NoEncryption()
+    text: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return text.decode()
