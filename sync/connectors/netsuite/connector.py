@@ -52,7 +52,8 @@ class NetSuiteConnector:
             catalogue = discover(self._api.client, "vendor", fresh=True)
             self._api.first("vendor")
         except SyncError as error:
-            hint = "" if self._config.options.get("access_token") else " The option access_token is not set."
+            given = {"access_token", "private_key"} & set(self._config.options)
+            hint = "" if given else " Neither access_token nor private_key is set."
             return Health(False, error.message + hint)
         pushable = {part: part == "" or part in catalogue.properties for part in self._mappings["supplier"].parts}
         missing = [

@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from sync import flat
+from sync.assertions import TYPE as ASSERTION
 from sync.connectors.netsuite import sandbox_rules as rules
 from sync.connectors.netsuite import sandbox_seed, sandbox_sql
 from sync.connectors.netsuite.sandbox_filters import MAX_PAGE, QUERY, number, read_filter
-from sync.connectors.netsuite.sandbox_login import Door
+from sync.connectors.netsuite.sandbox_login import Door, accepts
 from sync.connectors.netsuite.shape import nest
+from sync.connectors.netsuite.signin import TOKEN_PATH
 from sync.sandbox import CLIENT_ID, SECRET, Fail, Request, Response, Sandbox, main, route
 from sync.sandbox_query import count, remove, search
 from sync.sandbox_store import Row
@@ -50,6 +52,7 @@ class NetSuiteSandbox(Sandbox):
 
     def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = SECRET) -> None:
         self.door = Door(client_id, secret)
+        self.certificates: dict[str, Any] = {}  # certificate id -> public key
         self.threads = threading.BoundedSemaphore(CONCURRENCY)
         super().__init__(state, seed, client_id=client_id, secret=secret)
 
@@ -72,7 +75,7 @@ class NetSuiteSandbox(Sandbox):
 
     def answer(self, request: Request) -> Response:
         """Login first, then governance: help “Concurrency Governance and Session Management”; every answer is named."""
-        if not self.door.admits(request):
+        if not (self.has_token(request) or request.path == f"/{TOKEN_PATH}" or self.door.admits(request)):
             response = self.error(Fail(401, _DENIED))
         elif not self.threads.acquire(blocking=False):
             words = "Concurrent request limit exceeded. Request blocked."
@@ -103,6 +106,17 @@ class NetSuiteSandbox(Sandbox):
         return Response(
             fail.status, body, {"Content-Type": "application/vnd.oracle.resource+json; type=error", **headers}
         )
+
+    @route("POST", f"/{TOKEN_PATH}")
+    def token(self, request: Request) -> Response:
+        """help “POST Request to the Token Endpoint and the Access Token Response”: client credentials, an hour."""
+        form, audience = request.form(), f"{request.base_url}/{TOKEN_PATH}"
+        if form.get("grant_type") != "client_credentials" or form.get("client_assertion_type") != ASSERTION:
+            return Response(400, {"error": "unsupported_grant_type"})
+        jwt = form.get("client_assertion", "")
+        if not accepts(jwt, self.certificates, issuer=self.client_id, audience=audience):
+            return Response(400, {"error": "invalid_client", "error_description": "The client assertion is invalid."})
+        return Response(200, {"access_token": self.issue_token(), "expires_in": "3600", "token_type": "bearer"})
 
     # Records
 

@@ -1,18 +1,25 @@
-"""Owns the sandbox's judgement of signatures: token-based authentication, checked by oauthlib.
+"""Owns the sandbox's judgement of signatures: of requests, checked by oauthlib, and of client assertions.
 
 docs.oracle.com NetSuite help, “The Authorization Headers” and “Error Messages for RESTlets, SOAP Web Services, and
-REST Web Services”: OAuth 1.0 with HMAC-SHA256, realm is the account, a nonce of 6 to 64 characters.
+REST Web Services”: OAuth 1.0 with HMAC-SHA256, realm is the account, a nonce of 6 to 64 characters. “The Request
+Token Structure”: a JWT by PS256 or ES256 with kid, iss, scope, aud, iat, exp.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import time
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint  # type: ignore[import-untyped]
 
-from sync.connectors.netsuite.wire import account_of
+from sync.connectors.netsuite.signin import SCOPE, account_of
 from sync.sandbox import Request
 
 LIFE_S = 300  # how far a timestamp may be from now; a nonce is remembered twice as long
@@ -36,6 +43,35 @@ class Door:
         except ValueError:  # an address or a header that nobody could have signed
             return False
         return bool(valid)
+
+
+def accepts(jwt: str, certificates: dict[str, Any], *, issuer: str, audience: str) -> bool:
+    """A client assertion of this integration for this endpoint, signed with the key of a known certificate."""
+    try:
+        head, claims, signature = jwt.split(".")
+        said, claimed = json.loads(_decoded(head)), json.loads(_decoded(claims))
+        _verify(certificates[said["kid"]], said["alg"], _decoded(signature), f"{head}.{claims}".encode())
+        life = int(claimed["exp"]) - int(claimed["iat"])
+        fresh = 0 < life < 3600 and int(claimed["iat"]) - LIFE_S < time.time() < int(claimed["exp"])
+        named = (claimed["iss"], claimed["aud"]) == (issuer, audience) and SCOPE in claimed["scope"]
+    except (ValueError, KeyError, TypeError, InvalidSignature):
+        return False
+    return bool(fresh and named)
+
+
+def _verify(key: Any, algorithm: str, signature: bytes, content: bytes) -> None:
+    digest = hashes.SHA256()
+    if algorithm == "PS256" and isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, content, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)
+    elif algorithm == "ES256" and isinstance(key, ec.EllipticCurvePublicKey) and len(signature) == 64:
+        halves = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key.verify(encode_dss_signature(*halves), content, ec.ECDSA(digest))
+    else:
+        raise ValueError(f"{algorithm} does not fit the certificate.")
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class _Judge(RequestValidator):

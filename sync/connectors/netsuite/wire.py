@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from sync.auth import OAuth1
+from sync.connectors.netsuite.signin import sign_in
 from sync.errors import FieldProblem
 from sync.http import Client, Problems, Response
 from sync.protocol import Config
@@ -32,7 +31,7 @@ class Api:
         headers = {"Accept": "application/json", **STRICT}
         kept = ("x-n-operationid",)
         self.client = Client(config, headers=headers, explain=explain, retry_floor=RETRY_FLOOR, keep_headers=kept)
-        self.client.auth = sign_in(config)
+        self.client.auth = sign_in(self.client, config)
         self.page = min(int(config.options.get("page_size", PAGE)), 1000)
 
     def read(self, record: str, key: str) -> dict[str, Any] | None:
@@ -105,32 +104,13 @@ class Api:
         return answer
 
 
-def sign_in(config: Config) -> OAuth1:
-    """Token-based authentication: the integration's key and secret, and an access token `id:secret`.
-
-    Without one the client stands for its own token, which is what the sandbox expects.
-    """
-    token, _, token_secret = str(config.options.get("access_token", "")).partition(":")
-    return OAuth1(
-        key=config.client_id,
-        secret=config.secret,
-        token=token or config.client_id,
-        token_secret=token_secret or config.secret,
-        realm=str(config.options.get("account", "")) or account_of(config.base_url),
-    )
-
-
-def account_of(url: str) -> str:
-    """The account a domain belongs to: `1234567-sb1.suitetalk…` is account 1234567_SB1."""
-    return (urlsplit(url).hostname or "").split(".")[0].upper().replace("-", "_")
-
-
 def explain(response: Response) -> Problems:
     """The details of an error, with the place NetSuite names."""
     answer = _parsed(response)
     answer = answer if isinstance(answer, dict) else {}
     details = [item for item in answer.get("o:errorDetails") or [] if isinstance(item, dict)]
     words = " ".join(str(item.get("detail") or "") for item in details) or str(answer.get("title") or "")
+    words = words or str(answer.get("error_description") or answer.get("error") or "")  # of the token endpoint
     return words, tuple(_problem(item) for item in details)
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from sync.auth import forget_tokens
 from sync.errors import Ambiguous, NotSent, NotSupported, Refused, Throttled, Unauthorised, Unmapped
 from sync.protocol import Config
 from sync.sandbox import CLIENT_ID, SECRET
 from tests.sync.connectors.netsuite_world import UID, World, address, document, entity, term, world
+from tests.sync.test_signing import pem
 
 SEEDED = 12
 
@@ -55,6 +58,33 @@ def test_a_token_of_its_own(netsuite: World) -> None:
     assert not health.ok and "Login Audit Trail" in health.message and "access_token" in health.message
     with pytest.raises(Unauthorised):
         netsuite.another(access_token="tok:other").read("supplier", "301")
+
+
+@pytest.fixture(scope="module")
+def keys() -> dict[str, Any]:
+    return {"rsa": rsa.generate_private_key(65537, 2048), "ec": ec.generate_private_key(ec.SECP256R1())}
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_a_certificate_signs_in(netsuite: World, keys: dict[str, Any], kind: str) -> None:
+    forget_tokens()
+    netsuite.sandbox.certificates["cert-1"] = keys[kind].public_key()
+    connector = netsuite.another(private_key=pem(keys[kind]), certificate_id="cert-1")
+    outcome = connector.push(netsuite.order(document()))
+    assert outcome.verified and [item.url for item in outcome.exchanges if "/token" in item.url]
+    assert "Bearer " not in repr(outcome.exchanges) and "eyJ" not in repr(outcome.exchanges)
+    netsuite.sandbox.tokens.clear()  # an hour is over
+    assert connector.push(netsuite.order(document(payment_terms="NET60"))).verified
+
+
+def test_certificates_that_do_not_fit(netsuite: World, keys: dict[str, Any]) -> None:
+    forget_tokens()
+    netsuite.sandbox.certificates["cert-1"] = keys["rsa"].public_key()
+    for key, id in ((keys["ec"], "cert-1"), (keys["rsa"], "cert-2")):
+        with pytest.raises(Unauthorised, match="assertion is invalid"):
+            netsuite.another(private_key=pem(key), certificate_id=id).read("supplier", "301")
+    with pytest.raises(Unauthorised, match="PEM"):
+        netsuite.another(private_key="not a key", certificate_id="cert-1").read("supplier", "301")
 
 
 def test_the_realm_is_the_account(netsuite: World) -> None:
