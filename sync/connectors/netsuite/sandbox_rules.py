@@ -1,6 +1,6 @@
 """Owns what the sandbox of NetSuite knows about its records: fields, what it refuses, what it derives.
 
-After docs.oracle.com NetSuite help, “Vendor”, “Term”, “Subsidiary” (REST web services), the REST API Browser's names,
+After docs.oracle.com NetSuite help, “Vendor”, “Term”, “Subsidiary” (REST web services), names as README.md says,
 and for the form of a refusal “Error Handling in REST Web Services”. Which words a rule is refused with is the sandbox's.
 """
 

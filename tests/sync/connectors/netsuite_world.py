@@ -76,7 +76,7 @@ class World:
         return mapping.load(netsuite.MAPPING, type)
 
     def another(self, **options: Any) -> netsuite.NetSuiteConnector:
-        return netsuite.NetSuiteConnector(Config(self.running.url, CLIENT_ID, SECRET, timeout=1.0, options=options))
+        return netsuite.NetSuiteConnector(Config(self.running.url, CLIENT_ID, SECRET, timeout=0.6, options=options))
 
     def push(self, document: dict[str, Any], key: str | None = None, **changes: Any) -> Outcome:
         return self.connector.push(self.order(document, key, **changes))
@@ -132,5 +132,5 @@ def world(folder: Path, *, suitetax: bool = True, **options: Any) -> Iterator[Wo
     sandbox = NetSuiteSandbox(str(folder / "netsuite.db"), str(extract("netsuite")))
     sandbox.suitetax = suitetax
     with serving(sandbox) as running:
-        config = Config(running.url, CLIENT_ID, SECRET, timeout=1.0, options=options)
+        config = Config(running.url, CLIENT_ID, SECRET, timeout=0.6, options=options)
         yield World(running, netsuite.NetSuiteConnector(config))
