@@ -1,15 +1,19 @@
-"""Owns signing in: Basic, and OAuth2 tokens kept in memory, renewed early, shared within a process."""
+"""Owns signing in: Basic, OAuth1 signatures, OAuth2 tokens kept in memory, renewed early, shared within a process."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
+import secrets
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlsplit
 
+from sync.assertions import TYPE, Assertion
 from sync.errors import Refused, Unauthorised
 from sync.http import Client
 from sync.protocol import Config
@@ -38,11 +42,53 @@ class BasicAuth:
         return False
 
 
+class OAuth1:
+    """RFC 5849 with HMAC-SHA256 and a token that was given out beforehand: every request is signed for itself.
+
+    Bodies that are forms would have to be signed too; they are not, so send JSON.
+    """
+
+    def __init__(self, *, key: str, secret: str, token: str, token_secret: str, realm: str) -> None:
+        self._key, self._token, self._realm = key, token, realm
+        self._secret = f"{_percent(secret)}&{_percent(token_secret)}".encode()
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    def renew(self) -> bool:
+        """Once more with another nonce and the time as it is now; the credentials stay the same."""
+        return True
+
+    def sign(self, method: str, url: str) -> dict[str, str]:
+        signed = {
+            "oauth_consumer_key": self._key,
+            "oauth_nonce": secrets.token_hex(16),
+            "oauth_signature_method": "HMAC-SHA256",
+            "oauth_timestamp": str(int(time.time())),
+            "oauth_token": self._token,
+            "oauth_version": "1.0",
+        }
+        signed["oauth_signature"] = self._signature(method, url, signed)
+        shown = {"realm": self._realm, **signed}
+        return {"Authorization": "OAuth " + ", ".join(f'{name}="{_percent(text)}"' for name, text in shown.items())}
+
+    def _signature(self, method: str, url: str, signed: Mapping[str, str]) -> str:
+        parts = urlsplit(url)
+        default = {"http": 80, "https": 443}.get(parts.scheme)
+        port = f":{parts.port}" if parts.port and parts.port != default else ""
+        place = f"{parts.scheme}://{parts.hostname}{port}{parts.path or '/'}"
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        pairs = sorted((_percent(name), _percent(text)) for name, text in (*query, *signed.items()))
+        base = "&".join(_percent(text) for text in (method.upper(), place, "&".join(f"{n}={v}" for n, v in pairs)))
+        return base64.b64encode(hmac.new(self._secret, base.encode(), hashlib.sha256).digest()).decode()
+
+
 class OAuth2:
     """Any grant whose form can be written down; client credentials unless `form` says otherwise.
 
     `client` is the connector's own client: token requests show up among its exchanges, without their bodies.
-    `life` caps what `expires_in` promises; `style` says where the client's id and secret travel.
+    `life` caps what `expires_in` promises; `style` says where the client's id and secret travel. With an
+    `assertion` neither travels: a signed statement stands for them, a new one for every token.
     """
 
     def __init__(
@@ -55,14 +101,16 @@ class OAuth2:
         scope: str = "",
         style: Literal["header", "body"] = "header",
         life: float = 20 * 3600.0,
+        assertion: Assertion | None = None,
     ) -> None:
-        self._client, self._config = client, config
+        self._client, self._config, self._assertion = client, config, assertion
         self._url = config.token_url or url
         self._form = {"grant_type": "client_credentials", **(form or {})}
         if scope:
             self._form["scope"] = scope
         self._style, self._life = style, life
-        self._key = _digest(client.url(self._url), config.client_id, config.secret, repr(sorted(self._form.items())))
+        proof = (assertion.key_id, assertion.private_key) if assertion else (config.secret,)
+        self._key = _digest(client.url(self._url), config.client_id, *proof, repr(sorted(self._form.items())))
 
     def token(self) -> Token:
         """The token in hand, or a new one when it is about to end."""
@@ -86,7 +134,10 @@ class OAuth2:
         known = _refresh.get(self._key)
         if known and form["grant_type"] == "refresh_token":
             form["refresh_token"] = known  # some platforms change it with every use
-        if self._style == "header":
+        if self._assertion:
+            signed = self._assertion.sign(self._client.url(self._url))
+            form.update(client_assertion_type=TYPE, client_assertion=signed)
+        elif self._style == "header":
             headers.update(BasicAuth(self._config).headers())
         else:
             form.update(client_id=self._config.client_id, client_secret=self._config.secret)
@@ -116,6 +167,10 @@ def _token(answer: Mapping[str, Any], cap: float) -> Token:
     early = min(EARLY, life / 5)  # a token of 30 s must not be renewed before every request
     extra = {key: value for key, value in answer.items() if key != "access_token"}
     return Token(str(answer["access_token"]), time.monotonic() + life - early, extra)
+
+
+def _percent(text: str) -> str:
+    return quote(text, safe="-._~")
 
 
 def _digest(*parts: str) -> str:

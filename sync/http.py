@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
@@ -48,6 +48,13 @@ class Auth(Protocol):
     def headers(self) -> dict[str, str]: ...
 
     def renew(self) -> bool: ...
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """An `Auth` that must see the request: `sign` gives headers for this method and address, query included."""
+
+    def sign(self, method: str, url: str) -> dict[str, str]: ...
 
 
 class Client:
@@ -167,6 +174,8 @@ class Client:
         signed = self.auth.headers() if auth and self.auth else {}  # may fetch a token, on a clock of its own
         merged = {**self._standing, **self._extra, **signed, **(headers or {})}
         request = self._http.build_request(method, address, headers=merged, **sent)
+        if auth and isinstance(self.auth, Signer):
+            request.headers.update(self.auth.sign(request.method, str(request.url)))
         started = time.monotonic()
         status: int | None = None
         body, note, kept = b"", "", ""
