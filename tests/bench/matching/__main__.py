@@ -1,6 +1,7 @@
 """`make bench-matching`: our engine beside others on the same files, in one run; writes docs/quality.md.
 
-Parts: generated (pairs, clusters and bulk time against Splink), workers, sites, names, single, rest.
+Parts: generated (pairs, clusters and bulk time against Splink), workers, sites, names, single,
+incremental (one by one against bulk), rest.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.bench.figures import PAGE, Table, keep
 from tests.bench.matching import reports
 from tests.bench.matching.data import invented
 
-PARTS = ("generated", "workers", "sites", "names", "single", "rest")
+PARTS = ("generated", "workers", "sites", "names", "single", "incremental", "rest")
 _REST_MOST = 20_000  # records imported into a hub for the REST part
 
 
@@ -45,6 +46,7 @@ def _measured(part: str, task: reports.Task, without_splink: bool, rest: int) ->
         return reports.rest(task, rest)
     return {
         "workers": reports.workers, "sites": reports.sites, "names": reports.names, "single": reports.single,
+        "incremental": reports.incremental,
     }[part](task)  # fmt: skip
 
 
