@@ -92,4 +92,8 @@ class Model:
 @cache
 def shipped(kind: str = COMPANY) -> Model:
     """The model of an empty system."""
-    return Model.of_json(json.loads((_FOLDER / f"model_{kind}.json").read_text(encoding="utf-8")))
+    return Model.of_json(json.loads(shipped_file(kind).read_text(encoding="utf-8")))
+
+
+def shipped_file(kind: str) -> Path:
+    return _FOLDER / f"model_{kind}.json"
