@@ -278,6 +278,22 @@ def incremental(task: Task) -> Table:
     )  # fmt: skip
 
 
+def looking(task: Task, records: int) -> Table:
+    said = measured.own("looking", str(task.file), str(records)).said
+    times = said["one_s"] / said["two_s"]
+    return Table(
+        name="matching-8-looking", title=f"A hub of {records:,} looks through all its records",
+        intro="Parts in PostgreSQL, taken by Celery worker processes of one task each, on one machine with the database.",
+        columns=["worker processes", "seconds"],
+        rows=[["1", f"{said['one_s']:.1f}"], ["2", f"{said['two_s']:.1f}"]],
+        notes=[
+            goal("times as fast with two workers", times, 1.2),
+            f"{said['records']:,} records in {said['parts']} parts, {said['compared']:,} pairs compared, explained and put"
+            " into the queue; the better of two rounds in turns",
+        ],
+    )  # fmt: skip
+
+
 def rest(task: Task, records: int) -> Table:
     said = measured.own("rest", str(task.file), str(records), "200").said
     check, get = said["check"], said["get"]
