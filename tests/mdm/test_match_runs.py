@@ -12,11 +12,14 @@ from django.db import connections
 from django.utils import timezone
 
 from mdm import registry
+from mdm.demo.child import Child
 from mdm.errors import NotNow
 from mdm.matching import Engine
 from mdm.models import DuplicatePair, KeySnapshot, MatchRun, MatchRunPart
 from mdm.services import indexing, match_runs
+from mdm.tasks import match_parts
 from mdm.types import Actor
+from tests.fixtures_processes import wait_for
 from tests.mdm.matching.configs import blind_index, supplier_config
 from tests.mdm.matching.documents import supplier
 
@@ -121,3 +124,19 @@ def test_two_workers_at_once_find_what_one_finds(filled: None) -> None:
         thread.join(60)
     run.refresh_from_db()
     assert failures == [] and sum(took) == 6 and run.state == "done" and twins() <= pairs()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_real_workers_share_the_parts_and_a_killed_one_is_made_good(filled: None, celery_worker_process: Child) -> None:
+    run = start()
+    for _ in range(2):  # the worker has two processes: each takes a turn
+        match_parts.delay()
+    wait_for(lambda: MatchRunPart.objects.filter(run=run).exclude(worker=None).exists(), celery_worker_process)
+    celery_worker_process.kill()
+    MatchRunPart.objects.filter(run=run, done=False).update(lease_until=timezone.now() - timedelta(seconds=1))
+    celery_worker_process.start()
+    for _ in range(2):
+        match_parts.delay()
+    wait_for(lambda: MatchRun.objects.filter(pk=run.pk, state="done").exists(), celery_worker_process)
+    assert match_runs.progress(run).parts_done == 6 and match_runs.progress(run).done == 60
+    assert twins() <= pairs()
