@@ -34,15 +34,13 @@ def assign(item: ExceptionItem, *, user: Any, by: Actor) -> ExceptionItem:
 
 @transaction.atomic
 def retry(item: ExceptionItem, *, by: Actor) -> Pushed:
-    """Send the version that is current now; this item is corrected by it, whatever the next answer is."""
+    """Send the version that is current now; this item is closed when that arrives."""
     require_operate(by)
     item = _open(item)
     pushed = _again(item.target, item.type, [item.record], by, "manual")
     if not pushed.counts["queued"] and not pushed.counts["already_waiting"]:
         raise NotNow("This record is no longer for that target: cancel the exception.")
-    ExceptionItem.objects.filter(pk=item.pk, state="open").update(
-        state="corrected", closed_at=Now(), closed_by=by.name, note="Sent again."
-    )
+    ExceptionItem.objects.filter(pk=item.pk, state="open").update(state="retrying")
     _log(item, "retried", by)
     return pushed
 
