@@ -100,7 +100,7 @@ def look_around() -> None:
     """Open what the ledger shows and nobody told, close what is over; a few queries, made every ten seconds."""
     for state, code in (("failed", "dead_letters"), ("poison", "poison")):
         rows = Delivery.objects.filter(state=state, corrected_by=None, target__active=True)
-        for row in rows.order_by("target", "-pk").distinct("target").select_related("target"):
+        for row in rows.order_by("target_id", "-pk").distinct("target_id").select_related("target"):
             alert(row.target, code, row.error_text or "It ended its process three times.", delivery=str(row.uid))
     for open_ in TargetAlert.objects.filter(closed_at=None).select_related("target"):
         if _OVER.get(open_.code, _works)(open_):
