@@ -51,6 +51,7 @@ def counts(user: Any) -> Mapping[str, int]:
         "exceptions": ExceptionItem.objects.filter(state="open").count(),
         # What differed before anything was ever sent waits for a first push, not for a person.
         "drift": DriftFinding.objects.filter(state="open").exclude(cause="never_pushed").count(),
+        "alerts": TargetAlert.objects.filter(closed_at=None, acknowledged_at=None).count(),
         "targets": Target.objects.filter(troubled, active=True, paused_at=None).count(),
     }
 
@@ -116,11 +117,11 @@ def _per_day() -> charts.StackedBars | None:
 def _stuck() -> list[Notice]:
     notices = [
         Notice(
-            title=f"{alert.target.title}: {alert.code.replace('_', ' ')}",
+            title=f"{alert.target.title}: {alert.cause.lower()}",
             evidence=alert.message,
             tone="red",
             icon="alert",
-            action=Link("Targets", link("sync:targets")),
+            action=Link("Alerts", link("sync:alerts")),
         )
         for alert in TargetAlert.objects.select_related("target").filter(closed_at=None).order_by("-opened_at")[:5]
     ]

@@ -64,15 +64,7 @@ def open_window(
 ) -> FreezeWindow:
     """From when until when nothing is pushed; without `starts_at`, from now on."""
     _require(by)
-    problems = []
-    if not reason.strip():
-        problems.append(Problem("reason", "missing", "Say why nothing is to be sent."))
-    if type and not platforms.takes(target.connector, type):
-        problems.append(Problem("type", "unknown", f"{target.title} takes no such record type."))
-    if ends_at <= (starts_at or _now()) or ends_at <= _now() + timedelta(seconds=SOONEST_S):
-        problems.append(Problem("ends_at", "invalid", "A window ends after it begins, and not in the past."))
-    if problems:
-        raise CorrectInput("The freeze window is not complete.", problems=problems)
+    check(target, type=type, starts_at=starts_at, ends_at=ends_at, reason=reason)
     soonest = Now() + timedelta(seconds=SOONEST_S)
     row = FreezeWindow.objects.create(
         target=target,
@@ -88,6 +80,18 @@ def open_window(
     row.refresh_from_db()
     _log(row, "planned", by, reason=row.reason)
     return row
+
+
+def check(target: Target, *, type: str, starts_at: datetime | None, ends_at: datetime, reason: str) -> None:
+    problems = []
+    if not reason.strip():
+        problems.append(Problem("reason", "missing", "Say why nothing is to be sent."))
+    if type and not platforms.takes(target.connector, type):
+        problems.append(Problem("type", "unknown", f"{target.title} takes no such record type."))
+    if ends_at <= (starts_at or _now()) or ends_at <= _now() + timedelta(seconds=SOONEST_S):
+        problems.append(Problem("ends_at", "invalid", "A window ends after it begins, and not in the past."))
+    if problems:
+        raise CorrectInput("The freeze window is not complete.", problems=problems)
 
 
 @transaction.atomic

@@ -211,7 +211,7 @@ def test_a_missing_value_is_mapped_where_it_is_missed(mara: Client, target: Targ
     assert mara.post(url, asked).status_code == 422
     assert mara.post(url, asked | {"theirs": "Net 30"}).status_code == 302
     item.refresh_from_db()
-    assert item.state == "corrected" and ValueMapRow.objects.get().theirs == "Net 30"
+    assert item.state == "retrying" and ValueMapRow.objects.get().theirs == "Net 30"
 
 
 def test_operators_send_again_but_do_not_map(target: Target) -> None:
@@ -232,7 +232,7 @@ def test_all_of_one_cause_at_once(mara: Client, target: Target) -> None:
     assert ExceptionItem.objects.filter(state="open").count() == 0
     nothing = mara.post(reverse("sync:exception-retry-many"), cause)
     assert nothing.status_code == 422 and "open any more" in nothing.content.decode()
-    assert "Corrected" in page(mara, "exceptions", tab="closed")
+    assert "On its way" not in page(mara, "exceptions") and "Trying again" in page(mara, "exceptions", tab="retrying")
 
 
 def test_assigning_and_giving_up(mara: Client, target: Target) -> None:
