@@ -106,7 +106,7 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
         if isinstance(error, Error):
             raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
         verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
-    recording.record(delivery, verdict, _tried(claim, process, work, started, said))
+    verdict = recording.record(delivery, verdict, _tried(claim, process, work, started, said))
     if work is not None:
         governors.spend(delivery.target, max(0, len(said) - 1))
     return verdict.state

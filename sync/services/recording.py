@@ -60,8 +60,11 @@ class Try:
     path_of: Callable[[str], str] = str  # a field of the platform -> the document's path
 
 
-def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
-    """All or nothing; LostLease when another process holds the lane meanwhile. Governors move after the commit."""
+def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
+    """All or nothing; LostLease when another process holds the lane meanwhile. Governors move after the commit.
+
+    Answers the verdict as it was recorded: a key of another record, or a rule, may have changed what it means.
+    """
     with transaction.atomic():
         if linking.is_new(delivery, verdict):
             _lock_lane(tried.claim)
@@ -78,6 +81,7 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
         if verdict.state == "posted" and delivery.reason == "drift_repair":
             _look_again(delivery)
     _govern(delivery, verdict, rule)
+    return verdict
 
 
 def _lock_lane(held: Claim) -> None:
