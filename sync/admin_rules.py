@@ -114,13 +114,13 @@ class ExceptionOwnerAdmin(GovernanceAdmin):
 
 
 class RouteForm(forms.ModelForm):
-    """The secret of a webhook goes in and never comes out; without one of your own the hub makes one, shown once."""
+    """The secret of a webhook goes in and never comes out; a new route is offered one, to be copied before it is saved."""
 
     secret = forms.CharField(
         required=False,
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="whsec_… as the receiver has it. Empty: keep the stored one, or make one that is shown once.",
+        help_text="whsec_… as the receiver has it. Empty: keep the one that is stored.",
     )
     url = forms.URLField(max_length=300, assume_scheme="https", required=False, label="Webhook address")
 
@@ -131,6 +131,16 @@ class RouteForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"] = forms.ChoiceField(choices=_roles("sync:read"), required=False)
+        if not self.instance.pk:
+            self.fields["secret"].widget = forms.TextInput(attrs={"autocomplete": "off", "size": 60})
+            self.fields["secret"].initial = signing.new_secret()
+            self.fields["secret"].help_text = "Of a webhook: give it to the receiver now, it is not shown again."
+
+    def clean_url(self) -> str:
+        given = str(self.cleaned_data["url"])
+        if given and not given.startswith(("https://", "http://")):
+            raise forms.ValidationError("Give an address that begins with https://.")
+        return given
 
     def clean_secret(self) -> str:
         given = str(self.cleaned_data["secret"])
@@ -150,6 +160,8 @@ class RouteForm(forms.ModelForm):
             self.add_error("url", "Give the address that alerts are posted to.")
         if webhook and (given.get("role") or given.get("address")):
             self.add_error("channel", "A webhook has an address of its own, no role and no e-mail address.")
+        if webhook and not given.get("secret") and not self.instance.sealed_secret and "secret" not in self.errors:
+            self.add_error("secret", "A webhook is signed: give the secret that its receiver has.")
         if not webhook and given.get("url"):
             self.add_error("url", "E-mail needs no webhook address.")
         if not webhook and not given.get("role") and not given.get("address"):
@@ -165,10 +177,9 @@ class AlertRouteAdmin(GovernanceAdmin):
 
     def save_model(self, request: HttpRequest, obj: AlertRoute, form: Any, change: bool) -> None:
         secret = form.cleaned_data["secret"]
-        if obj.channel == "webhook" and not secret and not obj.sealed_secret:
-            secret = signing.new_secret()
-            messages.info(request, f"The secret of this webhook, shown only now: {secret}")
-        if secret:
+        if obj.channel != "webhook":
+            obj.set_secret("")
+        elif secret:
             obj.set_secret(secret)
         super().save_model(request, obj, form, change)
 

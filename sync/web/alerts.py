@@ -33,7 +33,7 @@ HINTS = {
     "breaker_open": "Nothing is sent while it fails; one request at a time tries again. Resume the target to try at once.",
     "check_failed": "Look at the address and the credentials in the admin, then check the target again.",
     "dead_letters": "Given up after every attempt. Put the cause right, then send again what stopped.",
-    "poison": "A delivery ended its process three times; its lane is held. Open it and release the lane.",
+    "poison": "A delivery ended its process three times; its line is held. Open it and release the line.",
     "drift_failed": "A look at what the target holds broke off. Start another one.",
 }
 

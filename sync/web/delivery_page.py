@@ -122,7 +122,7 @@ def _callouts(row: Delivery) -> list[Callout]:
         fix = Action(label="Put it right", url=reverse("sync:exception", args=[item.uid]), icon="pencil")
     body: Rich
     if row.state == "poison":
-        body = "It ended the process three times and was set aside; what follows it waits until its lane is released."
+        body = "It ended the process three times and was set aside; what follows it waits until its line is released."
     else:
         body = "Nothing of this delivery was kept there; what the platform held before still stands."
     title = row.error_text or "Its process ended three times"

@@ -128,7 +128,7 @@ def _facts(item: ExceptionItem, change: ChangeRequest | None) -> list[Fact]:
         Fact(label="Due", value=item.due_at, kind="time", note=due.text if due else "")
         if item.due_at
         else Fact(label="Due", value="No limit"),
-        Fact(label="Understood by", value=f"the rule “{item.rule.name}”" if item.rule else "no rule"),
+        Fact(label="Rule", value=item.rule.name if item.rule else "None fits"),
         Fact(label="Attempts", value=item.delivery.attempts),
         Fact(label="Delivery", value="What was said, word by word", kind="link", url=_delivery(item.delivery)),
     ]

@@ -56,8 +56,8 @@ def row(request: HttpRequest, item: ExceptionItem, people_: list[Option], propos
                 value=item.label,
                 kind="title",
                 url=reverse("sync:exception", args=[item.uid]),
-                sub=sub(item),
-                badges=badges(item, proposals),
+                sub=sub(item, proposals),
+                badges=badges(item),
             ),
             cared_by(item),
             due(item),
@@ -75,7 +75,8 @@ def list_row(item: ExceptionItem, proposals: Proposals) -> Row:
                 value=item.label,
                 kind="title",
                 url=reverse("sync:exception", args=[item.uid]),
-                badges=badges(item, proposals),
+                sub=sub(item, proposals),
+                badges=badges(item),
             ),
             Cell(value=item.target.title),
             Cell(value=item.words[:160], muted=True),
@@ -91,27 +92,28 @@ def ended_by(item: ExceptionItem) -> Rich | None:
     return words.get(item.state)
 
 
-def sub(item: ExceptionItem) -> Rich:
+def sub(item: ExceptionItem, proposals: Proposals) -> Rich:
+    """Its key there, what the platform calls it, and the request that may put it right."""
     found: list[Part | str] = []
     if item.delivery.target_key:
-        found += [Part(text=item.delivery.target_key, mono=True), " · "]
-    found += [item.code.replace("_", " ")] if item.code else []
-    return found
-
-
-def badges(item: ExceptionItem, proposals: Proposals) -> list[Badge]:
+        found.append(Part(text=item.delivery.target_key, mono=True))
+    if item.code:
+        found.append(item.code.replace("_", " "))
     change = proposals.get((item.type, item.record)) if item.state in exception_views.LIVE else None
-    found = [Badge(label=change.number, tone="blue", icon="half", url=request_url(change))] if change else []
-    if item.follows_id:
-        found.append(Badge(label="Refused again", tone="amber", icon="undo", outline=True))
-    return found
+    if change:
+        found.append(Part(text=f"{change.number} under way", url=request_url(change)))
+    return [piece for part in found for piece in (" · ", part)][1:]
+
+
+def badges(item: ExceptionItem) -> list[Badge]:
+    return [Badge(label="Refused again", tone="amber", icon="undo", outline=True)] if item.follows_id else []
 
 
 def cared_by(item: ExceptionItem) -> Cell:
     role = exception_views.owner_of(item)
     if item.assignee:
         return Cell(value=item.assignee, kind="person", sub=role)
-    return Cell(value=role or None, note="nobody has taken it" if role else "nobody")
+    return Cell(value=role or None, note="not taken yet" if role else "nobody")
 
 
 def due(item: ExceptionItem) -> Cell:

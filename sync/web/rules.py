@@ -66,14 +66,14 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _rule(rule: OutcomeRule) -> Row:
     kind = registry.find(rule.type) if rule.type else None
-    where = [rule.target.title if rule.target else "every target", kind.plural.lower() if kind else "every record"]
+    where = [*([rule.target.title] if rule.target else []), *([kind.plural.lower()] if kind else [])]
     off = [] if rule.active else [Badge(label="Off", tone="grey", icon="minus")]
     return Row(
         title=rule.name,
         cells=[
             Cell(value=rule.name, kind="title", sub=f"number {rule.position}", badges=off),
             Cell(value=f"{dict(MATCHES)[rule.match].partition(' (')[0]} “{rule.pattern}”"),
-            Cell(value=", ".join(where), muted=True),
+            Cell(value=", ".join(where) or "anywhere", muted=not where),
             Cell(kind="badges", badges=[MEANS[rule.category]]),
             Cell(value=_tries(rule)),
             Cell(value=rule.hint or None, muted=True),

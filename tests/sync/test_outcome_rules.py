@@ -87,7 +87,7 @@ def test_without_a_rule_a_refusal_is_for_a_steward(coupa):
 
 def test_what_heals_by_itself_is_tried_again_and_nobody_hears_of_it(coupa):
     _, side = coupa
-    rule(category="self_healing", tries=3, min_wait_s=1, max_wait_s=1)
+    rule(category="self_healing", tries=3, min_wait_s=100, max_wait_s=100)
     refused(side, 2)
     assert world.send_now() == {"retrying": 1}
     assert not ExceptionItem.objects.exists()

@@ -29,9 +29,9 @@ from tests.web.test_import_pages import signed_in
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("targets", "deliveries", "exceptions", "drift", "replay")
+PAGES = ("targets", "deliveries", "exceptions", "drift", "alerts", "rules", "replay")
 NOBODY = "http://127.0.0.1:9"  # nothing answers there, and no test asks
-QUERIES = {"targets": 32, "deliveries": 20, "exceptions": 26, "drift": 34}
+QUERIES = {"targets": 34, "deliveries": 22, "exceptions": 20, "drift": 34}
 
 
 @pytest.fixture
@@ -104,7 +104,8 @@ def page(client: Client, name: str, **query: str) -> str:
 def test_empty_hub_says_what_will_stand_here(mara: Client) -> None:
     words = {
         "targets": "No target yet", "deliveries": "Nothing was sent yet", "exceptions": "No platform refuses anything",
-        "drift": "Every platform that was looked at", "replay": "Send again what stopped",
+        "drift": "Every platform that was looked at", "alerts": "Every target works",
+        "rules": "Object locked", "replay": "Send again what stopped",
     }  # fmt: skip
     for name in PAGES:
         assert words[name] in page(mara, name)
