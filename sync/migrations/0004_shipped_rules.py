@@ -8,7 +8,7 @@ LOCKED = "Somebody works on the record at the platform. The hub tries again by i
 RULES = (
     ("Object locked", "contains", "object locked", HEALING | {"hint": LOCKED}),
     ("Object is locked", "contains", "is locked", HEALING | {"hint": LOCKED}),
-    ("Locked by a user", "contains", "locked by", HEALING | {"hint": LOCKED}),
+    ("Locked by a user", "like", "* locked by*", HEALING | {"hint": LOCKED}),
     ("Being processed", "like", "*currently being *ed by*", HEALING | {"hint": LOCKED}),
     ("Record changed meanwhile", "like", "*record has been changed*", HEALING | {"hint": LOCKED, "tries": 4}),
     ("Deadlock", "contains", "deadlock", HEALING | {"hint": "The platform's database was busy. The hub tries again by itself."}),

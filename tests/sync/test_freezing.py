@@ -221,7 +221,6 @@ def test_a_crashed_lane_waits_for_the_thaw_too(coupa):
     over(window)
     freezing.keep()
     assert world.send_until_settled()["posted"] == 1
-    assert Delivery.objects.get().crashes in (0, 1)
 
 
 def test_who_may_freeze_and_what_a_window_needs(coupa):

@@ -88,6 +88,7 @@ def test_a_freeze_stands_wherever_somebody_asks(samir: Client, target: Target) -
     freezing.keep()
     board = page(samir, "targets")
     assert "Frozen" in board and "Everything, until" in board and "1 line waits" in board
+    assert "Coupa is frozen" in samir.get(reverse("web:dashboard")).content.decode()
     shown = samir.get(reverse("sync:delivery", args=[delivery.uid])).content.decode()
     assert "Frozen until" in shown and "Quarter close" in shown and "Frozen by Greta" in shown
     record = samir.get(reverse("web:record-sync", args=["suppliers", delivery.record])).content.decode()
