@@ -97,7 +97,7 @@ class DecidedExceptions(Shown):
     left: list[LeftException] = Field(description="Those it was not done to, and why.")
 
 
-class OwnerBody(Shown):
+class ExceptionOwnerBody(Shown):
     legal_entity: str
     type: str
     role: str
@@ -105,7 +105,7 @@ class OwnerBody(Shown):
     sla_hours: int | None
 
 
-class RuleBody(Shown):
+class OutcomeRuleBody(Shown):
     name: str
     active: bool
     position: int = Field(description="Lower is asked first; the first that fits decides.")
@@ -118,4 +118,4 @@ class RuleBody(Shown):
     tries: int
     min_wait_s: int
     max_wait_s: int
-    owners: list[OwnerBody]
+    owners: list[ExceptionOwnerBody]

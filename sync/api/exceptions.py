@@ -148,7 +148,7 @@ class Rules(HubView):
         "List the rules by which outcomes are understood",
         scope="sync:read",
         query=PageQuery,
-        answers={200: Page[shapes.RuleBody]},
+        answers={200: Page[shapes.OutcomeRuleBody]},
         id="exception_rules_list",
         notes="In the order in which they are asked. Governance changes them in the admin.",
     )
