@@ -170,6 +170,16 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = env.str("MDM_SESSION_COOKIE", default="mdm_session")
 CSRF_COOKIE_SAMESITE = "Lax"
 
+# --- mail and links to the hub: what alerts are told by -------------------------------------------------------
+_MAIL_URL = env.str("MDM_EMAIL_URL", default="")
+EMAIL_CONFIGURED = bool(_MAIL_URL) or not PRODUCTION
+_MAIL_FILES = {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": VAR_DIR / "mail"}
+vars().update(env.email_url_config(_MAIL_URL) if _MAIL_URL else _MAIL_FILES)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MDM_EMAIL_FROM", default="hub@localhost")
+ALERT_EMAILS = env.list("MDM_ALERT_EMAILS", default=[])
+PUBLIC_URL = env.str("MDM_PUBLIC_URL", default="").rstrip("/")
+
 # --- transport and content security ---------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

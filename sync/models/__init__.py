@@ -1,12 +1,16 @@
 """Tables of sync, one module per concern."""
 
+from sync.models.alert import AlertRoute, Notification, TargetAlert
 from sync.models.delivery import Attempt, AttemptResult, Delivery, ReplayJob
 from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
+from sync.models.freeze import FreezeWindow
 from sync.models.lane import DispatchCursor, Lane
-from sync.models.target import QuotaUse, Subscription, Target, TargetAlert, ValueMapRow
+from sync.models.rule import ExceptionOwner, OutcomeRule
+from sync.models.target import QuotaUse, Subscription, Target, ValueMapRow
 
 __all__ = [
+    "AlertRoute",
     "Attempt",
     "AttemptResult",
     "Delivery",
@@ -15,7 +19,11 @@ __all__ = [
     "DriftObservation",
     "DriftRun",
     "ExceptionItem",
+    "ExceptionOwner",
+    "FreezeWindow",
     "Lane",
+    "Notification",
+    "OutcomeRule",
     "QuotaUse",
     "ReplayJob",
     "Subscription",

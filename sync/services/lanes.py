@@ -39,6 +39,7 @@ class Want:
     requested_by: str = ""
     as_of: date | None = None
     priority: int = NORMAL
+    entities: tuple[str, ...] = ()
 
 
 @transaction.atomic
@@ -55,7 +56,7 @@ def enqueue(wants: Sequence[Want]) -> list[Delivery]:
         lane = lanes.of(want)
         lane.seq += 1
         lane.priority = min(want.priority, lane.priority) if lane.open else want.priority
-        lane.open = True
+        lane.open, lane.entities = True, list(want.entities)
         deliveries.append(_delivery(lane, want, today))
     used = list(dict.fromkeys(delivery.lane for delivery in deliveries))
     Delivery.objects.bulk_create(deliveries, batch_size=1000)
@@ -157,12 +158,14 @@ def _delivery(lane: Lane, want: Want, today: date) -> Delivery:
 
 
 def _store(lanes: Sequence[Lane]) -> None:
-    columns = zip(*((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key) for lane in lanes), strict=True)
+    rows = ((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key, "\n".join(lane.entities)) for lane in lanes)
+    columns = zip(*rows, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true
-                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[])
-                      AS v(id, seq, priority, uid, key)
+            """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true,
+                      entities = string_to_array(v.entities, chr(10))
+                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[], %s::text[])
+                      AS v(id, seq, priority, uid, key, entities)
                 WHERE l.id = v.id""",
             [list(column) for column in columns],
         )
@@ -191,7 +194,7 @@ def _supersede(newest: Iterable[Delivery]) -> None:
 
 
 def _follow_up(deliveries: Sequence[Delivery]) -> None:
-    """A rejected or failed delivery is corrected by the next one of its record; its exception leaves the queue."""
+    """A rejected or failed delivery is followed by the next one of its record; its exception waits for what comes of it."""
     newest = {(d.target_id, d.record): d.pk for d in deliveries if d.action == "upsert"}
     if not newest:
         return
@@ -205,7 +208,7 @@ def _follow_up(deliveries: Sequence[Delivery]) -> None:
     for row in corrected:
         row.corrected_by_id = newest[(row.target_id, row.record)]
     Delivery.objects.bulk_update(corrected, ["corrected_by"], batch_size=1000)
-    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(state="corrected", closed_at=Now())
+    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(state="retrying")
 
 
 @transaction.atomic

@@ -34,6 +34,7 @@ def propose(request: HttpRequest, type_path: str, uid: UUID | None = None) -> Ht
         if subject.new and subject.change is None:
             _prefill(request, kind, draft)
             propose_page.starting(kind, draft)
+        draft.reason = draft.reason or request.GET.get("reason", "")[:300]  # what led here, such as a refusal
         return _answer(request, subject, draft, Said())
     if request.POST.get("action") == "discard":
         return _discard(request, subject)
