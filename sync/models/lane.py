@@ -21,6 +21,7 @@ class Lane(models.Model):
     type = models.CharField(max_length=40)
     uid = models.UUIDField()
     target_key = models.CharField(max_length=100, blank=True)
+    awaits = ArrayField(models.UUIDField(), default=list)  # what the record refers to: made at the target first
     entities = ArrayField(models.CharField(max_length=40), default=list)  # legal entities the record is used by
     priority = models.PositiveSmallIntegerField(default=5)
     seq = models.PositiveIntegerField(default=0)

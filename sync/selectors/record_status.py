@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
 from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription
-from sync.selectors import freeze_views, ledger
+from sync.selectors import awaiting, freeze_views, ledger
+from sync.selectors.awaiting import Awaited
 
 _STATES = {
     "pending": "sending",
@@ -44,8 +45,9 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     drifting = set(found.values_list("target", "target_key"))
     latest = ledger.latest_of_lanes(uid)
     freezes = freeze_views.of_lanes(delivery.lane for delivery in latest)
+    waits = awaiting.awaited([delivery.lane_id for delivery in latest if delivery.state == "pending"])
     lines = [
-        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting, freezes)
+        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting, freezes, waits)
         for delivery in latest
     ]
     known = {delivery.target_id for delivery in latest}
@@ -59,7 +61,13 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     return lines
 
 
-def _line(delivery: Delivery, version: int | None, drifts: bool, freezes: Mapping[int, FreezeWindow]) -> dict[str, Any]:
+def _line(
+    delivery: Delivery,
+    version: int | None,
+    drifts: bool,
+    freezes: Mapping[int, FreezeWindow],
+    awaited: Mapping[int, Sequence[Awaited]],
+) -> dict[str, Any]:
     state = _STATES.get(delivery.state, "")
     confirmed = delivery.lane.confirmed_version
     if delivery.state == "posted":
@@ -75,14 +83,16 @@ def _line(delivery: Delivery, version: int | None, drifts: bool, freezes: Mappin
         "wanted_version": delivery.version,
         "seq": delivery.seq,
         "since": (delivery.posted_at or delivery.changed_at).isoformat(),
-        "message": _message(delivery, freezes.get(delivery.lane_id)),
+        "message": _message(delivery, freezes.get(delivery.lane_id), awaited.get(delivery.lane_id, ())),
         "verified": delivery.verified,
         "delivery": str(delivery.uid),
         "url": link("sync:delivery", delivery.uid),
     }
 
 
-def _message(delivery: Delivery, window: FreezeWindow | None) -> str:
+def _message(delivery: Delivery, window: FreezeWindow | None, awaited: Sequence[Awaited]) -> str:
+    if awaited:
+        return awaiting.words(awaited)
     if delivery.state == "held":
         return f"Frozen {freeze_views.span(window)}: {window.reason}" if window else delivery.lane.hold_reason
     return "" if delivery.state == "posted" else delivery.error_text

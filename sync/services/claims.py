@@ -14,6 +14,7 @@ from sync import governors
 from sync.errors import SyncError
 from sync.models import Target
 from sync.models.states import OPEN
+from sync.selectors import awaiting
 from sync.services import freezing
 
 PROCESS = uuid.uuid4()  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
@@ -49,6 +50,7 @@ def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
                  SELECT id, lease_owner IS NOT NULL AS crashed FROM sync_lane l
                   WHERE target_id = %s AND open AND hold_reason = '' AND next_at <= now()
                     AND (lease_until IS NULL OR lease_until < now()) AND {freezing.covering()} IS NULL
+                    AND {awaiting.NOTHING_AWAITED}
                   ORDER BY priority, next_at LIMIT %s FOR UPDATE SKIP LOCKED)
                UPDATE sync_lane l SET epoch = epoch + 1, lease_owner = %s,
                       lease_until = now() + make_interval(secs => %s)

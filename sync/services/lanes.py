@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from mdm import correlation
 from sync.models import Delivery, ExceptionItem, Lane, Target
 from sync.models.states import DEAD, UNSENT
+from sync.selectors import awaiting
+from sync.services import dependencies
 
 _ENQUEUE_LOCK = 7_100  # lanes are made by one transaction at a time, so that one key never gets two
 NEVER_SENT = ("pending", "retrying", "held")
@@ -40,6 +42,7 @@ class Want:
     as_of: date | None = None
     priority: int = NORMAL
     entities: tuple[str, ...] = ()
+    refers: tuple[dependencies.Reference, ...] = ()
 
 
 @transaction.atomic
@@ -51,12 +54,14 @@ def enqueue(wants: Sequence[Want]) -> list[Delivery]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s), now()::date", [_ENQUEUE_LOCK])
         today = cursor.fetchone()[1]
     lanes = _Lanes(wants)
+    known = dependencies.uids_of({reference for want in wants for reference in want.refers})
     deliveries = []
     for want in wants:
         lane = lanes.of(want)
         lane.seq += 1
         lane.priority = min(want.priority, lane.priority) if lane.open else want.priority
         lane.open, lane.entities = True, list(want.entities)
+        lane.awaits = [UUID(known[reference]) for reference in want.refers if reference in known]
         deliveries.append(_delivery(lane, want, today))
     used = list(dict.fromkeys(delivery.lane for delivery in deliveries))
     Delivery.objects.bulk_create(deliveries, batch_size=1000)
@@ -158,14 +163,19 @@ def _delivery(lane: Lane, want: Want, today: date) -> Delivery:
 
 
 def _store(lanes: Sequence[Lane]) -> None:
-    rows = ((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key, "\n".join(lane.entities)) for lane in lanes)
+    rows = (
+        (lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key, "\n".join(lane.entities),
+         "\n".join(map(str, lane.awaits)))
+        for lane in lanes
+    )  # fmt: skip
     columns = zip(*rows, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true,
-                      entities = string_to_array(v.entities, chr(10))
-                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[], %s::text[])
-                      AS v(id, seq, priority, uid, key, entities)
+                      entities = string_to_array(v.entities, chr(10)),
+                      awaits = string_to_array(v.awaits, chr(10))::uuid[]
+                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+                      AS v(id, seq, priority, uid, key, entities, awaits)
                 WHERE l.id = v.id""",
             [list(column) for column in columns],
         )
@@ -269,10 +279,10 @@ def ready_targets() -> list[tuple[int, int, float]]:
     """(target id, lanes ready, seconds the oldest is overdue) of every target that may be sent to now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT l.target_id, count(*), extract(epoch FROM max(now() - l.next_at))::float
+            f"""SELECT l.target_id, count(*), extract(epoch FROM max(now() - l.next_at))::float
                  FROM sync_lane l JOIN sync_target t ON t.id = l.target_id
                 WHERE l.open AND l.hold_reason = '' AND l.next_at <= now()
-                  AND (l.lease_until IS NULL OR l.lease_until < now())
+                  AND (l.lease_until IS NULL OR l.lease_until < now()) AND {awaiting.NOTHING_AWAITED}
                   AND t.active AND t.paused_at IS NULL AND (t.not_before IS NULL OR t.not_before <= now())
                   AND (t.breaker <> 'open' OR t.breaker_probe_at <= now())
                 GROUP BY l.target_id ORDER BY 3 DESC"""

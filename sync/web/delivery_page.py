@@ -16,7 +16,7 @@ from mdm.web.pointers import request_url
 from mdm.web.states import look
 from sync.models import Attempt, Delivery
 from sync.models.states import DEAD
-from sync.selectors import freeze_views, ledger
+from sync.selectors import awaiting, freeze_views, ledger
 from sync.web import doors, payload_table
 
 ADDRESS = 90  # characters of an address that fit one line
@@ -107,6 +107,9 @@ def _callouts(row: Delivery) -> list[Callout]:
         return [_held(row)]
     if row.corrected_by:
         return [_followed(row, row.corrected_by)]
+    if row.state == "pending" and (found := awaiting.awaited([row.lane_id]).get(row.lane_id)):
+        then = "It goes out as soon as that has arrived, or has ended as a dead letter."
+        return [Callout(title=awaiting.words(found), body=then, tone="amber", icon="clock")]
     if row.superseded_by:
         url = reverse("sync:delivery", args=[row.superseded_by.uid])
         return [
