@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,19 @@ def engine(type_key: str) -> Engine:
     """
     active = MatchModel.objects.filter(type=type_key, state="active").values_list("uid", flat=True).first()
     return engine_of(type_key, active)
+
+
+def in_force(type_key: str) -> tuple[Engine, Rarity]:
+    """The engine and the counts in force together; one tiny query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.uid, s.id, s.taken_at FROM (SELECT 1) AS one "
+            "LEFT JOIN mdm_matchmodel m ON m.type = %s AND m.state = 'active' "
+            "LEFT JOIN LATERAL (SELECT id, taken_at FROM mdm_keysnapshot WHERE type = %s ORDER BY id DESC LIMIT 1) s ON true",
+            [type_key, type_key],
+        )
+        version, pk, taken_at = cursor.fetchone()
+    return engine_of(type_key, version), _counts(pk, taken_at) if pk else NOTHING_COUNTED
 
 
 @lru_cache(maxsize=16)
@@ -79,8 +93,8 @@ class StoredKeys:
     @property
     def rarity(self) -> Rarity:
         """The snapshot in force; one small query, its counts stay in the process."""
-        newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", flat=True).first()
-        return snapshot(newest) if newest else NOTHING_COUNTED
+        newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", "taken_at").first()
+        return _counts(*newest) if newest else NOTHING_COUNTED
 
     def add(self, batch: Sequence[tuple[Any, Features]]) -> None:
         """In the caller's transaction. What was held under these ids must have been removed."""
@@ -208,9 +222,15 @@ def refresh_if_grown(type_key: str) -> KeySnapshot | None:
     return take_snapshot(type_key, cause="grown") if has_grown(type_key) else None
 
 
-@lru_cache(maxsize=8)
 def snapshot(pk: int) -> Snapshot:
-    row = KeySnapshot.objects.get(pk=pk)
+    """Counts that were or are in force; one tiny query, the counts themselves stay in the process."""
+    return _counts(pk, KeySnapshot.objects.values_list("taken_at", flat=True).get(pk=pk))
+
+
+@lru_cache(maxsize=8)
+def _counts(pk: int, taken_at: datetime) -> Snapshot:
+    """A row never changes; its time tells it from one that got the same number in a restored database."""
+    row = KeySnapshot.objects.get(pk=pk, taken_at=taken_at)
     hashes = np.frombuffer(bytes(row.hashes), dtype="<i8").astype(np.int64)
     return Snapshot(row.total, hashes, np.frombuffer(bytes(row.held), dtype="<i4").astype(np.int32))
 
@@ -229,6 +249,7 @@ __all__ = [
     "engine",
     "engine_of",
     "has_grown",
+    "in_force",
     "is_matched",
     "keep_snapshot",
     "refresh_if_grown",

@@ -17,7 +17,7 @@ from mdm.matching.score import Score
 from mdm.models import DuplicatePair, MatchDecision, MatchProfile
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import evidence, indexing, inference, merge_blocks, ranking, verdicts
+from mdm.services import confirmations, evidence, indexing, inference, merge_blocks, ranking, verdicts
 from mdm.types import Document
 
 NOBODY = "Master Data Hub"  # who reopens a pair whose evidence changed
@@ -67,9 +67,8 @@ def search_many(
 ) -> list[list[Match]]:
     if kind.match is None:
         return [[] for _ in batch]
-    matcher = indexing.engine(kind.key)
+    matcher, rarity = indexing.in_force(kind.key)
     store = indexing.StoredKeys(kind.key)
-    rarity = store.rarity
     features = [matcher.features(document) for document in batch]
     without = set(exclude)
     near = [
@@ -77,15 +76,19 @@ def search_many(
         for found in store.candidates(features, rarity=rarity)
     ]
     found = matcher.rank_all(features, near, limit=limit, threshold=threshold, rarity=rarity)
-    names = records.names(kind.key, {uid for ranked in found for uid, _ in ranked})
-    return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in found]
+    known = confirmations.partners({uid for ranked in found for uid, _ in ranked})
+    held = [[(u, confirmations.held(matcher, score, u in known)) for u, score in ranked] for ranked in found]
+    if threshold is None:
+        held = [[(uid, score) for uid, score in ranked if score.band != "none"] for ranked in held]
+    names = records.names(kind.key, {uid for ranked in held for uid, _ in ranked})
+    return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in held]
 
 
 def compare(*, kind: RecordType, left: str, right: str) -> Score:
     """The score of any two records, with its explanation; merged and retired ones are compared as they are."""
     found = features_of(kind, [left, right])
-    rarity = indexing.StoredKeys(kind.key).rarity
-    return indexing.engine(kind.key).compare(found[str(left)], found[str(right)], rarity)
+    matcher, rarity = indexing.in_force(kind.key)
+    return matcher.compare(found[str(left)], found[str(right)], rarity)
 
 
 def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -100,10 +103,18 @@ def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, An
 
 
 def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
-    """Score, reasons for and against in words, and what would have to differ."""
-    score = compare(kind=kind, left=left, right=right)
+    """Score, reasons for and against in words, what would have to differ, and whose word makes the thresholds stricter."""
     matcher = indexing.engine(kind.key)
-    return {**as_json(score), "why": matcher.why(score), "why_not": matcher.why_not(score)}
+    confirmed = confirmations.of_pair(left, right)
+    score = confirmations.held(matcher, compare(kind=kind, left=left, right=right), bool(confirmed))
+    review, link = confirmations.limits(matcher, bool(confirmed))
+    return {
+        **as_json(score),
+        "why": matcher.why(score),
+        "why_not": matcher.why_not(score),
+        "thresholds": {"review": review, "link": link},
+        "confirmed": [asdict(one) for one in confirmed],
+    }
 
 
 def in_short(score: Score, most: int = 3) -> str:
@@ -127,15 +138,17 @@ def touched(written: Iterable[tuple[Document | None, Document]], *, kind: Record
 
 
 @transaction.atomic
-def recompare(*, kind: RecordType, uids: Sequence[str | UUID]) -> int:
+def recompare(*, kind: RecordType, uids: Sequence[str | UUID], besides: DuplicatePair | None = None) -> int:
     """After records were written: score their known pairs anew, find new ones, close those of records that are gone.
 
     The caller's transaction wrote the records, so the queue never shows what is not so. How many pairs were new or
-    came back.
+    came back. `besides`: a pair to be left as it is.
     """
     if kind.match is None or not uids:
         return 0
     pairs = list(DuplicatePair.objects.filter(Q(left__in=uids) | Q(right__in=uids)).exclude(state="merged"))
+    aside = {str(besides.left), str(besides.right)} if besides else None
+    pairs = [pair for pair in pairs if {str(pair.left), str(pair.right)} != aside]
     sides = {str(uid) for pair in pairs for uid in (pair.left, pair.right)}
     rows = MatchProfile.objects.filter(uid__in=sides, type=kind.key).values_list("uid", "features")
     known = {str(uid): features for uid, features in rows}
@@ -146,7 +159,8 @@ def recompare(*, kind: RecordType, uids: Sequence[str | UUID]) -> int:
     scores = matcher.compare_all([(known[left], known[right]) for left, right in still], rarity)
     scored = [(left, right, score) for (left, right), score in zip(still, scores, strict=True)]
     DuplicatePair.objects.filter(pk__in=gone).update(state="gone", follows="", dispute="")
-    return record_pairs(kind=kind, scored=[*scored, *_found(kind, uids)])
+    found = [each for each in _found(kind, uids) if {*each[:2]} != aside]
+    return record_pairs(kind=kind, scored=[*scored, *found])
 
 
 @transaction.atomic
@@ -183,7 +197,9 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
     fresh: dict[tuple[str, str], Score] = {}
     for one, other, score in scored:
         fresh[min(one, other), max(one, other)] = score
-    inference.lock_if_judged({uid for sides in fresh for uid in sides})
+    uids = {uid for sides in fresh for uid in sides}
+    inference.lock_if_judged(uids)
+    matcher, confirmed = indexing.engine(kind.key), confirmations.partners(uids)
     known = {
         (str(pair.left), str(pair.right)): pair
         for pair in DuplicatePair.objects.select_for_update()
@@ -200,6 +216,8 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
         if (left, right) in apart:
             continue
         pair = known.get((left, right))
+        if pair is None or pair.state in confirmations.UNJUDGED:
+            score = confirmations.held(matcher, score, confirmations.strict(left, right, confirmed))
         sort = "duplicate" if score.band != "none" else "account" if SHARED_BANK in score.flags else ""
         if pair is None:
             if sort:

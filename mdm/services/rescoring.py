@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from mdm import registry
 from mdm.matching.rarity import NOTHING_COUNTED, Rarity
 from mdm.matching.score import BANDS
 from mdm.models import DuplicatePair, KeySnapshot, MatchFlip, MatchJob, MatchModel
-from mdm.services import indexing, match_jobs, match_labels, matching
+from mdm.services import confirmations, indexing, match_jobs, match_labels, matching
 
 _BATCH = 250
 _MOST_EXAMPLES = 50
@@ -55,9 +57,11 @@ def _score(type_key: str, pairs: Sequence[DuplicatePair]) -> int:
     features = _features(type_key, pairs)
     held = [pair for pair in pairs if pair.pk in features and pair.state != "merged"]
     scores = matcher.compare_all([features[pair.pk] for pair in held], rarity)
+    confirmed = _confirmed(held)
     changed = 0
     judged, open_ = [], []
-    for pair, score in zip(held, scores, strict=True):
+    for pair, plain, stricter in zip(held, scores, confirmed, strict=True):
+        score = confirmations.held(matcher, plain, bool(stricter))
         changed += pair.band != score.band
         if pair.state in _OPEN[:2]:
             open_.append((str(pair.left), str(pair.right), score))
@@ -69,6 +73,10 @@ def _score(type_key: str, pairs: Sequence[DuplicatePair]) -> int:
     if open_:
         matching.record_pairs(kind=registry.get(type_key), scored=open_)
     return changed
+
+
+def _confirmed(pairs: Sequence[DuplicatePair]) -> npt.NDArray[np.bool_]:
+    return confirmations.mask([(str(p.left), str(p.right), p.state not in confirmations.UNJUDGED) for p in pairs])
 
 
 def _take_in(type_key: str) -> int:
@@ -139,18 +147,17 @@ def flips_between(job: MatchJob, before: Rarity, after: Rarity) -> dict[str, Any
     total, last, done = pairs.count(), 0, 0
     bands: Counter[str] = Counter()
     examples: list[dict[str, Any]] = []
-    while batch := list(pairs.filter(pk__gt=last).order_by("pk").only("pk", "uid", "left", "right")[: 4 * _BATCH]):
+    while batch := list(
+        pairs.filter(pk__gt=last).order_by("pk").only("pk", "uid", "left", "right", "state")[: 4 * _BATCH]
+    ):
         last, done = batch[-1].pk, done + len(batch)
         features = _features(job.type, batch)
         held = [pair for pair in batch if pair.pk in features]
         both = [features[pair.pk] for pair in held]
-        scorer = matcher.scorer
-        found = []
-        for rarity in (before, after):
-            levels = matcher.levels(both, rarity)
-            values = scorer.values(levels)
-            found.append((values, scorer.bands(values, scorer.flags(levels))))
-        (old, old_bands), (new, new_bands) = found
+        confirmed = _confirmed(held)
+        (old, old_bands), (new, new_bands) = (
+            confirmations.bands(matcher, matcher.levels(both, rarity), confirmed) for rarity in (before, after)
+        )
         for place, pair in enumerate(held):
             one, other = BANDS[old_bands[place]], BANDS[new_bands[place]]
             bands[f"{one}>{other}"] += 1

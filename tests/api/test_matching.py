@@ -44,6 +44,14 @@ def test_candidates_with_a_score_that_adds_up(requester):
     assert DuplicatePair.objects.count() == known
 
 
+def test_a_search_takes_few_queries_however_much_it_finds(requester, django_assert_max_num_queries):
+    twins()
+    asked = {"document": {"legal_name": "Bergbau Nord", "addresses": [ADDRESS]}}
+    requester.post_json("suppliers/match/", asked)
+    with django_assert_max_num_queries(8):
+        assert requester.post_json("suppliers/match/", asked).json()["candidates"]
+
+
 def test_a_plain_account_number_finds_its_holder_and_is_never_shown(requester):
     one, _ = twins()
     body = {"document": {"bank_accounts": [{"iban": IBAN}]}, "threshold": -100}
@@ -81,6 +89,7 @@ def test_why_two_records_are_alike(requester):
     one, two = twins()
     body = requester.read(f"suppliers/{one}/why/{two}/").json()
     assert body["why"] and body["band"] in ("link", "review", "none")
+    assert body["thresholds"]["link"] > body["thresholds"]["review"] and body["confirmed"] == []
     assert requester.read(f"suppliers/{one}/why/code:none/").status_code == 404
 
 
