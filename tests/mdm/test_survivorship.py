@@ -388,7 +388,7 @@ def test_a_file_says_which_rows_are_deleted_there(monkeypatch):
 
 def detach(key: str = "X9", code: str = "buy", **values: Any) -> ChangeRequest:
     return detaching.propose(
-        kind=kind(), uid=document()["uid"], system=code, key=key, by=mara(), reason="Another company", **values
+        kind=kind(), uid=document()["uid"], sources=[(code, key)], by=mara(), reason="Another company", **values
     )
 
 
@@ -442,7 +442,7 @@ def test_what_cannot_be_taken_off():
     with pytest.raises(NotFound):
         detach("nonsense")
     with pytest.raises(CorrectInput):
-        detaching.propose(kind=kind(), uid=record["uid"], system="buy", key="X9", by=mara(), reason=" ")
+        detaching.propose(kind=kind(), uid=record["uid"], sources=[("buy", "X9")], by=mara(), reason=" ")
     detach()
     with pytest.raises(NotNow, match="waits already"):
         detach()
