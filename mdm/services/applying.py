@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, following, matching, merge_links, unmerge_links
+from mdm.services import audit, comparisons, documents, following, merge_links, unmerge_links
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
 
@@ -154,7 +154,7 @@ def _recompare(writes: list[Write]) -> None:
     """Pairs of records that match differently now: judgements whose evidence changed lapse here and now."""
     for kind in dict.fromkeys(item.kind for item in writes):
         mine = [(item.before, item.after) for item in writes if item.kind is kind]
-        matching.recompare(kind=kind, uids=matching.touched(mine, kind=kind))
+        comparisons.follow(kind=kind, uids=comparisons.touched(mine, kind=kind))
 
 
 def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:

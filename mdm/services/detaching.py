@@ -17,7 +17,7 @@ from mdm.errors import CorrectInput, NotFound, NotNow
 from mdm.models import ChangeItem, ChangeRequest, Crosswalk, DuplicatePair, SourceRecord, System
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import crosswalks, judging, matching, rebuilding, survivorship
+from mdm.services import comparisons, crosswalks, judging, rebuilding, survivorship
 from mdm.services.proposing import ProposedItem
 from mdm.survival.rules import HUB
 from mdm.types import Actor, Document, Problem, diff
@@ -170,6 +170,6 @@ def _remember_difference(kind: RecordType, left: str, right: str, change: Change
     """Else the next look for duplicates would ask the same question again."""
     if kind.match is None:
         return
-    matching.find_pairs(kind=kind, uids=[right])
+    comparisons.find_pairs(kind=kind, uids=[right])
     for pair in DuplicatePair.objects.filter(Q(left=left, right=right) | Q(left=right, right=left), state="open"):
         judging.decide(pair=pair, judgement="different", reason=f"Taken apart by {change.number}.", by=by)

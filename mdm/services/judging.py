@@ -16,11 +16,11 @@ from mdm.permissions import may, scopes_of
 from mdm.services import (
     audit,
     changes,
+    comparisons,
     confirmations,
     evidence,
     indexing,
     inference,
-    matching,
     merge_blocks,
     relating,
     verdicts,
@@ -155,6 +155,7 @@ def _locked(pair: DuplicatePair) -> DuplicatePair:
     """The pair, locked with those around its records, which may follow: in one order, as imports lock them."""
     inference.lock()
     sides = (pair.left, pair.right)
+    comparisons.catch_up(kind=registry.get(pair.type), uids=sides)
     around = DuplicatePair.objects.filter(Q(left__in=sides) | Q(right__in=sides)).order_by("pk")
     return next(row for row in around.select_for_update() if row.pk == pair.pk)
 
@@ -176,7 +177,7 @@ def _conclude(pair: DuplicatePair) -> None:
     pair.save(update_fields=["state", "follows", "dispute", "band"])
     inference.settle([pair.left, pair.right])
     if turned := before ^ set(confirmations.partners([pair.left, pair.right])):
-        matching.recompare(kind=registry.get(pair.type), uids=sorted(turned), besides=pair)
+        comparisons.recompare(kind=registry.get(pair.type), uids=sorted(turned), besides=pair)
     pair.refresh_from_db()
 
 

@@ -24,7 +24,7 @@ from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
 from mdm.registry import RecordType
-from mdm.services import audit, bulk, documents, indexing, policy, resolving
+from mdm.services import audit, bulk, comparisons, documents, policy, resolving, snapshots
 from mdm.services.policy import Facts
 from mdm.types import Actor, Document, Problem, digest
 
@@ -129,10 +129,11 @@ def _finish(job: ImportJob, state: str, error: str = "") -> None:
         )
 
 
-def _alive(job: ImportJob) -> None:
+def _alive(job: ImportJob) -> bool:
     """Say that we still work on it, and stop when somebody cancelled it."""
     if not ImportJob.objects.filter(pk=job.pk, state="running").update(beat_at=timezone.now()):
         raise CorrectInput("The import was cancelled.")
+    return True
 
 
 def _stage_all(job: ImportJob) -> None:
@@ -318,7 +319,9 @@ def _resolve_all(job: ImportJob) -> bool:
     resolver = resolving.Resolver(job=job, change=change, by=by)
     while True:
         if resolver.kind.match:
-            indexing.refresh_if_grown(resolver.kind.key)  # a filling hub learns what is rare in it
+            snapshots.refresh_if_grown(resolver.kind.key, load=job, beat=lambda *_: _alive(job))
+        while comparisons.work_off():  # what the chunk before has changed
+            _alive(job)
         with transaction.atomic():
             _alive(job)
             rows = list(SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[: settings.IMPORT_CHUNK])

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from mdm.errors import NotFound
@@ -123,68 +120,6 @@ def in_short(score: Score, most: int = 3) -> str:
     strong.sort(key=lambda part: (part.feature not in evidence.VALUES, -part.weight))
     text = ", ".join(part.note for part in strong[:most]) or "weak evidence only"
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def touched(written: Iterable[tuple[Document | None, Document]], *, kind: RecordType) -> list[str]:
-    """uids of records that match differently now (document before, after): only these need to be compared again."""
-    if kind.match is None:
-        return []
-    matcher = indexing.engine(kind.key)
-
-    def seen(document: Document | None) -> Any:
-        return matcher.features(document) if document and indexing.is_matched(document) else None
-
-    return [after["uid"] for before, after in written if before is None or seen(before) != seen(after)]
-
-
-@transaction.atomic
-def recompare(*, kind: RecordType, uids: Sequence[str | UUID], besides: DuplicatePair | None = None) -> int:
-    """After records were written: score their known pairs anew, find new ones, close those of records that are gone.
-
-    The caller's transaction wrote the records, so the queue never shows what is not so. How many pairs were new or
-    came back. `besides`: a pair to be left as it is.
-    """
-    if kind.match is None or not uids:
-        return 0
-    pairs = list(DuplicatePair.objects.filter(Q(left__in=uids) | Q(right__in=uids)).exclude(state="merged"))
-    aside = {str(besides.left), str(besides.right)} if besides else None
-    pairs = [pair for pair in pairs if {str(pair.left), str(pair.right)} != aside]
-    sides = {str(uid) for pair in pairs for uid in (pair.left, pair.right)}
-    rows = MatchProfile.objects.filter(uid__in=sides, type=kind.key).values_list("uid", "features")
-    known = {str(uid): features for uid, features in rows}
-    matcher, rarity = indexing.engine(kind.key), indexing.StoredKeys(kind.key).rarity
-    sides_of = [(pair, str(pair.left), str(pair.right)) for pair in pairs]
-    gone = [pair.pk for pair, left, right in sides_of if left not in known or right not in known]
-    still = [(left, right) for _, left, right in sides_of if left in known and right in known]
-    scores = matcher.compare_all([(known[left], known[right]) for left, right in still], rarity)
-    scored = [(left, right, score) for (left, right), score in zip(still, scores, strict=True)]
-    DuplicatePair.objects.filter(pk__in=gone).update(state="gone", follows="", dispute="")
-    found = [each for each in _found(kind, uids) if {*each[:2]} != aside]
-    return record_pairs(kind=kind, scored=[*scored, *found])
-
-
-@transaction.atomic
-def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None) -> int:
-    """Compare these records with all others and put likely pairs into the queue; how many are new or reopened."""
-    return record_pairs(kind=kind, scored=_found(kind, uids), job=job) if kind.match else 0
-
-
-def _found(kind: RecordType, uids: Sequence[str | UUID]) -> list[tuple[str, str, Score]]:
-    """Likely pairs of these records, and every account they share with a record of another name."""
-    matcher, store = indexing.engine(kind.key), indexing.StoredKeys(kind.key)
-    rows = list(MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features"))
-    rarity = store.rarity
-    near = store.candidates([features for _, features in rows], rarity=rarity)
-    others = [
-        [(other, theirs) for other, theirs in found if other != str(uid)]
-        for (uid, _), found in zip(rows, near, strict=True)
-    ]
-    ranked = matcher.rank_all([mine for _, mine in rows], others, limit=20, rarity=rarity)
-    scored = []
-    for (uid, mine), around, best in zip(rows, others, ranked, strict=True):
-        warned = matcher.bank_warnings(mine, around, rarity)
-        scored += [(str(uid), other, score) for other, score in (*warned, *best)]
-    return scored
 
 
 def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], job: Any = None) -> int:

@@ -19,6 +19,7 @@ from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, SourceRe
 from mdm.registry import RecordType
 from mdm.services import (
     bulk,
+    comparisons,
     confirmations,
     documents,
     indexing,
@@ -171,8 +172,8 @@ class Resolver:
         self._apply(writes, now)
         rebuilding.keep_origins(self.kind, same)
         pin_upkeep.settle(self.kind, settled, self.rules)
-        moved = matching.touched([(item.before, item.after) for item in writes], kind=self.kind)
-        matching.recompare(kind=self.kind, uids=moved)
+        moved = comparisons.touched([(item.before, item.after) for item in writes], kind=self.kind)
+        comparisons.follow(kind=self.kind, uids=moved)
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):

@@ -8,7 +8,7 @@ import pytest
 
 from mdm.models import DuplicatePair
 from mdm.registry import get
-from mdm.services import matching
+from mdm.services import comparisons
 from tests.api.callers import IBAN, caller, make_record
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +95,7 @@ def test_why_two_records_are_alike(requester):
 
 def test_the_queue_and_a_judgement(steward):
     one, two = twins()
-    matching.find_pairs(kind=get("supplier"), uids=[one, two])
+    comparisons.find_pairs(kind=get("supplier"), uids=[one, two])
     [pair] = steward.read("duplicates/?state=open").json()["results"]
     assert {pair["left"]["uid"], pair["right"]["uid"]} == {one, two}
     assert steward.read(f"duplicates/?record={one}").json()["results"][0]["uid"] == pair["uid"]

@@ -6,7 +6,7 @@ import pytest
 
 from mdm import registry
 from mdm.models import DuplicatePair, MatchModel
-from mdm.services import confirmations, judging, matching, models
+from mdm.services import comparisons, confirmations, judging, matching, models
 from tests.mdm.judged import proposed
 from tests.mdm.test_importing import counts, load
 from tests.people import actor, supplier
@@ -47,7 +47,7 @@ def between(three):
     version = proposed(proposer, review=0.25, link=score - 1, confirmed_review=score - 0.5, confirmed_link=score + 1)
     models.approve(version=version, by=lead)
     assert MatchModel.objects.get(state="active").pk == version.pk
-    matching.recompare(kind=kind(), uids=[one["uid"] for one in three])
+    comparisons.recompare(kind=kind(), uids=[one["uid"] for one in three])
     return score
 
 
