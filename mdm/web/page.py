@@ -164,6 +164,7 @@ class Item:
     tone: Tone = ""
     tone_label: str = ""  # the words behind the tone: "High risk"
     meta: str = ""
+    sub: str = ""  # a line of its own under it
     end: str = ""
     due: Due | None = None
     at: datetime | None = None

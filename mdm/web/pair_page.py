@@ -38,6 +38,7 @@ def items(pairs: Sequence[DuplicatePair], url_of: Callable[[DuplicatePair], str]
             url=url_of(pair),
             title=_title(names, pair),
             meta=in_short(pair),
+            sub=pair.ranking.get("used", ""),
             score=f"{pair.probability:.2f}",
             due=pair_words.warning(pair),
             current=str(pair.uid) == current,
