@@ -91,6 +91,7 @@ class Action:
     icon: str = ""
     method: Literal["get", "post"] = "get"
     fields: dict[str, str] = field(default_factory=dict)
+    form: str = ""  # with `confirm`: id of the page's form that is sent, with one of `fields` as its button
     allowed: bool = True
     why_not: str = ""
     confirm: Confirm | None = None
