@@ -186,7 +186,10 @@ def test_the_timeline_draws_lanes_that_join_and_part(mara: Client) -> None:
     again = merge(one, three)
     for document in (one, two):
         html = read(mara, reverse("web:record-timeline", args=["suppliers", document["uid"]]))
-        assert html.count('class="family-bend') == 3 and html.count("is-parting") == 2
+        across, down = html.split('<svg class="lanes family"')[1:3]
+        for drawn in (across, down.split("</svg>")[0]):
+            assert drawn.count('class="family-bend') == 3 and drawn.count("is-parting") == 2
+            assert drawn.count('class="family-end') == 2, "what is alive today"
         for change in (merged, undone, again):
             assert at(change, "request") in html
         assert f"{two['code']} became part of {one['code']}" in html
