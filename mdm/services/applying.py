@@ -11,9 +11,11 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, comparisons, documents, following, merge_links, unmerge_links
+from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
+
+_MOVING_PAIRS = ("merge", "unmerge", "detach")
 
 
 @transaction.atomic
@@ -42,6 +44,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         change.save()
         _log(change, by, "conflicted")
         return change
+    if change.kind in _MOVING_PAIRS:
+        inference.lock()
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
     if change.kind == "merge":

@@ -19,7 +19,7 @@ from mdm import registry
 from mdm.matching.score import Score
 from mdm.models import DuplicatePair, MatchProfile, PendingComparison
 from mdm.registry import RecordType
-from mdm.services import indexing, matching
+from mdm.services import indexing, inference, matching
 from mdm.types import Document
 
 AT_ONCE = (
@@ -63,6 +63,7 @@ def recompare(*, kind: RecordType, uids: Sequence[str | UUID], besides: Duplicat
     if kind.match is None or not uids:
         return 0
     found = _look(kind, uids, besides)
+    inference.lock_if_judged(found.profiles)
     DuplicatePair.objects.filter(pk__in=[pk for pk, *_ in found.gone]).update(state="gone", follows="", dispute="")
     return matching.record_pairs(kind=kind, scored=found.scored)
 
@@ -174,6 +175,7 @@ def record_if_same(
     Nobody can write those records before the end of the transaction, which is to be short. Nothing here waits for somebody
     who writes one right now, so that nobody waits in a ring: pairs with that record are left out.
     """
+    inference.lock_if_judged(profiles)
     now = _held(kind, list(profiles))
     late = {uid for uid, pk in profiles.items() if now.get(uid) != pk}
     kept = [(left, right, score) for left, right, score in scored if not late & {left, right}]

@@ -124,7 +124,8 @@ class Verdicts:
 
 
 def lock() -> None:
-    """Until the end of the transaction; taken before a pair is locked."""
+    """Until the end of the transaction. One order for everybody, so that nobody waits in a ring: golden records, then
+    this, then pairs by id."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 

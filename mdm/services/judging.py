@@ -22,6 +22,7 @@ from mdm.services import (
     indexing,
     inference,
     merge_blocks,
+    rebuilding,
     relating,
     verdicts,
 )
@@ -50,6 +51,8 @@ def decide(
     seen: the evidence hash the person saw; refused when it has changed since.
     """
     _check(judgement, relation, settle, by)
+    if judgement == "related":  # its request may be applied at once: golden records are locked before pairs
+        rebuilding.lock(registry.get(pair.type), [pair.left, pair.right])
     pair = _locked(pair)
     if pair.state in ("merged", "gone"):
         raise NotNow("One of these records is merged or retired: there is nothing left to judge.")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from mdm import registry
 from mdm.models import DuplicatePair, MatchFlip, MatchJob, MatchModel
-from mdm.services import confirmations, indexing, match_jobs, match_labels, matching
+from mdm.services import confirmations, indexing, inference, match_jobs, match_labels, matching
 
 _BATCH = 250
 _MOST_EXAMPLES = 50
@@ -36,6 +36,7 @@ def _step(job: MatchJob) -> bool:
     pairs = DuplicatePair.objects.filter(type=row.type, state__in=COMPARED)
     if not row.total or not row.cursor:
         row.total = pairs.count()
+    inference.lock()  # before any pair is locked, as everybody does
     batch = list(pairs.filter(pk__gt=row.cursor).select_for_update().order_by("pk")[:_BATCH])
     if not batch:
         row.counts["found"] = _take_in(row.type)

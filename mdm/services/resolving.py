@@ -173,7 +173,7 @@ class Resolver:
         rebuilding.keep_origins(self.kind, same)
         pin_upkeep.settle(self.kind, settled, self.rules)
         moved = comparisons.touched([(item.before, item.after) for item in writes], kind=self.kind)
-        comparisons.follow(kind=self.kind, uids=moved)
+        comparisons.put_down(self.kind, moved)  # its import compares them once the chunk is committed
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):

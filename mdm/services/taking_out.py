@@ -29,12 +29,15 @@ class Brought:
 
 def brought(kind: RecordType, uid: str) -> dict[int, Brought]:
     """{id of a source record: how it came} of those at this record that a merge brought, as far as it still holds."""
-    here = set(SourceRecord.objects.filter(type=kind.key, golden_uid=uid).values_list("pk", flat=True))
     rows = ChangeItem.objects.filter(
         uid=uid, action="merge", request__state="applied", detail__survivor=str(uid)
     ).select_related("request")
+    merges = list(rows.order_by("-pk"))  # of several merges, the last one that brought it
+    if not merges:
+        return {}
+    here = set(SourceRecord.objects.filter(type=kind.key, golden_uid=uid).values_list("pk", flat=True))
     found: dict[int, Brought] = {}
-    for item in rows.order_by("-pk"):  # of several merges, the last one that brought it
+    for item in merges:
         left = set(remaining(item.request, item))
         for source in item.pre_image.get("sources", []):
             if source["id"] in here and source["uid"] in left:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from mdm import registry
@@ -381,6 +382,18 @@ def test_a_file_says_which_rows_are_deleted_there(monkeypatch):
     assert (again.unchanged, document()["payment_terms"]) == (2, "NET45")
     load(row(ACME, "NET30") + ";", "7;Never Known GmbH;DE;;;;;;;X")
     assert document()["payment_terms"] == "NET30"
+
+
+def test_a_name_that_follows_its_source_is_compared_anew():
+    record = two_sources()
+    other = make("supplier", legal_name="Ziegelwerk Abendrot GmbH", country="DE", website="https://abendrot.example")
+    assert not DuplicatePair.objects.filter(Q(left=other["uid"]) | Q(right=other["uid"])).exists()
+    for source in SourceRecord.objects.filter(golden_uid=record["uid"]):
+        named = {"legal_name": "Ziegelwerk Abendrot", "website": "https://abendrot.example"}
+        SourceRecord.objects.filter(pk=source.pk).update(document={**source.document, **named})
+    assert rebuild() == {"changed": 1}
+    found = DuplicatePair.objects.get(left__in=[record["uid"], other["uid"]], right__in=[record["uid"], other["uid"]])
+    assert found.state == "open"
 
 
 # --- taking a source off ------------------------------------------------------------------------------------------
