@@ -209,6 +209,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 IMPORT_MAX_BYTES = env.int("MDM_IMPORT_MAX_BYTES", default=512 * 1024 * 1024)
 IMPORT_MAX_CELL = env.int("MDM_IMPORT_MAX_CELL", default=32_768)  # characters in one cell
 MATCH_WORKERS = env.int("MDM_MATCH_WORKERS", default=2)  # workers that may look for duplicates at the same time
+SPEND_CURRENCY = env.str("MDM_SPEND_CURRENCY", default="EUR")  # what is spent a year is told and ranked in it
+# One unit of another currency in it; roughly is enough, only the magnitude ranks.
+SPEND_RATES = {code.upper(): float(rate) for code, rate in env.dict("MDM_SPEND_RATES", default={}).items()}
 IMPORT_CHUNK = env.int("MDM_IMPORT_CHUNK", default=1000)  # rows per transaction
 
 # --- REST -----------------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from mdm import registry
 from mdm.demo.child import Child
 from mdm.errors import NotNow
 from mdm.matching import Engine
-from mdm.models import DuplicatePair, KeySnapshot, MatchRun, MatchRunPart
-from mdm.services import indexing, match_runs
+from mdm.models import DuplicatePair, KeySnapshot, MatchJob, MatchRun, MatchRunPart
+from mdm.services import indexing, match_runs, match_work
 from mdm.tasks import match_parts
 from mdm.types import Actor
 from tests.fixtures_processes import wait_for
+from tests.mdm.judged import work
 from tests.mdm.matching.configs import blind_index, supplier_config
 from tests.mdm.matching.documents import supplier
 
@@ -44,7 +45,11 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start() -> MatchRun:
-    return match_runs.start(kind=registry.get(KIND), by=BY)
+    """Asked for, and what is rare counted for it."""
+    run = match_runs.start(kind=registry.get(KIND), by=BY)
+    work()
+    run.refresh_from_db()
+    return run
 
 
 def pairs() -> set[tuple[str, str]]:
@@ -67,6 +72,21 @@ def test_one_worker_goes_through_everything(filled: None) -> None:
     again = start()
     match_runs.work(worker=uuid4())
     assert match_runs.progress(again).found == 0, "a second look finds nothing new"
+
+
+@pytest.mark.django_db
+def test_nobody_looks_before_it_is_told_what_the_counts_for_it_flip(filled: None) -> None:
+    run = match_runs.start(kind=registry.get(KIND), by=BY)
+    assert (run.snapshot, match_runs.waiting(), match_runs.work(worker=uuid4())) == (None, 0, 0)
+    MatchJob.objects.all().delete()  # as if it had failed
+    match_work.notice()
+    work()
+    run.refresh_from_db()
+    assert run.snapshot and run.snapshot.cause == "look" and run.snapshot.report["flips"] == 0
+    assert match_runs.waiting() == 6
+    match_runs.work(worker=uuid4())
+    again = start()
+    assert again.snapshot and again.snapshot.report["pairs"] == len(pairs())
 
 
 @pytest.mark.django_db
@@ -109,7 +129,7 @@ def test_two_workers_at_once_find_what_one_finds(filled: None) -> None:
     took: list[int] = []
     failures: list[Any] = []
 
-    def work() -> None:
+    def take() -> None:
         try:
             took.append(match_runs.work(worker=uuid4()))
         except Exception as error:
@@ -117,7 +137,7 @@ def test_two_workers_at_once_find_what_one_finds(filled: None) -> None:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads = [threading.Thread(target=take) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
