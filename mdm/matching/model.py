@@ -59,7 +59,7 @@ class Model:
         """Calibrated log-odds of scores; beyond the outermost points they go on one to one."""
         if not self.calibration:
             return values
-        x, y = np.array(self.calibration).T
+        x, y = _curve(self.calibration)
         inside = np.interp(values, x, y)
         return inside + np.minimum(values - x[0], 0.0) + np.maximum(values - x[-1], 0.0)
 
@@ -87,6 +87,11 @@ class Model:
         if model.kind not in KINDS or not all(math.isfinite(number) for number in numbers):
             raise ValueError("this is no matching model: unknown kind, or a weight that is no number")
         return model
+
+
+@cache
+def _curve(points: tuple[tuple[float, float], ...]) -> npt.NDArray[np.float64]:
+    return np.ascontiguousarray(np.array(points).T)
 
 
 @cache

@@ -38,7 +38,7 @@ def as_json(score: Score) -> dict[str, Any]:
         "probability": round(score.probability, 4),
         "band": score.band,
         "flags": list(score.flags),
-        "explanation": [asdict(part) for part in score.explanation],
+        "explanation": [part._asdict() for part in score.explanation],
     }
 
 
@@ -158,7 +158,10 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
             if sort:
                 new.append(_scored(DuplicatePair(type=kind.key, left=left, right=right, job=job), score, sort))
             continue
-        judged, parts = pair.state not in ("open", "follows", "gone", "merged"), [asdict(p) for p in score.explanation]
+        judged, parts = (
+            pair.state not in ("open", "follows", "gone", "merged"),
+            [p._asdict() for p in score.explanation],
+        )
         if pair.state == "merged":
             continue
         if judged and sort and pair.evidence_hash != evidence.hash_of(parts):
@@ -193,7 +196,7 @@ def _wake(pairs: Sequence[DuplicatePair]) -> None:
 
 def _scored(pair: DuplicatePair, score: Score, sort: str) -> DuplicatePair:
     pair.kind, pair.score, pair.probability, pair.band = sort, score.value, score.probability, score.band
-    pair.explanation, pair.flags = [asdict(part) for part in score.explanation], list(score.flags)
+    pair.explanation, pair.flags = [part._asdict() for part in score.explanation], list(score.flags)
     pair.evidence_hash = evidence.hash_of(pair.explanation)
     return pair
 

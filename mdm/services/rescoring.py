@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def _score(type_key: str, pairs: Sequence[DuplicatePair]) -> int:
             open_.append((str(pair.left), str(pair.right), score))
             continue
         pair.score, pair.probability, pair.band = score.value, score.probability, score.band
-        pair.flags, pair.explanation = list(score.flags), [asdict(part) for part in score.explanation]
+        pair.flags, pair.explanation = list(score.flags), [part._asdict() for part in score.explanation]
         judged.append(pair)
     DuplicatePair.objects.bulk_update(judged, _SCORED, batch_size=_BATCH)
     if open_:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -87,7 +86,7 @@ def _scores(
             found[left, right] = DuplicatePair(
                 type=kind.key, left=left, right=right, state="none", score=score.value, band=score.band,
                 probability=score.probability, flags=list(score.flags),
-                explanation=[asdict(part) for part in score.explanation],
+                explanation=[part._asdict() for part in score.explanation],
             )  # fmt: skip
     return dict(sorted(found.items(), key=lambda item: -item[1].score))
 
