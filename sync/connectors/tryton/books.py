@@ -70,16 +70,32 @@ class Parties:
         return next(iter(self._party([["id", "=", id]])), None)
 
     def search(self, reference: str, payload: Payload) -> Held | None:
-        if found := self.by_reference(reference):
-            return found
-        held = self.by_key(str(payload["code"])) if payload.get("code") else None
-        if held and held.reference in ("", reference):
-            return held
-        return self._by_tax_number(payload)
+        """One question for all of it. What only shares a code or a tax number must agree in name or address as well:
+        codes are given by hand, and groups share tax numbers."""
+        asked: list[Any] = [["identifiers.code", "=", self.prefix + reference]]
+        if payload.get("code"):
+            asked.append(["code", "=", payload["code"]])
+        for type, code in self._tax_numbers(payload):
+            number = canonical(code, ("identifier",))
+            asked.append(["identifiers", "where", [["type", "=", type], ["code_compact", "=", number]]])
+        found = self._party(["OR", *asked])
+        if mine := next((held for held in found if held.reference == reference), None):
+            return mine
+        free = [held for held in found if not held.reference]
+        alike = [held for held in free if self._alike(payload, held.fields)]
+        alike = [held for held in alike if held.raw.get("active") is not False] or alike
+        if len(alike) == 1:
+            return alike[0]
+        if not free:
+            return None
+        listed = ", ".join(f"{held.key} “{held.raw.get('name')}”" for held in free[:5])
+        words = f"Tryton already has this code or tax number: {listed}. Link one of them, or correct ours."
+        raise Refused(words, problems=(FieldProblem("code", "maybe_there_already", words),))
 
     def pages(self, changed_since: str | None) -> Iterator[list[Held]]:
         """Every party but those that are only our own companies and banks."""
-        others = [item["party"] for model in (COMPANY, "bank") for item in self._api.search_read(model, [], ["party"])]
+        found = [self._api.search_read(model, [], ["party"]) for model in (COMPANY, "bank")]
+        others = [item["party"] for items in found for item in items]
         domain: list[Any] = [_changed(changed_since)] if changed_since else []
         if others:
             domain.append(["OR", ["id", "not in", others], ["identifiers.code", "like", f"{self.prefix}%"]])
@@ -101,23 +117,6 @@ class Parties:
         if values:
             self._api.write(PARTY, held.id, values, held.stamps)
         return bool(values)
-
-    def _by_tax_number(self, payload: Payload) -> Held | None:
-        """The unlinked party of one of our tax numbers, when name or address agree as well: groups share them."""
-        free: dict[int, Held] = {}
-        for type, code in self._tax_numbers(payload):
-            number = canonical(code, ("identifier",))
-            condition = [["type", "=", type], ["code_compact", "=", number]]
-            found = self._party([["identifiers", "where", condition]])
-            free.update({held.id: held for held in found if not held.reference})
-        alike = [held for held in free.values() if self._alike(payload, held.fields)]
-        if len(alike) == 1:
-            return alike[0]
-        if not free:
-            return None
-        listed = ", ".join(f"{held.key} “{held.raw.get('name')}”" for held in list(free.values())[:5])
-        words = f"Tryton already has this tax number: {listed}. Link one of them, or correct the number."
-        raise Refused(words, problems=(FieldProblem("identifiers.code", "maybe_there_already", words),))
 
     def _tax_numbers(self, payload: Payload) -> list[tuple[Any, Any]]:
         rows = _rows(payload, "identifiers")
@@ -252,8 +251,8 @@ class Terms:
 
 
 def new_code(push: Push) -> str:
-    """The code of a party we create: the hub's, else a piece of our reference; Tryton refuses the second of one code."""
-    return str(push.payload.get("code") or "MDM" + push.reference.replace("-", "")[:12].upper())
+    """The code of a party we create: the hub's, else the random end of our reference. Tryton takes each code once."""
+    return str(push.payload.get("code") or "MDM" + push.reference.replace("-", "")[-12:].upper())
 
 
 def _rows(record: Payload, part: str) -> list[dict[str, Any]]:

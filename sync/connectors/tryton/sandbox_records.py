@@ -46,7 +46,7 @@ class Records:
         elif model in ("country.country", "currency.currency"):
             yield from rules.listed(rules.COUNTRIES if model.startswith("country") else rules.CURRENCIES)
         elif model == "bank":
-            yield from ({**bank, "party": None} for bank in rules.listed(rules.BANKS, "bic"))
+            yield from ({**bank, "party": 900_000 + bank["id"]} for bank in rules.listed(rules.BANKS, "bic"))
         elif model == "ir.model":
             yield from ({"id": number, "name": name} for number, name in enumerate(WRITABLE, 1))
         else:
@@ -78,6 +78,8 @@ class Records:
         code = str(values.get("code") or self._store.next_number("code", 1))
         if self._store.get("supplier", code):
             raise refuse("The code on party must be unique.")
+        if values.get("active") is False:
+            raise refuse(f'You are not allowed to modify the field "Code" in record "{values.get("name")}" of "Party".')
         id = self._store.next_number("party", 1)
         fields: Values = {"id": id, "code": code, "active": True, "created": self._now()}
         return self._put_party(code, fields, {**values, "code": code}, {})
@@ -244,7 +246,7 @@ class Records:
 
 def seed_party(records: Records, party: Values, account: Values, terms: Iterable[Row]) -> None:
     """A party of the extract, made by the commands that everybody uses; what Tryton would refuse is left out."""
-    values: Values = {name: party[name] for name in ("code", "name", "active")}
+    values: Values = {name: party[name] for name in ("code", "name")}
     by_name = {row.fields["name"]: row.fields["id"] for row in terms}
     values["supplier_payment_term"] = by_name.get(party["supplier_payment_term"])
     for row in party["addresses"]:
@@ -254,10 +256,12 @@ def seed_party(records: Records, party: Values, account: Values, terms: Iterable
     if account:
         currency = rules.one_of(rules.CURRENCIES, account["currency"])
         bank = rules.one_of(rules.BANKS, account["bic"], "bic")
-        made: Values = {"numbers": [["create", [{"type": "iban", "number": account["number"]}]]]}
-        made.update({"currency": currency["id"] if currency else None, "bank": bank["id"] if bank else None})
-        values["bank_accounts"] = [["create", [made]]]
-    records.create_party(values)
+        new: Values = {"numbers": [["create", [{"type": "iban", "number": account["number"]}]]]}
+        new.update({"currency": currency["id"] if currency else None, "bank": bank["id"] if bank else None})
+        values["bank_accounts"] = [["create", [new]]]
+    made = records.create_party(values)
+    if not party["active"]:
+        records.write_party(made, {"active": False}, {})
 
 
 def _shown(part: str, id: int, row: Mapping[str, Any], leaves: Iterable[str]) -> Values:

@@ -25,7 +25,7 @@ TERM = (
     *(f"lines.relativedeltas.{leaf}" for leaf in _DELTA),
 )
 COMPANY = ("party", "currency.code", "_timestamp")
-SEVERAL = 20  # more records of one code or tax number are too many to choose from
+SEVERAL = 100  # more records of one code or tax number are too many to choose from
 _MOMENT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 

@@ -90,9 +90,12 @@ class Api:
         """`active_test` false shows archived records too; words come in English, whatever our user reads."""
         shared = {"active_test": False, "language": "en", **context}
         body = {"id": next(self._numbers), "method": method, "params": [*params, shared]}
-        response = self.client.request("POST", self._path, json=body, writes=writes, accept={404})
-        if response.status == 404:
-            raise NotSent(f"There is no Tryton database “{self._database}” at this address.", status=404)
+        try:
+            response = self.client.request("POST", self._path, json=body, writes=writes)
+        except Refused as refused:  # also of signing in, which comes first
+            if refused.status == 404:
+                raise NotSent(f"There is no Tryton database “{self._database}” at this address.", status=404) from None
+            raise
         try:
             answer = response.json()
         except ValueError:

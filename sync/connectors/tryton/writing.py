@@ -30,7 +30,7 @@ class Writing:
     # Suppliers
 
     def new_party(self, payload: Row, code: str, mark: str) -> Values:
-        values: Values = {"code": code, "name": payload.get("name"), "active": payload.get("active") is not False}
+        values: Values = {"code": code, "name": payload.get("name")}  # an archived one cannot be created
         values["addresses"] = []  # else Tryton adds an empty one
         values["identifiers"] = [["create", [_mark(mark)]]]
         if term := payload.get("supplier_payment_term"):
@@ -105,7 +105,7 @@ class Writing:
     # Legal entities
 
     def new_company_party(self, payload: Row, code: str, mark: str) -> Values:
-        values: Values = {"code": code, "name": payload.get("name"), "active": payload.get("active") is not False}
+        values: Values = {"code": code, "name": payload.get("name")}  # an archived one cannot be created
         values["identifiers"] = [["create", [_mark(mark), *([_tax(payload)] if payload.get("tax.code") else [])]]]
         values["addresses"] = [["create", [self._address(payload)]]] if self._address(payload) else []
         return values
@@ -132,7 +132,7 @@ class Writing:
 
 def new_term(payload: Row) -> Values:
     values = {name: payload.get(name) for name in ("name", "description")}
-    return {**values, "active": payload.get("active") is not False, "lines": [["create", [_line(payload)]]]}
+    return {**values, "lines": [["create", [_line(payload)]]]}
 
 
 def changed_term(payload: Row, held: Held, touched: Collection[str]) -> Values:
