@@ -16,6 +16,7 @@ from sync.connectors.tryton.signin import SignIn
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Unauthorised
 from sync.http import Client, Problems, Response
 from sync.protocol import Config
+from sync.redact import mask_number
 
 PAGE = 100  # records of one search: an answer stays far below what a client takes
 TAKEN = "taken"
@@ -137,9 +138,10 @@ def explain(response: Response) -> Problems:
 
 
 def _sentences(given: Any) -> str:
-    """[message, description, domain] as one text; the domain is for Tryton's own client."""
+    """[message, description, domain] as one text, a refused IBAN masked; the domain is for Tryton's own client."""
     parts = given[:2] if isinstance(given, list) else [given]
-    return " ".join(str(part).strip() for part in parts if part)
+    words = " ".join(str(part).strip() for part in parts if part)
+    return re.sub(r'(?<=IBAN ")[^"]+', lambda found: mask_number(found[0]), words)
 
 
 def _worded(words: str) -> Problems:
