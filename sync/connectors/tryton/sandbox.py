@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 
 from sync.connectors.tryton import sandbox_rules as rules
 from sync.connectors.tryton.sandbox_domain import matches, project
-from sync.connectors.tryton.sandbox_records import WRITABLE, Records, seed_party
-from sync.connectors.tryton.sandbox_seed import read_extract
+from sync.connectors.tryton.sandbox_records import WRITABLE, Records
+from sync.connectors.tryton.sandbox_seed import read_extract, seed_party
 from sync.connectors.tryton.wire import is_read
 from sync.sandbox import CLIENT_ID, SECRET, Fail, Request, Response, Sandbox, main, route
 from sync.sandbox_store import Row
@@ -177,7 +177,8 @@ class TrytonSandbox(Sandbox):
             for record in self.records.all(model)
             if matches(record, domain) and not (hidden and record.get("active") is False)
         ]
-        return [project(record, fields) for record in found[offset : None if limit is None else offset + limit]]
+        page = found[offset : None if limit is None else offset + limit]
+        return [project(self.records.complete(record), fields) for record in page]
 
 
 def _method(request: Request) -> str:

@@ -60,9 +60,15 @@ class Records:
         for part, leaves in rules.ROWS.items():
             held = flat.rows(fields, part)
             found[part] = [_shown(part, int(id), row, leaves) for id, row in held.items()]
-        accounts = (self._store.where("account", f"owner {fields['id']}", True) or []) if fields.get("id") else []
-        found["bank_accounts"] = [self._account(account.fields) for account in accounts]
         return found
+
+    def complete(self, record: Values) -> Values:
+        """A party with its bank accounts, which nobody searches by."""
+        if "identifiers" not in record:
+            return record
+        owner = f"owner {record['id']}"
+        accounts = [row.fields for row in self._store.containing("account", f'"{owner}"') if row.fields.get(owner)]
+        return {**record, "bank_accounts": [self._account(fields) for fields in accounts]}
 
     def by_id(self, model: str, id: int) -> Row:
         type = {"party.party": "supplier", "account.invoice.payment_term": "payment_term"}.get(model, "legal_entity")
@@ -148,24 +154,24 @@ class Records:
         return int(fields["id"])
 
     def _apply(self, fields: Values, part: str, command: str, given: list[Any], stamps: Mapping[str, str]) -> None:
-        held = flat.rows(fields, part)
         if command == "create":
-            changed = {str(self._store.next_number(part, 1)): {"active": True, **new} for new in given[0]}
-        else:
-            ids, new = given
-            changed = {}
-            for id in ids:
-                self._check_stamp(f"{MODELS[part]},{id}", held[str(id)], stamps)
-                changed[str(id)] = {**held[str(id)], **new}
-            held = {id: row for id, row in held.items() if id in changed}
-        for id, row in changed.items():
-            new = given[0][list(changed).index(id)] if command == "create" else given[1]
-            rules.known(new, rules.ROWS[part])
-            if part == "identifiers":
-                row = rules.check_identifier(row, str(fields.get("name") or ""))
-            if part == "addresses" and "country" in new:
-                row["country"] = rules.coded(rules.COUNTRIES, new["country"], "Country", "Address")
-            fields.update({f"{part}[{id}].{leaf}": value for leaf, value in {**row, "stamp": self._now()}.items()})
+            for new in given[0]:
+                self._put_row(fields, part, self._store.next_number(part, 1), {"active": True}, new)
+            return
+        ids, new = given
+        for id in ids:
+            held = flat.rows(fields, part)[str(id)]
+            self._check_stamp(f"{MODELS[part]},{id}", held, stamps)
+            self._put_row(fields, part, id, held, new)
+
+    def _put_row(self, fields: Values, part: str, id: int, held: Values, new: Mapping[str, Any]) -> None:
+        rules.known(new, rules.ROWS[part])
+        row = {**held, **new, "stamp": self._now()}
+        if part == "identifiers":
+            row = rules.check_identifier(row, str(fields.get("name") or ""))
+        if part == "addresses" and "country" in new:
+            row["country"] = rules.coded(rules.COUNTRIES, new["country"], "Country", "Address")
+        fields.update({f"{part}[{id}].{leaf}": value for leaf, value in row.items()})
 
     def _apply_account(self, party: int, command: str, given: list[Any], stamps: Mapping[str, str]) -> None:
         if command == "create":
@@ -242,26 +248,6 @@ class Records:
     def _now(self) -> float:
         """Never twice the same within a run."""
         return round(datetime.now(UTC).timestamp(), 6) + next(self._clock) % 1000 / 1e6
-
-
-def seed_party(records: Records, party: Values, account: Values, terms: Iterable[Row]) -> None:
-    """A party of the extract, made by the commands that everybody uses; what Tryton would refuse is left out."""
-    values: Values = {name: party[name] for name in ("code", "name")}
-    by_name = {row.fields["name"]: row.fields["id"] for row in terms}
-    values["supplier_payment_term"] = by_name.get(party["supplier_payment_term"])
-    for row in party["addresses"]:
-        country = rules.one_of(rules.COUNTRIES, row.get("country"))
-        row["country"] = country["id"] if country else None
-    values.update({part: [["create", party[part]]] for part in rules.ROWS if party[part]})
-    if account:
-        currency = rules.one_of(rules.CURRENCIES, account["currency"])
-        bank = rules.one_of(rules.BANKS, account["bic"], "bic")
-        new: Values = {"numbers": [["create", [{"type": "iban", "number": account["number"]}]]]}
-        new.update({"currency": currency["id"] if currency else None, "bank": bank["id"] if bank else None})
-        values["bank_accounts"] = [["create", [new]]]
-    made = records.create_party(values)
-    if not party["active"]:
-        records.write_party(made, {"active": False}, {})
 
 
 def _shown(part: str, id: int, row: Mapping[str, Any], leaves: Iterable[str]) -> Values:

@@ -7,6 +7,7 @@ itself. So the tests that hold for every sandbox hold for an ERP nobody here wro
 from __future__ import annotations
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ class TrytonProxy(TrytonSandbox):
 
     def __init__(self, tryton: Tryton, state: Path, extract: Path | None = None) -> None:
         self.tryton, self.extract, self.api = tryton, extract, tryton.api()
+        self._one_by_one = threading.Lock()
         self.on_write: Callable[[dict[str, Any]], None] | None = None  # once, before the next write goes through
         super().__init__(str(state), "planted")
         self.store.close()
@@ -88,7 +90,9 @@ class TrytonProxy(TrytonSandbox):
     def _log(self, request: Request, method: str, body: dict[str, Any], result: Any) -> None:
         creates = method.endswith(".create")
         ids = result if creates else body["params"][0]
-        codes = self.api.search_read("party.party", [["id", "in", ids]], ["code"])
+        with self._one_by_one:
+            codes = self.api.search_read("party.party", [["id", "in", ids]], ["code"])
+            self.api.client.exchanges()
         cause = Cause(method, request.path, request.header("idempotency-key"), request.header("x-correlation-id"))
         with self.store.transaction(cause):
             for party in codes:

@@ -128,9 +128,11 @@ def _furnish(api: Api) -> None:
 def _admin(name: str, *arguments: str) -> None:
     secret = _folder() / "password"
     secret.write_text(SECRET)
-    command = [str(PROGRAMS / "trytond-admin"), "-c", str(_configuration(0)), "-d", name, *arguments]
+    configuration = _configuration(0)
+    command = [str(PROGRAMS / "trytond-admin"), "-c", str(configuration), "-d", name, *arguments]
     environment = {**os.environ, "TRYTONPASSFILE": str(secret)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    configuration.unlink()
     if done.returncode:
         pytest.fail(f"trytond-admin {' '.join(arguments)} failed:\n{done.stdout[-1000:]}{done.stderr[-4000:]}")
 
@@ -138,7 +140,8 @@ def _admin(name: str, *arguments: str) -> None:
 @contextmanager
 def _served(name: str) -> Iterator[Tryton]:
     port = free_port()
-    command = [str(PROGRAMS / "trytond"), "-c", str(_configuration(port)), "-d", name]
+    configuration = _configuration(port)
+    command = [str(PROGRAMS / "trytond"), "-c", str(configuration), "-d", name]
     child = new_child(f"trytond-{port}", command)
     child.start()
     try:
@@ -146,6 +149,7 @@ def _served(name: str) -> Iterator[Tryton]:
         yield Tryton(f"http://127.0.0.1:{port}", name, child)
     finally:
         child.end(grace=5)
+        configuration.unlink()
 
 
 def _configuration(port: int) -> Path:
