@@ -107,7 +107,7 @@ def _join(value: Any, argument: Any, scope: Scope) -> Any:
 def _join_back(value: Any, argument: Any, scope: Scope) -> Any:
     if not isinstance(scope.current, list):
         return value
-    separator = (argument or "").strip()
+    separator = (argument or "").strip(" ")
     if not separator:
         raise NotSupported("Values joined with a blank cannot be taken apart again.")
     return [piece.strip() for piece in str(value or "").split(separator) if piece.strip()]

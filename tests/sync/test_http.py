@@ -186,6 +186,14 @@ def test_exchanges_show_no_secret_and_no_bank_number() -> None:
     assert session.exchanges() == ()
 
 
+def test_a_secret_exchange_shows_neither_body() -> None:
+    with answering(reply(200, '{"result": [3, "b54a5de350acaabb"]}')) as url:
+        session = client(url)
+        session.request("POST", "/rpc/", json={"params": ["mdm", "hush"]}, secret=True)
+        (said,) = session.exchanges()
+    assert "b54a" not in repr(said) and "hush" not in repr(said) and said.status == 200
+
+
 def test_the_words_of_a_refusal_are_masked() -> None:
     from sync.errors import FieldProblem
 

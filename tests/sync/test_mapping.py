@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync import normalise, splitting
+from sync import normalise, splitting, transforms
 from sync.errors import NotSupported, Refused, Unmapped
 from sync.mapping import Mapping, load
 from sync.transforms import Unfit
@@ -253,6 +253,14 @@ def test_adopt_into_a_child_that_is_not_there_yet(mapping: Mapping) -> None:
 def test_what_cannot_be_adopted(mapping: Mapping, field: str) -> None:
     with pytest.raises(NotSupported):
         mapping.adopt(field, "x", DOCUMENT)
+
+
+def test_lines_joined_by_a_line_break_are_taken_apart_again() -> None:
+    steps = transforms.read_steps({"join": "\n"})
+    lines = ["Hafenstrasse 1", "Hof 2"]
+    joined = transforms.apply(steps, lines, transforms.Scope({}, "lines"))
+    assert joined == "Hafenstrasse 1\nHof 2"
+    assert transforms.reverse(steps, joined, transforms.Scope({}, "lines", current=["other"])) == lines
 
 
 def test_adopting_a_code_we_do_not_know(mapping: Mapping) -> None:

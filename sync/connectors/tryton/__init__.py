@@ -1,0 +1,1 @@
+"""Tryton 8: suppliers, payment terms and companies by JSON-RPC."""
