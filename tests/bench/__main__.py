@@ -56,7 +56,7 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     if "read" in chosen.only:
         figures += map(_told, reading.measure(here, tokens, chosen.seconds))
     if "deliver" in chosen.only:
-        figures.append(_told(delivering.measure(here, chosen.deliveries)))
+        figures += map(_told, delivering.measure(here, chosen.deliveries))
     return figures
 
 
