@@ -112,6 +112,14 @@ def succeeded(target: Target) -> None:
         close_alerts(target, "breaker_open")
 
 
+def stop(target: Target, reason: str) -> None:
+    """The receiver wants nothing more: paused until an operator resumes it; what is queued stays queued."""
+    Target.objects.filter(pk=target.pk, paused_at=None).update(
+        paused_at=Now(), paused_by=target.title, pause_reason=reason[:300]
+    )
+    alert(target, "gone", reason)
+
+
 def alert(target: Target, code: str, message: str, **detail: Any) -> None:
     """One open alert per target and cause, whatever the number of records."""
     TargetAlert.objects.bulk_create(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from sync import connectors, mapping
 from sync.errors import NotSupported
-from sync.protocol import Config, Connector
+from sync.protocol import Config, Connector, Readable
 
 if TYPE_CHECKING:
     from sync.models import Target
@@ -40,6 +40,11 @@ def connector_class(name: str) -> type[Connector]:
 def takes(connector: str, type: str) -> bool:
     """False also when this installation has no such connector: one target must not stop the others."""
     return connector in names() and type in connector_class(connector).types
+
+
+def readable(connector: str) -> bool:
+    """Can it be asked what it holds: else there is neither read-back nor drift."""
+    return connector in names() and issubclass(connector_class(connector), Readable)
 
 
 def mapping_of(connector: str, type: str) -> mapping.Mapping:

@@ -3,6 +3,9 @@
 A connector does input and output and nothing else: no ORM, no Celery, no retries, no sleeping. It raises the
 errors of `sync.errors`; the engine decides what happens next. Payloads are flat: target field -> value, as
 `sync.mapping` rendered them from the canonical document.
+
+What can be asked what it holds is also `Readable`. Where nothing can be read there is no read-back and no drift, and
+only what the receiver itself acknowledged is called verified.
 """
 
 from __future__ import annotations
@@ -48,6 +51,8 @@ class Push:
 
     action: "upsert" writes the payload; "block" stops posting and purchasing, never deletes.
     key: the target's key when known (crosswalk), else None: find by reference or natural key, create last.
+    idempotency_key: the same for every try of one delivery, another for every other one.
+    version, seq, at: of the golden record; of the line at this target, rising; when the delivery was made (ISO).
     """
 
     type: str
@@ -57,6 +62,9 @@ class Push:
     idempotency_key: str
     correlation_id: str
     key: str | None = None
+    version: int = 0
+    seq: int = 0
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Outcome:
 
     key: str
     effect: Literal["created", "updated", "blocked", "unchanged"]
-    verified: bool  # True when the target's answer or a read-back showed the values we sent
+    verified: bool  # the target's answer or a read-back showed the values we sent, or the receiver acknowledged them
     exchanges: tuple[Exchange, ...] = ()
 
 
@@ -105,7 +113,18 @@ class Connector(Protocol):
         """Sign in, read the smallest thing, discover which parts of the mapping can be written here."""
 
     def push(self, push: Push) -> Outcome:
-        """Make `push` true: read, decide, write, and verify. Never creates when it can find."""
+        """Make `push` true: read, decide, write, and verify. Never creates when it can find.
+
+        Class B: the receiver makes it true once for every idempotency key, however often it is pushed.
+        """
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What was said on the wire since the last call, redacted; also after an exception."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """What a connector has besides when its platform shows what it holds; every class but B and E needs it."""
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         """The record at that key, None when the target has none."""
@@ -115,6 +134,3 @@ class Connector(Protocol):
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
         """Everything the target holds, page by page; blocked and inactive records included."""
-
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """What was said on the wire since the last call, redacted; also after an exception."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.db import connection
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sync import errors, platforms
 from sync.models import Delivery, Lane
 from sync.models.states import MOVES, STATES
-from sync.protocol import Outcome, Push, RemoteRecord
+from sync.protocol import Capability, Outcome, Push, RemoteRecord
 from sync.services import claims, deliver
 from tests.sync import world
 
@@ -27,10 +28,11 @@ class Killed(BaseException):
     """As kill -9 would look to the code: nothing after this point runs, nothing is recorded."""
 
 
-class MadeUp:
+class There:
     """A target in memory. `way` says what happens to the next write; late requests may arrive until told otherwise."""
 
-    name, title, capability, types, max_inflight_s = "coupa", "Made up", "C", ("supplier",), 5.0
+    name, title, types, max_inflight_s = "coupa", "Made up", ("supplier",), 5.0
+    capability: ClassVar[Capability]
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Any]] = {}
@@ -57,7 +59,7 @@ class MadeUp:
             raise errors.Ambiguous("no answer")
         if way == "killed":
             raise Killed
-        return Outcome(key, effect, verified=True)
+        return Outcome(key, effect, verified=self.capability == "C")
 
     def _apply(self, push: Push) -> tuple[str, Any]:
         key = push.key or f"K{len(self.held) + 1}"  # asked to create, it creates: finding first is our business
@@ -72,6 +74,15 @@ class MadeUp:
         if self.late:
             self._apply(self.late.pop(0))
 
+    def exchanges(self) -> tuple[()]:
+        return ()
+
+
+class Shown(There):
+    """It can be read: class C."""
+
+    capability = "C"
+
     def read(self, type: str, key: str) -> RemoteRecord | None:
         return RemoteRecord(key, self.held[key]) if key in self.held else None
 
@@ -79,14 +90,34 @@ class MadeUp:
         key = self.references.get(reference)
         return self.read(type, key) if key else None
 
-    def exchanges(self) -> tuple[()]:
-        return ()
+    def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
+        return (RemoteRecord(key, fields) for key, fields in self.held.items())
+
+
+class Deduping(There):
+    """It cannot be read, and makes every idempotency key true once: class B."""
+
+    capability = "B"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: dict[str, tuple[str, Any]] = {}
+
+    def _apply(self, push: Push) -> tuple[str, Any]:
+        if push.idempotency_key not in self.taken:
+            effect = "updated" if push.reference in self.held else "created"
+            self.held[push.reference] = dict(push.payload)
+            self.applied.append((push.idempotency_key, effect))
+            self.taken[push.idempotency_key] = push.reference, effect
+        return self.taken[push.idempotency_key]
 
 
 class Walk(RuleBasedStateMachine):
+    kind: ClassVar[type[There]] = Shown
+
     @initialize()
     def start(self) -> None:
-        self.there = MadeUp()
+        self.there = self.kind()
         self.target = _target(self.there)
         self.names = ["Anfang GmbH"]
         self.uid = world.supplier(legal_name=self.names[0], tax_registrations=[])
@@ -184,14 +215,18 @@ class Walk(RuleBasedStateMachine):
         self.one_record_and_no_effect_twice()
 
 
-def _target(there: MadeUp) -> Any:
+class WalkOfKeys(Walk):
+    kind = Deduping
+
+
+def _target(there: There) -> Any:
     made = world.target(f"t{id(there)}", "http://made.example", connector="coupa", max_attempts=500, max_inflight_s=60)
     made.subscriptions.model.objects.exclude(target=made).update(active=False)
     _SESSIONS[made.code] = there
     return made
 
 
-_SESSIONS: dict[str, MadeUp] = {}
+_SESSIONS: dict[str, There] = {}
 
 
 def _sql(statement: str) -> None:
@@ -210,9 +245,10 @@ def made_up(monkeypatch):
 
 
 @pytest.mark.slow
-def test_walks(made_up):
+@pytest.mark.parametrize("walk", [Walk, WalkOfKeys])
+def test_walks(made_up, walk):
     run_state_machine_as_test(
-        Walk,
+        walk,
         settings=settings(
             max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
