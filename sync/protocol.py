@@ -69,10 +69,11 @@ class Push:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`effect` says what happened there: created, updated, blocked, or unchanged (it held this already)."""
+    """`effect` says what happened there: created, updated, blocked, or unchanged (it held this already); `told` where
+    only the receiver knows."""
 
     key: str
-    effect: Literal["created", "updated", "blocked", "unchanged"]
+    effect: Literal["created", "updated", "blocked", "unchanged", "told"]
     verified: bool  # the target's answer or a read-back showed the values we sent, or the receiver acknowledged them
     exchanges: tuple[Exchange, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import struct
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sync.sandbox import Request, Response, Sandbox
 
 HANG_S = 60.0  # how long a hanging request is held, unless the client leaves earlier
-KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>") + (
+KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>", "status:<number>") + (
     "timeout_before",
     "timeout_after",
     "reset_before",
@@ -146,6 +147,8 @@ def planned_refusal(sandbox: Sandbox, fault: str) -> Response | None:
         "unauthorised": lambda: Fail(401, "Planned fault: not signed in."),
         "refuse": lambda: Fail(400, f"Planned fault: the value of {name} is not allowed.", field=name),
     }
+    if fault.startswith("status:"):
+        return sandbox.error(Fail(int(fault[7:]), "Planned fault."))
     return sandbox.error(refusals[fault]()) if fault in refusals else None
 
 
@@ -163,6 +166,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
     answers = {
         ("GET", "records"): lambda: _records(sandbox, query),
         ("GET", "effects"): lambda: {"effects": sandbox.store.effects(int(query.get("after", 0)))},
+        ("GET", "options"): lambda: {"options": sandbox.target_options()},
         ("GET", "faults"): lambda: {"faults": sandbox.store.faults()},
         ("POST", "mutate"): lambda: _mutate(sandbox, given),
         ("POST", "faults"): lambda: _plan(sandbox, given),
@@ -170,7 +174,9 @@ def control(sandbox: Sandbox, request: Request) -> Response:
     }
     answer = answers.get((request.method, name))
     if answer is None:
-        return Response(404, {"error": f"No {request.method} {name}; there are: records, effects, faults, mutate."})
+        return Response(
+            404, {"error": f"No {request.method} {name}; there are: records, effects, options, faults, mutate."}
+        )
     try:
         return Response(200, answer())
     except (KeyError, ValueError, TypeError) as error:
@@ -196,7 +202,7 @@ def _mutate(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
     kind, count = str(given["kind"]), int(given.get("count", 1))
-    if kind not in KINDS and not (kind.startswith("slow:") and kind[5:].isdigit()):
+    if kind not in KINDS and not re.fullmatch(r"slow:\d+|status:[345]\d\d", kind):
         raise ValueError(f"kind is one of {', '.join(KINDS)}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}

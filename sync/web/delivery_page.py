@@ -36,6 +36,7 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "updated": ("changed there", "green"),
     "blocked": ("blocked there", "green"),
     "unchanged": ("held the same already", "green"),
+    "told": ("handed over", "green"),
     "absent": ("not there", "amber"),
     "refused": ("refused", "red"),
     "unmapped": ("not sent: a value has no counterpart", "red"),
