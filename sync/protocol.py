@@ -53,7 +53,8 @@ class Push:
     action: "upsert" writes the payload; "block" stops posting and purchasing, never deletes.
     key: the target's key when known (crosswalk), else None: find by reference or natural key, create last.
     idempotency_key: the same for every try of one delivery, another for every other one.
-    version, seq, at: of the golden record; of the line at this target, rising; when the delivery was made (ISO).
+    version, at: of the golden record; when the delivery was made (ISO).
+    taken: an earlier try was surely taken, and only the receiver's answer to it is missing (Unanswered).
     """
 
     type: str
@@ -64,8 +65,8 @@ class Push:
     correlation_id: str
     key: str | None = None
     version: int = 0
-    seq: int = 0
     at: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -117,6 +118,8 @@ class Sandbox:
     refuse_field: ClassVar[str] = ""  # the field named by the planned fault `refuse`
     default_secret: ClassVar[str] = SECRET
     key_header: ClassVar[str] = "idempotency-key"  # where the platform looks for our key, or its log does
+    kinds: ClassVar[tuple[str, ...]] = ()  # planned faults that only this platform knows
+    speaks: ClassVar[bytes] = b""  # how a conversation starts that is no HTTP, and goes to `take`
 
     def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = "") -> None:
         self.store = Store(state, indexes=self.indexes)
@@ -140,6 +143,10 @@ class Sandbox:
     def target_options(self) -> dict[str, Any]:
         """Options without which a target cannot speak to this very server, such as the fingerprint of its key."""
         return {}
+
+    def take(self, connection: socket.socket) -> None:
+        """A connection that began as `speaks` says, until its end."""
+        raise NotImplementedError
 
     def seed(self, file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(type, key, raw fields) of every usable row of the extract."""

@@ -35,6 +35,13 @@ class Server(ThreadingHTTPServer):
         self.stopping = threading.Event()
         super().__init__(address, _Handler)
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        start = self.sandbox.speaks
+        if start and request.recv(len(start), socket.MSG_PEEK | socket.MSG_WAITALL) == start:
+            self.sandbox.take(request)
+        else:
+            super().finish_request(request, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that leave early are what faults are about; no noise on the console."""
 
@@ -202,8 +209,8 @@ def _mutate(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
     kind, count = str(given["kind"]), int(given.get("count", 1))
-    if kind not in KINDS and not re.fullmatch(r"slow:\d+|status:[345]\d\d", kind):
-        raise ValueError(f"kind is one of {', '.join(KINDS)}")
+    if kind not in (*KINDS, *sandbox.kinds) and not re.fullmatch(r"slow:\d+|status:[345]\d\d", kind):
+        raise ValueError(f"kind is one of {', '.join((*KINDS, *sandbox.kinds))}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}
 

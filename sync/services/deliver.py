@@ -60,8 +60,8 @@ class Work:
             correlation_id=delivery.correlation_id,
             key=self.key or None,
             version=delivery.version,
-            seq=delivery.seq,
             at=delivery.created_at.isoformat(),
+            taken=self.claim.state == "unknown" and delivery.error_code == errors.Unanswered.code,
         )
 
 

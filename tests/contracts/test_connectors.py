@@ -420,7 +420,7 @@ def test_told_again_under_another_key(told: Platform) -> None:
     connector = told.connector()
     connector.push(told.push(supplier()))
     changed = supplier(legal_name="Contract Test Holding GmbH")
-    outcome = connector.push(told.push(changed, key=REFERENCE, idempotency_key="1:x:2", version=2, seq=2))
+    outcome = connector.push(told.push(changed, key=REFERENCE, idempotency_key="1:x:2", version=2))
     assert outcome.key == REFERENCE
     assert [effect["kind"] for effect in told.effects()] == ["created", "updated"]
     assert "Contract Test Holding GmbH" in holds(told).values()
@@ -429,7 +429,7 @@ def test_told_again_under_another_key(told: Platform) -> None:
 def test_told_to_block(told: Platform) -> None:
     connector = told.connector()
     connector.push(told.push(supplier()))
-    blocks = told.push(supplier(), key=REFERENCE, action="block", idempotency_key="1:x:2", version=2, seq=2)
+    blocks = told.push(supplier(), key=REFERENCE, action="block", idempotency_key="1:x:2", version=2)
     outcome = connector.push(replace(blocks, payload=told.mapping.block_fields()))
     assert (outcome.key, outcome.effect) == (REFERENCE, "told")
     assert holds(told)["status"] == "blocked"

@@ -42,7 +42,7 @@ class WebhookSandbox(Sandbox):
         return Response(fail.status, body, headers)
 
     @route("POST", "/.*")
-    def take(self, request: Request) -> Response:
+    def receive(self, request: Request) -> Response:
         """Standard Webhooks, *Verifying signatures* and *Webhook headers*: signature, timestamp, the id once."""
         id = self._verified(request)
         event = request.json()
