@@ -16,7 +16,7 @@ import asyncssh
 
 from sync import hosts
 from sync.connectors.sftp_csv.receipt import ACK, LARGEST, NAK
-from sync.errors import Ambiguous, NotSent, NotSupported, SyncError, Throttled, Unauthorised
+from sync.errors import Ambiguous, NotSent, SyncError, Throttled, Unauthorised
 from sync.protocol import Config, Exchange
 from sync.redact import Redactor
 
@@ -89,7 +89,7 @@ class Server:
             await sftp.posix_rename(part, path)
         except asyncssh.SFTPOpUnsupported:
             words = "The server cannot replace a file in one step (posix-rename@openssh.com)."
-            raise NotSupported(words) from None
+            raise Unauthorised(words) from None
 
     async def _answer(self, sftp: asyncssh.SFTPClient, name: str) -> Answer | None:
         for kind in (NAK, ACK):

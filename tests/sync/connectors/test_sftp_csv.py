@@ -283,7 +283,7 @@ def test_answers_in_another_folder(receiver: Platform) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(asyncssh.SFTPOpUnsupported, NotSupported), (asyncssh.SFTPNoSpaceOnFilesystem, NotSent),
+    [(asyncssh.SFTPOpUnsupported, Unauthorised), (asyncssh.SFTPNoSpaceOnFilesystem, NotSent),
      (asyncssh.SFTPFailure, NotSent), (asyncssh.SFTPPermissionDenied, Unauthorised)],
 )  # fmt: skip
 def test_what_the_server_says(receiver: Platform, monkeypatch, answer, error) -> None:

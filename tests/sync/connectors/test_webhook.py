@@ -21,6 +21,7 @@ from sync.connectors.webhook.shape import flatten, nest
 from sync.errors import Ambiguous, Gone, NotSent, Refused, Throttled, Unauthorised
 from sync.models import Delivery, Lane, Subscription, Target, TargetAlert
 from sync.protocol import Config
+from sync.services import targets
 from tests.sync import world
 from tests.sync.sandboxes import REFERENCE, Platform, platform, supplier
 from tests.sync.world import Side
@@ -316,3 +317,16 @@ def test_gone(hub) -> None:
     target.refresh_from_db()
     assert target.paused_at and TargetAlert.objects.get().code == "gone" and side.effects() == []
     assert not world.send_now()
+
+
+def test_a_subscriber_in_our_own_network_has_to_be_named(hub, settings) -> None:
+    """Whoever may set an address cannot make the hub call what only the hub reaches."""
+    target, side = hub
+    settings.PRIVATE_TARGETS = ("10.0.0.0/8",)
+    world.supplier()
+    assert world.send_now() == {"pending": 1}
+    target.refresh_from_db()
+    assert target.breaker == "open" and "no public address" in target.breaker_reason and side.effects() == []
+    settings.PRIVATE_TARGETS = ("127.0.0.0/8",)
+    targets.resume(target, by=world.ROBOT)
+    assert world.send_until_settled()["posted"] == 1
