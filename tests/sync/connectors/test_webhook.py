@@ -323,6 +323,7 @@ def test_a_subscriber_in_our_own_network_has_to_be_named(hub, settings) -> None:
     """Whoever may set an address cannot make the hub call what only the hub reaches."""
     target, side = hub
     settings.PRIVATE_TARGETS = ("10.0.0.0/8",)
+    Target.objects.update(probe_every_s=0.2)
     world.supplier()
     assert world.send_now() == {"pending": 1}
     target.refresh_from_db()
