@@ -102,5 +102,6 @@ def _fingerprint(config: Config) -> str:
         config.token_url,
         config.timeout,
         sorted(config.options.items()),
+        config.private_hosts,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
