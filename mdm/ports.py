@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 delivery_status: list[Callable[[str, UUID], list[dict[str, Any]]]] = []
-"""(type, uid) -> one dict per target: {target, title, state, version, since, message, url}."""
+"""(type, uid) -> one dict per target: {target, title, state, version, since, message, note, url}."""
 
 change_effects: list[Callable[[Any], list[dict[str, Any]]]] = []
 """(change request) -> one dict per target that would get it: {target, title, effect, note, refused}."""

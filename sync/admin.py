@@ -7,6 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.validators import URLValidator
 from django.http import HttpRequest
 
 from mdm import registry
@@ -19,6 +20,11 @@ from sync import (
 )
 from sync.errors import SyncError
 from sync.models import Subscription, Target, ValueMapRow
+from sync.models.target import SCHEMES
+
+
+class AddressField(forms.URLField):
+    default_validators = [URLValidator(schemes=SCHEMES)]
 
 
 class TargetForm(forms.ModelForm):
@@ -31,7 +37,7 @@ class TargetForm(forms.ModelForm):
         help_text="Stored sealed, shown to nobody. Empty: keep the one that is stored.",
     )
 
-    base_url = forms.URLField(max_length=300, assume_scheme="https", label="Address")
+    base_url = AddressField(max_length=300, assume_scheme="https", label="Address")
     token_url = forms.URLField(max_length=300, assume_scheme="https", required=False, label="Address for tokens")
 
     class Meta:

@@ -10,6 +10,8 @@
 | 412 or 428: the target's copy moved under us               | Stale        | re-reads and decides again    |
 | 401/403, wrong certificate                                 | Unauthorised | opens the breaker, alerts     |
 | this platform cannot take this type or action              | NotSupported | cancels, says so              |
+| taken, but the receiver says later what came of it         | Unanswered   | asks again, nothing is counted |
+| 410 of a subscriber: it wants nothing more                 | Gone         | pauses the target, alerts     |
 """
 
 from __future__ import annotations
@@ -47,6 +49,20 @@ class Stale(SyncError):
 
 class NotSupported(SyncError):
     code = "not_supported"
+
+
+class Gone(SyncError):
+    code = "gone"
+
+
+class Unanswered(SyncError):
+    """`retry_after`: seconds until it is worth asking the first time; the engine asks less and less often."""
+
+    code = "unanswered"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Throttled(SyncError):

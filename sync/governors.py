@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from sync.models import Target
 from sync.services.alerts import alert, close_alerts
@@ -110,6 +111,14 @@ def succeeded(target: Target) -> None:
         row = cursor.fetchone()
     if row and row[0] == "closed":
         close_alerts(target, "breaker_open")
+
+
+def stop(target: Target, reason: str) -> None:
+    """The receiver wants nothing more: paused until an operator resumes it; what is queued stays queued."""
+    Target.objects.filter(pk=target.pk, paused_at=None).update(
+        paused_at=Now(), paused_by=target.title, pause_reason=reason[:300]
+    )
+    alert(target, "gone", reason)
 
 
 # --- rate -----------------------------------------------------------------------------------------------------

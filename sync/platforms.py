@@ -13,9 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from django.conf import settings
+
 from sync import connectors, mapping
 from sync.errors import NotSupported
-from sync.protocol import Config, Connector
+from sync.protocol import Config, Connector, Readable
 
 if TYPE_CHECKING:
     from sync.models import Target
@@ -42,6 +44,11 @@ def takes(connector: str, type: str) -> bool:
     return connector in names() and type in connector_class(connector).types
 
 
+def readable(connector: str) -> bool:
+    """Can it be asked what it holds: else there is neither read-back nor drift."""
+    return connector in names() and issubclass(connector_class(connector), Readable)
+
+
 def mapping_of(connector: str, type: str) -> mapping.Mapping:
     """The declared mapping of one record type; NotSupported when the platform does not take it."""
     if type not in connector_class(connector).types:
@@ -63,6 +70,7 @@ def config_of(target: Target) -> Config:
         token_url=target.token_url,
         timeout=target.timeout_s,
         options=target.all_options,
+        private_hosts=getattr(settings, "PRIVATE_TARGETS", None),
     )
 
 
@@ -94,5 +102,6 @@ def _fingerprint(config: Config) -> str:
         config.token_url,
         config.timeout,
         sorted(config.options.items()),
+        config.private_hosts,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -3,6 +3,9 @@
 A connector does input and output and nothing else: no ORM, no Celery, no retries, no sleeping. It raises the
 errors of `sync.errors`; the engine decides what happens next. Payloads are flat: target field -> value, as
 `sync.mapping` rendered them from the canonical document.
+
+What can be asked what it holds is also `Readable`. Where nothing can be read there is no read-back and no drift, and
+only what the receiver itself acknowledged is called verified.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ class Config:
     token_url: str = ""
     timeout: float = 25.0  # seconds; the hard deadline of one request, below half a lease
     options: Mapping[str, Any] = field(default_factory=dict)
+    private_hosts: tuple[str, ...] | None = None  # allowed besides public addresses; None: nothing is checked
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Push:
 
     action: "upsert" writes the payload; "block" stops posting and purchasing, never deletes.
     key: the target's key when known (crosswalk), else None: find by reference or natural key, create last.
+    idempotency_key: the same for every try of one delivery, another for every other one.
+    version, at: of the golden record; when the delivery was made (ISO).
+    taken: an earlier try was surely taken, and only the receiver's answer to it is missing (Unanswered).
     """
 
     type: str
@@ -57,15 +64,19 @@ class Push:
     idempotency_key: str
     correlation_id: str
     key: str | None = None
+    version: int = 0
+    at: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`effect` says what happened there: created, updated, blocked, or unchanged (it held this already)."""
+    """`effect` says what happened there: created, updated, blocked, or unchanged (it held this already); `told` where
+    only the receiver knows."""
 
     key: str
-    effect: Literal["created", "updated", "blocked", "unchanged"]
-    verified: bool  # True when the target's answer or a read-back showed the values we sent
+    effect: Literal["created", "updated", "blocked", "unchanged", "told"]
+    verified: bool  # the target's answer or a read-back showed the values we sent, or the receiver acknowledged them
     exchanges: tuple[Exchange, ...] = ()
 
 
@@ -105,7 +116,18 @@ class Connector(Protocol):
         """Sign in, read the smallest thing, discover which parts of the mapping can be written here."""
 
     def push(self, push: Push) -> Outcome:
-        """Make `push` true: read, decide, write, and verify. Never creates when it can find."""
+        """Make `push` true: read, decide, write, and verify. Never creates when it can find.
+
+        Class B: the receiver makes it true once for every idempotency key, however often it is pushed.
+        """
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What was said on the wire since the last call, redacted; also after an exception."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """What a connector has besides when its platform shows what it holds; every class but B and E needs it."""
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         """The record at that key, None when the target has none."""
@@ -115,6 +137,3 @@ class Connector(Protocol):
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
         """Everything the target holds, page by page; blocked and inactive records included."""
-
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """What was said on the wire since the last call, redacted; also after an exception."""

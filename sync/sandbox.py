@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -115,10 +116,14 @@ class Sandbox:
     title: ClassVar[str]
     indexes: ClassVar[Mapping[str, Iterable[str]]] = {}  # type -> fields that are searched for
     refuse_field: ClassVar[str] = ""  # the field named by the planned fault `refuse`
+    default_secret: ClassVar[str] = SECRET
+    key_header: ClassVar[str] = "idempotency-key"  # where the platform looks for our key, or its log does
+    kinds: ClassVar[tuple[str, ...]] = ()  # planned faults that only this platform knows
+    speaks: ClassVar[bytes] = b""  # how a conversation starts that is no HTTP, and goes to `take`
 
-    def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = SECRET) -> None:
+    def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = "") -> None:
         self.store = Store(state, indexes=self.indexes)
-        self.seed_file, self.client_id, self.secret = seed, client_id, secret
+        self.seed_file, self.client_id, self.secret = seed, client_id, secret or self.default_secret
         self.tokens: dict[str, float] = {}
         self._routes = [
             (method, pattern, getattr(self, name))
@@ -129,6 +134,19 @@ class Sandbox:
             self.plant()
 
     # What a platform adds
+
+    @classmethod
+    def address(cls, url: str) -> str:
+        """Where the hub pushes to, from the address of the server; they differ when the platform speaks no HTTP."""
+        return url
+
+    def target_options(self) -> dict[str, Any]:
+        """Options without which a target cannot speak to this very server, such as the fingerprint of its key."""
+        return {}
+
+    def take(self, connection: socket.socket) -> None:
+        """A connection that began as `speaks` says, until its end."""
+        raise NotImplementedError
 
     def seed(self, file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """(type, key, raw fields) of every usable row of the extract."""
@@ -193,7 +211,7 @@ class Sandbox:
         cause = Cause(
             request.method,
             request.path,
-            request.header("idempotency-key"),
+            request.header(self.key_header),
             request.header("x-correlation-id"),
         )
         try:
@@ -268,7 +286,7 @@ def main(kind: type[Sandbox], argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="", help="extract to start from when the state is empty")
     parser.add_argument("--latency-ms", type=int, default=0, help="added to every answer")
     parser.add_argument("--client-id", default=CLIENT_ID)
-    parser.add_argument("--secret", default=SECRET)
+    parser.add_argument("--secret", default=kind.default_secret)
     given = parser.parse_args(argv)
     Path(given.state).parent.mkdir(parents=True, exist_ok=True)
     sandbox = kind(given.state, given.seed, client_id=given.client_id, secret=given.secret)

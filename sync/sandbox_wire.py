@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import struct
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sync.sandbox import Request, Response, Sandbox
 
 HANG_S = 60.0  # how long a hanging request is held, unless the client leaves earlier
-KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>") + (
+KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>", "status:<number>") + (
     "timeout_before",
     "timeout_after",
     "reset_before",
@@ -33,6 +34,13 @@ class Server(ThreadingHTTPServer):
         self.sandbox, self.latency_ms = sandbox, latency_ms
         self.stopping = threading.Event()
         super().__init__(address, _Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        start = self.sandbox.speaks
+        if start and request.recv(len(start), socket.MSG_PEEK | socket.MSG_WAITALL) == start:
+            self.sandbox.take(request)
+        else:
+            super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that leave early are what faults are about; no noise on the console."""
@@ -146,6 +154,8 @@ def planned_refusal(sandbox: Sandbox, fault: str) -> Response | None:
         "unauthorised": lambda: Fail(401, "Planned fault: not signed in."),
         "refuse": lambda: Fail(400, f"Planned fault: the value of {name} is not allowed.", field=name),
     }
+    if fault.startswith("status:"):
+        return sandbox.error(Fail(int(fault[7:]), "Planned fault."))
     return sandbox.error(refusals[fault]()) if fault in refusals else None
 
 
@@ -163,6 +173,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
     answers = {
         ("GET", "records"): lambda: _records(sandbox, query),
         ("GET", "effects"): lambda: {"effects": sandbox.store.effects(int(query.get("after", 0)))},
+        ("GET", "options"): lambda: {"options": sandbox.target_options()},
         ("GET", "faults"): lambda: {"faults": sandbox.store.faults()},
         ("POST", "mutate"): lambda: _mutate(sandbox, given),
         ("POST", "faults"): lambda: _plan(sandbox, given),
@@ -170,7 +181,9 @@ def control(sandbox: Sandbox, request: Request) -> Response:
     }
     answer = answers.get((request.method, name))
     if answer is None:
-        return Response(404, {"error": f"No {request.method} {name}; there are: records, effects, faults, mutate."})
+        return Response(
+            404, {"error": f"No {request.method} {name}; there are: records, effects, options, faults, mutate."}
+        )
     try:
         return Response(200, answer())
     except (KeyError, ValueError, TypeError) as error:
@@ -196,8 +209,8 @@ def _mutate(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
     kind, count = str(given["kind"]), int(given.get("count", 1))
-    if kind not in KINDS and not (kind.startswith("slow:") and kind[5:].isdigit()):
-        raise ValueError(f"kind is one of {', '.join(KINDS)}")
+    if kind not in (*KINDS, *sandbox.kinds) and not re.fullmatch(r"slow:\d+|status:[345]\d\d", kind):
+        raise ValueError(f"kind is one of {', '.join((*KINDS, *sandbox.kinds))}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}
 

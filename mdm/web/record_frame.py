@@ -134,8 +134,10 @@ def _sync_badges(frame: Frame) -> list[Badge]:
     if behind:
         label = f"{behind} target{'s' * (behind > 1)} behind"
         return [Badge(label=label, tone="blue", icon="clock", url=frame.url("sync"), outline=True)]
-    if states and all(state in ("in_sync", "blocked") for state in states):
-        return [Badge(label="In sync everywhere", tone="green", icon="ok", url=frame.url("sync"), outline=True)]
+    unseen = {"told", "acknowledged"} & set(states)
+    if states and all(state in ("in_sync", "blocked", *unseen) for state in states):
+        label = "In sync where it can be seen" if unseen else "In sync everywhere"
+        return [Badge(label=label, tone="green", icon="ok", url=frame.url("sync"), outline=True)]
     return []
 
 

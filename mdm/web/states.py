@@ -50,6 +50,8 @@ LOOKS: dict[str, dict[str, Look]] = {
     },
     "sync": {
         "in_sync": Look("green", "ok", "In sync"),
+        "acknowledged": Look("green", "ok", "Acknowledged"),
+        "told": Look("grey", "send", "Sent, not verified"),
         "behind": Look("blue", "clock", "Behind"),
         "sending": Look("blue", "clock", "Sending"),
         "refused": Look("red", "no", "Refused"),

@@ -37,7 +37,7 @@ class Delivery(models.Model):
     state = models.CharField(max_length=10, choices=[(s, s) for s in STATES], default="pending")
     attempts = models.PositiveSmallIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
-    effect = models.CharField(max_length=10, blank=True)  # created · updated · blocked · unchanged
+    effect = models.CharField(max_length=10, blank=True)  # created · updated · blocked · unchanged · told
     verified = models.BooleanField(default=False)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.TextField(blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.core.validators import URLValidator
 from django.db import models
 
 from mdm import crypto
@@ -12,6 +13,19 @@ from mdm import crypto
 BREAKERS = ("closed", "open", "half_open")
 # Options that are credentials: taken out of `options` and sealed wherever a target is saved.
 SECRET_OPTIONS = ("access_token", "api_key", "password", "private_key", "refresh_token")
+
+
+SCHEMES = ("https", "http", "sftp")
+
+
+class AddressField(models.URLField):
+    """An address a connector can speak to. For the database it is what every URL is."""
+
+    default_validators = [URLValidator(schemes=SCHEMES)]
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.URLField", args, kwargs
 
 
 class Target(models.Model):
@@ -25,7 +39,7 @@ class Target(models.Model):
     title = models.CharField(max_length=100)
     connector = models.CharField(max_length=40, help_text="Name of the package below sync/connectors.")
     system = models.ForeignKey("mdm.System", on_delete=models.PROTECT, related_name="targets")
-    base_url = models.URLField(max_length=300)
+    base_url = AddressField(max_length=300)
     token_url = models.URLField(max_length=300, blank=True)
     client_id = models.CharField(max_length=200, blank=True)
     sealed_secret = models.BinaryField(null=True, editable=False)

@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
+from sync import platforms
 from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription
 from sync.selectors import awaiting, freeze_views, ledger
 from sync.selectors.awaiting import Awaited
@@ -25,6 +26,11 @@ _STATES = {
     "held": "held",
     "superseded": "not_sent",
     "cancelled": "not_sent",
+}
+# A receiver that cannot be asked: what it holds is not known, and nothing here may say that it is.
+_UNSEEN = {
+    True: "The receiver acknowledged it. It cannot be asked what it holds now.",
+    False: "Sent, and taken without an error. The receiver cannot be asked what it holds: not verified, no drift.",
 }
 
 
@@ -69,10 +75,13 @@ def _line(
     awaited: Mapping[int, Sequence[Awaited]],
 ) -> dict[str, Any]:
     state = _STATES.get(delivery.state, "")
+    readable = platforms.readable(delivery.target.connector)
     confirmed = delivery.lane.confirmed_version
     if delivery.state == "posted":
         state = "blocked" if delivery.action == "block" else "in_sync" if delivery.version == version else "behind"
         state = "drift" if drifts else state
+        if not readable and state != "behind":
+            state = "acknowledged" if delivery.verified else "told"
     return {
         "target": delivery.target.code,
         "title": delivery.target.title,
@@ -85,6 +94,8 @@ def _line(
         "since": (delivery.posted_at or delivery.changed_at).isoformat(),
         "message": _message(delivery, freezes.get(delivery.lane_id), awaited.get(delivery.lane_id, ())),
         "verified": delivery.verified,
+        "readable": readable,
+        "note": _UNSEEN[delivery.verified] if delivery.state == "posted" and not readable else "",
         "delivery": str(delivery.uid),
         "url": link("sync:delivery", delivery.uid),
     }

@@ -19,8 +19,8 @@ from mdm.models import RecordVersion
 from sync import errors, governors, platforms
 from sync.models import Delivery
 from sync.payloads import Renderer, renderer
-from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
-from sync.services import linking, outcomes, recording
+from sync.protocol import Connector, Exchange, Outcome, Push, Readable, RemoteRecord
+from sync.services import linking, outcomes, recording, repeating
 from sync.services.claims import Claim, LostLease, intend
 from sync.services.freezing import Frozen
 from sync.services.outcomes import Situation, Verdict
@@ -45,6 +45,7 @@ class Work:
     payload_hash: str = ""
     attempt_id: int | None = None
     sent: bool = False
+    repeats: bool = False  # an earlier request of this delivery may still be applied, and this one has the same key
     retire_key: str = ""
     said: tuple[Exchange, ...] = ()  # what a push handed over with its answer
 
@@ -59,6 +60,9 @@ class Work:
             idempotency_key=delivery.idempotency_key,
             correlation_id=delivery.correlation_id,
             key=self.key or None,
+            version=delivery.version,
+            at=delivery.created_at.isoformat(),
+            taken=self.claim.state == "unknown" and delivery.error_code == errors.Unanswered.code,
         )
 
 
@@ -137,8 +141,13 @@ def _outcome(work: Work, connector: Connector) -> tuple[Verdict, tuple[Exchange,
 
 
 def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
-    """Read back first. None means: it is not there and cannot arrive any more, so it may be sent again."""
-    if connector.capability == "E":
+    """Read back first. None means: it is not there and cannot arrive any more, so it may be sent again; or the target
+    makes the same key true only once, so it may be sent again at any time."""
+    if connector.capability == "B":
+        work.repeats = True
+        repeating.follow_up(work.delivery, work.payload_hash)
+        return None
+    if not isinstance(connector, Readable):
         words = "The answer was lost, and this target cannot be read: somebody has to look there."
         return Verdict("failed", "unknown_effect", words, error_code="unknown_effect", ambiguous_s=0)
     _take_token(work)
@@ -159,7 +168,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
     return None
 
 
-def _look(work: Work, connector: Connector) -> RemoteRecord | None:
+def _look(work: Work, connector: Readable) -> RemoteRecord | None:
     delivery = work.delivery
     if work.key:
         return connector.read(delivery.type, work.key)
@@ -184,6 +193,8 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
 
     A repair of a record that vanished over there looks again, and gives up the key nobody knows any more.
     """
+    if not isinstance(connector, Readable):
+        return None
     delivery = work.delivery
     if work.key and delivery.reason == "drift_repair" and delivery.action == "upsert":
         _take_token(work)
@@ -216,13 +227,13 @@ def _send(work: Work, connector: Connector) -> Verdict:
     work.said = connector.exchanges()
     answer = connector.push(work.push)
     work.said += answer.exchanges
-    if not answer.verified and answer.effect != "unchanged":
+    if not answer.verified and answer.effect != "unchanged" and isinstance(connector, Readable):
         answer = _verify(work, connector, answer)
     verdict = outcomes.of_outcome(answer)
     return replace(verdict, retire_key=work.retire_key) if work.retire_key else verdict
 
 
-def _verify(work: Work, connector: Connector, answer: Outcome) -> Outcome:
+def _verify(work: Work, connector: Readable, answer: Outcome) -> Outcome:
     """The answer showed nothing of what the target keeps: look. A failing look changes nothing: it did say yes."""
     try:
         remote = connector.read(work.delivery.type, answer.key)
@@ -254,8 +265,9 @@ def _situation(delivery: Delivery, work: Work | None) -> Situation:
             [delivery.pk],
         )
         state, attempts, crashes, age_h = cursor.fetchone()
-    sent, hidden = (work.sent, work.hidden) if work else (False, ())
-    return Situation(delivery.target, state, attempts, crashes, age_h, sent, hidden)
+    if work is None:
+        return Situation(delivery.target, state, attempts, crashes, age_h)
+    return Situation(delivery.target, state, attempts, crashes, age_h, work.sent, work.hidden, work.repeats)
 
 
 def _tried(claim: Claim, process: uuid.UUID, work: Work | None, started: float, said: tuple[Exchange, ...]) -> Try:

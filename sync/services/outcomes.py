@@ -26,11 +26,17 @@ class Situation:
     age_h: float
     sent: bool = False  # this very try wrote its intent, so the failure is about the request
     hidden: tuple[str, ...] = ()  # plain bank numbers that words from outside must not show
+    repeats: bool = False  # sent again under the same key while an earlier request may still be applied
 
     @property
     def earlier_doubt(self) -> bool:
-        """An earlier request is unresolved: only reading the target can end that."""
-        return self.state == "unknown" and not self.sent
+        """An earlier request is unresolved: only reading the target, or an answer to the same key, can end that."""
+        return self.state == "unknown" and (self.repeats or not self.sent)
+
+    @property
+    def answered(self) -> bool:
+        """What the target says now is about this delivery, and not about a look at an earlier request."""
+        return self.sent or not self.earlier_doubt
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Verdict:
     technical: bool = False
     throttle_s: float = 0
     trips_breaker: bool = False
+    pauses_target: bool = False
     refusal: errors.Refused | None = None
     retire_key: str = ""  # a key the target no longer knows, replaced by `key`
 
@@ -103,10 +110,16 @@ def of_error(error: Exception, situation: Situation) -> Verdict:
         "message": words,
         "status": error.status,
     }
-    if isinstance(error, errors.Refused) and not situation.earlier_doubt:
-        return of_refusal(error, situation.hidden)
-    if isinstance(error, errors.NotSupported) and not situation.earlier_doubt:
-        return Verdict("cancelled", ambiguous_s=0, **base)
+    # Refused under the same key: the earlier request may still arrive, so what follows waits until it cannot any more.
+    ends = None if situation.repeats else 0
+    if isinstance(error, errors.Refused) and situation.answered:
+        return replace(of_refusal(error, situation.hidden), ambiguous_s=ends)
+    if isinstance(error, errors.NotSupported) and situation.answered:
+        return Verdict("cancelled", ambiguous_s=ends, **base)
+    if isinstance(error, errors.Unanswered):
+        return _unanswered(situation, base, error.retry_after)
+    if isinstance(error, errors.Gone):
+        return _postponed(situation, base, pauses_target=True)
     if isinstance(error, errors.Throttled):
         return _postponed(situation, base, throttle_s=error.retry_after)
     if isinstance(error, errors.Unauthorised):
@@ -114,8 +127,9 @@ def of_error(error: Exception, situation: Situation) -> Verdict:
     if isinstance(error, errors.Stale) and not situation.earlier_doubt:
         return _limited(situation, Verdict("retrying", wait_s=_jitter(2), ambiguous_s=0, **base))
     if isinstance(error, errors.Ambiguous) and situation.sent:
-        wait = min(READ_BACK_S, platforms.max_inflight(situation.target) / 2)
         doubt = platforms.max_inflight(situation.target)
+        soon, later = min(READ_BACK_S, doubt / 2), backoff(situation.attempts, situation.target.retry_scale)
+        wait = later if situation.repeats else soon
         return _limited(situation, Verdict("unknown", wait_s=wait, ambiguous_s=doubt, technical=True, **base))
     return _limited(situation, _failure(situation, base))
 
@@ -135,6 +149,12 @@ def _postponed(situation: Situation, base: dict[str, Any], **more: Any) -> Verdi
     if situation.earlier_doubt:
         return _too_old(situation, Verdict("unknown", wait_s=1, attempts_delta=delta, **base, **more))
     return _too_old(situation, Verdict("pending", wait_s=1, ambiguous_s=0, attempts_delta=delta, **base, **more))
+
+
+def _unanswered(situation: Situation, base: dict[str, Any], retry_after: float) -> Verdict:
+    """It is there, and only the receiver can say what came of it: the delivery stays in doubt, asked about ever less."""
+    wait = max(retry_after, situation.age_h * 360)  # a tenth of its age
+    return _too_old(situation, Verdict("unknown", wait_s=wait, attempts_delta=-1 if situation.sent else 0, **base))
 
 
 def _crash(error: Exception, situation: Situation) -> Verdict:

@@ -199,6 +199,8 @@ def _look_again(delivery: Delivery) -> None:
 
 def _govern(delivery: Delivery, verdict: Verdict, rule: OutcomeRule | None) -> None:
     target = delivery.target
+    if verdict.pauses_target:
+        governors.stop(target, verdict.message)
     if verdict.throttle_s:
         governors.throttle(target, max(1.0, verdict.throttle_s))
     if verdict.trips_breaker:

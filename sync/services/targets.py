@@ -44,6 +44,7 @@ def resume(target: Target, *, by: Actor) -> Target:
     Target.objects.filter(pk=target.pk).update(
         paused_at=None, paused_by="", pause_reason="", not_before=None, breaker_probe_at=Now()
     )
+    governors.close_alerts(target, "gone")
     return _logged(target, "resumed", by)
 
 

@@ -14,6 +14,7 @@ from mdm.web import visitor
 from mdm.web.page import Action, Badge, Callout, Confirm, Event, Fact, Link, Meta, Part, Rich
 from mdm.web.pointers import request_url
 from mdm.web.states import look
+from sync import platforms
 from sync.models import Attempt, Delivery
 from sync.models.states import DEAD
 from sync.selectors import awaiting, freeze_views, ledger
@@ -35,6 +36,7 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "updated": ("changed there", "green"),
     "blocked": ("blocked there", "green"),
     "unchanged": ("held the same already", "green"),
+    "told": ("handed over", "green"),
     "absent": ("not there", "amber"),
     "refused": ("refused", "red"),
     "unmapped": ("not sent: a value has no counterpart", "red"),
@@ -44,6 +46,8 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "not_sent": ("never left", "amber"),
     "stale": ("changed there meanwhile", "amber"),
     "unauthorised": ("sign-in refused", "red"),
+    "unanswered": ("taken; not acknowledged yet", "blue"),
+    "gone": ("wants nothing more", "red"),
     "crash": ("the connector broke", "red"),
 }
 
@@ -195,7 +199,7 @@ def _facts(row: Delivery) -> list[Fact]:
         Fact(label="Reason", value=REASONS[row.reason]),
         Fact(label="Asked to", value=_ASKED.get(row.action, row.action)),
         Fact(label="Effect there", value=_OUTCOMES.get(row.effect, (row.effect, ""))[0] or None),
-        Fact(label="Verified", value="Read back, and the same" if row.verified else "Not yet"),
+        Fact(label="Verified", value=_verified(row)),
         Fact(label="Line", value=f"number {row.seq}, generation {row.generation}"),
         Fact(label="As of", value=row.as_of, kind="date"),
         Fact(label="Correlation", value=row.correlation_id, kind="id"),
@@ -206,12 +210,19 @@ def _facts(row: Delivery) -> list[Fact]:
     return found
 
 
+def _verified(row: Delivery) -> str:
+    if platforms.readable(row.target.connector):
+        return "Read back, and the same" if row.verified else "Not yet"
+    return "Acknowledged by the receiver" if row.verified else "Not possible: the receiver cannot be read"
+
+
 def _story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
     words = f"Queued: {REASONS[row.reason].lower()}, version {row.version}"
     story = [Event(at=row.created_at, text=words, icon="clock", tone="blue", exact=True)]
     story += [_tried(number, attempt) for number, attempt in enumerate(attempts, 1)]
     if row.posted_at:
-        end = "Posted" + (", and verified by reading it back" if row.verified else "")
+        how = "verified by reading it back" if platforms.readable(row.target.connector) else "acknowledged"
+        end = "Posted" + (f", and {how}" if row.verified else "")
         story.append(Event(at=row.posted_at, text=end, icon="ok", tone="green", exact=True))
     elif row.state not in ("pending", "in_flight", "unknown", "retrying", "held"):
         shown = look(row.state, "delivery")

@@ -18,6 +18,7 @@ from mdm.web import visitor
 from mdm.web.page import Action, Source
 
 WHY_NOT = "This needs the role of an operator or a data steward."
+UNREADABLE = "This receiver cannot be asked what it holds, so there is no drift to look for."
 
 
 def require_read(request: HttpRequest) -> None:

@@ -16,6 +16,7 @@ from mdm.web import browsing, record_frame, record_sync, visitor
 from mdm.web.page import Action, Empty
 from mdm.web.record_frame import Frame
 from mdm.web.tables import Cell, Column, Row, Table
+from sync import platforms
 from sync.models import Delivery, DriftFinding, Target
 from sync.selectors import drift_views, ledger
 from sync.services import drift
@@ -92,13 +93,16 @@ def _actions(frame: Frame, target: Target) -> list[Action]:
     gone = frame.row.status == "merged"
     return [
         action("Push now", "push", "sync:target-push", "send", allowed=not gone, why_not="This record was merged."),
-        action("Look what it holds", "look", "sync:target-look", "drift"),
+        action(
+            "Look what it holds", "look", "sync:target-look", "drift",
+            allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,
+        ),
         Action(
             label="Its differences",
             url=f"{reverse('sync:drift')}?record={frame.row.uid}&target={target.code}#findings",
             icon="filter",
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _deliveries(rows: list[Delivery]) -> Table:

@@ -16,6 +16,7 @@ from mdm.web import charts, visitor
 from mdm.web.browsing import plural
 from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Page, Tile
 from mdm.web.values import age
+from sync import platforms
 from sync.models import Target
 from sync.selectors import freeze_views, success, target_health
 from sync.selectors.target_health import Health
@@ -25,7 +26,7 @@ from sync.web import doors
 # What the platform's means allow us to promise; the letters are those of docs/sync.md.
 CAPABILITY = {
     "A": "Never twice, never older over newer (conditional writes)",
-    "B": "Never twice (idempotency keys), in order",
+    "B": "Never twice (the receiver takes a key once), in order",
     "C": "Never twice (read before every retry), in order",
     "D": "Never twice (found before created), in order",
     "E": "At most once; a person decides after doubt",
@@ -56,6 +57,7 @@ def _note(targets: int, waiting: int) -> str:
 
 def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str, Any]:
     target = health.target
+    readable = platforms.readable(target.connector)
     answers = health.answers_24h
     good = (answers - health.failures_24h) / answers if answers else None
     return {
@@ -87,7 +89,11 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         "facts": [
             Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),
             *_alerts(target, health),
-            Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target)),
+            Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target))
+            if readable
+            else Fact(
+                label="Verified by", value="its acknowledgement at most: it cannot be read, so no drift is known"
+            ),
             Fact(label="Checked", value=target.checked_at, kind="time"),
         ],
         "actions": _levers(request, target, health),
@@ -133,7 +139,10 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
         else doors.action(
             request, label="Pause", name=f"pause-{target.code}", url=url("pause"), icon="lock", confirm=stop
         ),
-        doors.action(request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift"),
+        doors.action(
+            request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift",
+            allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,
+        ),
         Action(
             label="Push everything…",
             name=f"push-{target.code}",
@@ -142,7 +151,7 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
             allowed=doors.may_act(request),
             why_not=doors.WHY_NOT,
         ),
-    ]
+    ]  # fmt: skip
 
 
 @require_POST

@@ -1,4 +1,8 @@
-"""What every connector owes, driven over HTTP against its sandbox; a new folder joins by itself."""
+"""What every connector owes, driven over the wire against its sandbox; a new folder joins by itself.
+
+`target` is every platform that can be read, `told` every receiver that cannot: what is proven of the ones by reading
+back is proven of the others by the log of effects at the receiver. `anyone` is both.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +17,57 @@ import pytest
 
 from sync.errors import Ambiguous, NotSent, Refused, SyncError, Throttled, Unauthorised
 from sync.mapping import load
-from sync.protocol import Capability, Config, Connector, RemoteRecord
+from sync.protocol import Capability, Config, Connector, Readable, RemoteRecord
 from tests.sync.sandboxes import (
     NAMES,
+    READABLE,
     REFERENCE,
+    TOLD,
     WRITES,
     Platform,
     connector_class,
     folder,
+    nowhere,
     platform,
     process,
     sandbox_class,
     supplier,
 )
 
-IBAN = "DE89370400440532013000"
-pytestmark = pytest.mark.parametrize("name", NAMES)
+HIDDEN = ("DE89370400440532013000", "0532013000", "Bearer ")
+LOST = ["timeout_before", "timeout_after", "reset_after", "garbage", "500"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = {"target": READABLE, "readable": READABLE, "told": TOLD, "unreadable": TOLD}
+    names = next((names for asked, names in wanted.items() if asked in metafunc.fixturenames), NAMES)
+    metafunc.parametrize("name", names)
 
 
 @pytest.fixture
-def target(name: str, tmp_path: Path) -> Iterator[Platform]:
+def anyone(name: str, tmp_path: Path) -> Iterator[Platform]:
     with platform(name, tmp_path / "state.sqlite") as running:
         yield running
+
+
+@pytest.fixture
+def target(anyone: Platform) -> Platform:
+    return anyone
+
+
+@pytest.fixture
+def told(anyone: Platform) -> Platform:
+    return anyone
+
+
+@pytest.fixture
+def readable(name: str) -> str:
+    return name
+
+
+@pytest.fixture
+def unreadable(name: str) -> str:
+    return name
 
 
 def differences(target: Platform, document: dict[str, Any], record: RemoteRecord | None) -> list[Any]:
@@ -61,7 +94,10 @@ def test_the_folder_is_complete(name: str) -> None:
         mapping = load(folder(name) / "mapping.yaml", type)
         assert mapping.target == name and mapping.parts and mapping.block_fields()
     assert sandbox_class(name).name == name
-    assert isinstance(kind(Config("http://127.0.0.1:1")), Connector)
+    assert isinstance(kind(Config(sandbox_class(name).address("http://127.0.0.1:1"))), Connector)
+    assert issubclass(kind, Readable) or kind.capability in ("B", "E"), "only B and E can do without reading"
+    if kind.capability == "E":
+        assert not issubclass(kind, Readable)
 
 
 def test_nothing_forbidden_is_imported(name: str) -> None:
@@ -88,16 +124,16 @@ def test_nothing_forbidden_is_imported(name: str) -> None:
 # Reading
 
 
-def test_check(target: Platform) -> None:
-    health = target.connector().check()
+def test_check(anyone: Platform) -> None:
+    health = anyone.connector().check()
     assert health.ok and health.message
-    assert set(health.pushable) == set(target.mapping.parts)
+    assert set(health.pushable) == set(anyone.mapping.parts)
 
 
-def test_check_says_what_is_wrong(target: Platform) -> None:
-    health = target.connector(secret="wrong").check()
+def test_check_says_what_is_wrong(anyone: Platform) -> None:
+    health = anyone.connector(secret="wrong").check()
     assert not health.ok and health.message
-    assert not connector_class(target.name)(Config("http://127.0.0.1:1", timeout=1.0)).check().ok
+    assert not nowhere(anyone.name).check().ok
 
 
 def test_scan_finds_every_record_and_read_each(target: Platform) -> None:
@@ -203,7 +239,7 @@ def test_unblock_by_pushing_an_active_record(target: Platform) -> None:
 # Faults
 
 
-@pytest.mark.parametrize("kind", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
+@pytest.mark.parametrize("kind", LOST)
 def test_a_lost_create_never_doubles(target: Platform, kind: str) -> None:
     before = len(target.records())
     connector = target.connector(timeout=1.0)
@@ -218,7 +254,7 @@ def test_a_lost_create_never_doubles(target: Platform, kind: str) -> None:
     assert sum(effect["kind"] == "created" for effect in target.effects()) == 1
 
 
-@pytest.mark.parametrize("kind", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
+@pytest.mark.parametrize("kind", LOST)
 def test_a_lost_update_is_made_good(target: Platform, kind: str) -> None:
     connector, key = created(target)
     changed = supplier(payment_terms="NET60")
@@ -235,24 +271,24 @@ def test_a_lost_update_is_made_good(target: Platform, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["503", "429"])
-def test_throttled(target: Platform, kind: str) -> None:
-    connector, before = target.connector(), len(target.effects())
-    target.fail(kind)
+def test_throttled(anyone: Platform, kind: str) -> None:
+    connector, before = anyone.connector(), len(anyone.effects())
+    anyone.fail(kind)
     with pytest.raises(Throttled) as caught:
-        connector.push(target.push(supplier()))
+        connector.push(anyone.push(supplier()))
     assert caught.value.retry_after >= 1.0
-    assert len(target.effects()) == before
+    assert len(anyone.effects()) == before
 
 
-def test_refused_in_the_words_of_the_platform(target: Platform) -> None:
-    connector, before = target.connector(), len(target.records())
-    target.fail("refuse")
+def test_refused_in_the_words_of_the_platform(anyone: Platform) -> None:
+    connector, before = anyone.connector(), len(anyone.records())
+    anyone.fail("refuse")
     with pytest.raises(Refused) as caught:
-        connector.push(target.push(supplier()))
-    named = sandbox_class(target.name).refuse_field
+        connector.push(anyone.push(supplier()))
+    named = sandbox_class(anyone.name).refuse_field
     assert any(named in problem.field or named in problem.message for problem in caught.value.problems)
     assert "Planned fault" in caught.value.message + "".join(p.message for p in caught.value.problems)
-    assert len(target.records()) == before
+    assert len(anyone.records()) == before
 
 
 def test_signed_out_once_is_renewed_and_for_good_is_told(target: Platform) -> None:
@@ -265,15 +301,15 @@ def test_signed_out_once_is_renewed_and_for_good_is_told(target: Platform) -> No
         connector.push(target.push(supplier(payment_terms="NET60")))
 
 
-def test_a_target_that_is_down(target: Platform) -> None:
-    connector = connector_class(target.name)(Config("http://127.0.0.1:1", "mdm", "x", timeout=1.0))
+def test_a_target_that_is_down(anyone: Platform) -> None:
     with pytest.raises(NotSent):
-        connector.push(target.push(supplier()))
+        nowhere(anyone.name).push(anyone.push(supplier()))
 
 
-def test_a_slow_answer_within_the_deadline_is_an_answer(target: Platform) -> None:
-    target.fail("slow:300")
-    assert target.connector().push(target.push(supplier())).verified
+def test_a_slow_answer_within_the_deadline_is_an_answer(anyone: Platform) -> None:
+    anyone.fail("slow:300")
+    outcome = anyone.connector().push(anyone.push(supplier()))
+    assert outcome.key and (outcome.verified or anyone.name in TOLD)
 
 
 def test_random_faults_end_with_one_record(target: Platform) -> None:
@@ -302,23 +338,25 @@ def test_evidence_shows_no_bank_number_and_no_secret(target: Platform) -> None:
     outcome = connector.push(target.push(supplier()))
     connector.read("supplier", outcome.key)
     shown = repr(outcome.exchanges) + repr(connector.exchanges()) + repr(connector.__dict__.get("config"))
-    for hidden in (IBAN, "0532013000", "mdm-sandbox-secret", "Bearer "):
+    for hidden in (*HIDDEN, target.secret):
         assert hidden not in shown
     assert any(said.status and said.status < 300 and said.duration_ms >= 0 for said in outcome.exchanges)
 
 
-def test_evidence_remains_after_a_failure(target: Platform) -> None:
-    connector = target.connector()
-    target.fail("refuse")
+def test_evidence_remains_after_a_failure(anyone: Platform) -> None:
+    connector = anyone.connector()
+    anyone.fail("refuse")
     with pytest.raises(Refused):
-        connector.push(target.push(supplier()))
-    assert any(said.status == 400 for said in connector.exchanges())
+        connector.push(anyone.push(supplier()))
+    said = connector.exchanges()
+    assert any(one.status == 400 for one in said) or anyone.name in TOLD  # which may speak no HTTP
+    assert any("Planned fault" in one.response for one in said)
     assert connector.exchanges() == ()
 
 
-def test_correlation_reaches_the_platform(target: Platform) -> None:
-    target.connector().push(target.push(supplier(), correlation_id="c-42"))
-    assert target.effects()[-1]["correlation_id"] == "c-42"
+def test_correlation_reaches_the_platform(anyone: Platform) -> None:
+    anyone.connector().push(anyone.push(supplier(), correlation_id="c-42"))
+    assert anyone.effects()[-1]["correlation_id"] == "c-42"
 
 
 # Drift: changes inside the platform
@@ -355,27 +393,130 @@ def test_a_changed_field_is_found_and_repaired(target: Platform) -> None:
     assert differences(target, supplier(), connector.read("supplier", key)) == []
 
 
+# Receivers that cannot be read: told once for every key
+
+
+def holds(told: Platform) -> dict[str, Any]:
+    """What the receiver made of what it was told, under our reference."""
+    return next((record["fields"] for record in told.records() if record["key"] == REFERENCE), {})
+
+
+def test_told_once_for_every_key(told: Platform) -> None:
+    connector = told.connector()
+    first = connector.push(told.push(supplier()))
+    assert (first.key, first.effect) == (REFERENCE, "told")
+    for again in (connector, told.connector()):
+        assert again.push(told.push(supplier())).key == REFERENCE
+    (effect,) = told.effects()
+    assert (effect["key"], effect["kind"], effect["idempotency_key"]) == (REFERENCE, "created", first_key(told))
+    assert {"Contract Test Werkzeugbau GmbH", "Köln"} <= set(map(str, holds(told).values()))
+
+
+def first_key(told: Platform) -> str:
+    return told.push(supplier()).idempotency_key
+
+
+def test_told_again_under_another_key(told: Platform) -> None:
+    connector = told.connector()
+    connector.push(told.push(supplier()))
+    changed = supplier(legal_name="Contract Test Holding GmbH")
+    outcome = connector.push(told.push(changed, key=REFERENCE, idempotency_key="1:x:2", version=2))
+    assert outcome.key == REFERENCE
+    assert [effect["kind"] for effect in told.effects()] == ["created", "updated"]
+    assert "Contract Test Holding GmbH" in holds(told).values()
+
+
+def test_told_to_block(told: Platform) -> None:
+    connector = told.connector()
+    connector.push(told.push(supplier()))
+    blocks = told.push(supplier(), key=REFERENCE, action="block", idempotency_key="1:x:2", version=2)
+    outcome = connector.push(replace(blocks, payload=told.mapping.block_fields()))
+    assert (outcome.key, outcome.effect) == (REFERENCE, "told")
+    assert holds(told)["status"] == "blocked"
+    assert "Contract Test Werkzeugbau GmbH" in holds(told).values(), "a block says nothing about the other fields"
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_told_once_whatever_was_lost(told: Platform, kind: str) -> None:
+    """Only what was surely not applied may be called not sent; repeated, it is one effect either way."""
+    connector = told.connector(timeout=1.5)
+    connector.check()
+    told.fail(kind)
+    try:
+        assert connector.push(told.push(supplier())).key and kind == "garbage"
+    except (Ambiguous, NotSent) as error:
+        assert isinstance(error, Ambiguous) or not told.effects()
+    for again in (connector, told.connector()):
+        assert again.push(told.push(supplier())).key == REFERENCE
+    assert len(told.effects()) == 1
+
+
+def test_told_once_under_random_faults(told: Platform) -> None:
+    seed = random.randrange(10**6)
+    chance, done = random.Random(seed), False
+    for _ in range(6):
+        told.fail(chance.choice([*LOST, "503", "429"]), match=chance.choice([WRITES, ""]))
+    connector = told.connector(timeout=1.0)
+    for _ in range(20):
+        try:
+            done = bool(connector.push(told.push(supplier())).key)
+            break
+        except SyncError as error:
+            assert not isinstance(error, Refused), f"seed {seed}: {error}"
+    assert done and len(told.effects()) == 1, f"seed {seed}"
+
+
+def test_told_without_bank_numbers_or_secrets_in_the_evidence(told: Platform) -> None:
+    connector = told.connector()
+    outcome = connector.push(told.push(supplier()))
+    shown = repr(outcome.exchanges) + repr(connector.exchanges()) + repr(connector.__dict__.get("_config"))
+    for hidden in (*HIDDEN, told.secret):
+        assert hidden not in shown
+    assert REFERENCE in shown and all(said.duration_ms >= 0 for said in outcome.exchanges)
+
+
+def test_a_receiver_that_does_not_know_us_is_told_nothing(told: Platform) -> None:
+    with pytest.raises(Unauthorised):
+        told.connector(secret="wrong").push(told.push(supplier()))
+    assert told.effects() == []
+
+
 # The sandbox itself
 
 
-def test_the_sandbox_survives_a_kill(name: str, tmp_path: Path) -> None:
+def test_a_receiver_remembers_what_it_was_told(unreadable: str, tmp_path: Path) -> None:
+    """After kill -9 it still takes a key only once; a reset forgets."""
+    state = tmp_path / "state.sqlite"
+    with process(unreadable, state) as first:
+        first.connector().push(first.push(supplier()))
+        first.kill()
+    with process(unreadable, state) as second:
+        second.connector().push(second.push(supplier()))
+        assert len(second.effects()) == 1 and "Köln" in map(str, holds(second).values())
+        second.control("POST", "reset", {})
+        assert second.effects() == [] and holds(second) == {}
+        second.connector().push(second.push(supplier()))
+        assert len(second.effects()) == 1
+
+
+def test_the_sandbox_survives_a_kill(readable: str, tmp_path: Path) -> None:
     """The command line, as the demo starts it; what was answered is there after kill -9."""
     state = tmp_path / "state.sqlite"
-    with process(name, state) as first:
+    with process(readable, state) as first:
         seeded = len(first.records())
         key = first.connector().push(first.push(supplier())).key
         first.kill()
-    with process(name, state) as second:
+    with process(readable, state) as second:
         assert len(second.records()) == seeded + 1
         assert differences(second, supplier(), second.connector().read("supplier", key)) == []
 
 
-def test_the_sandbox_keeps_its_state_and_can_be_reset(name: str, tmp_path: Path) -> None:
+def test_the_sandbox_keeps_its_state_and_can_be_reset(readable: str, tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
-    with platform(name, state) as first:
+    with platform(readable, state) as first:
         seeded = len(first.records())
         key = first.connector().push(first.push(supplier())).key
-    with platform(name, state) as second:
+    with platform(readable, state) as second:
         assert len(second.records()) == seeded + 1
         record = second.connector().read("supplier", key)
         assert differences(second, supplier(), record) == []

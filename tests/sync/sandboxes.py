@@ -18,7 +18,7 @@ from typing import Any
 import sync.connectors
 from sync.auth import forget_tokens
 from sync.mapping import Mapping, load
-from sync.protocol import Config, Connector, Push
+from sync.protocol import Config, Connector, Push, Readable
 from sync.sandbox import Running, Sandbox, serving
 
 ROOT = Path(__file__).parents[2]
@@ -44,9 +44,22 @@ def sandbox_class(name: str) -> type[Sandbox]:
     )
 
 
-def extract(name: str) -> Path:
-    """The small extract of that platform's suppliers."""
-    return next((ROOT / "suppliers" / "demo" / "extracts" / "small").glob(f"{name}_*"))
+READABLE = [name for name in NAMES if issubclass(connector_class(name), Readable)]
+TOLD = [name for name in NAMES if name not in READABLE]  # nobody can ask them what they hold
+
+
+def extract(name: str) -> str:
+    """The small extract of that platform's suppliers; a receiver that cannot be read needs none."""
+    found = sorted((ROOT / "suppliers" / "demo" / "extracts" / "small").glob(f"{name}_*"))
+    assert found or name in TOLD, f"suppliers/demo/extracts/small/{name}_* is missing"
+    return str(found[0]) if found else ""
+
+
+def nowhere(name: str) -> Connector:
+    """A connector whose target does not answer."""
+    address = sandbox_class(name).address("http://127.0.0.1:1")
+    made: Connector = connector_class(name)(Config(address, "mdm", sandbox_class(name).default_secret, timeout=1.0))
+    return made
 
 
 @dataclass
@@ -69,9 +82,15 @@ class Platform:
         self.child.kill()
         self.child.wait(timeout=10)
 
-    def connector(self, *, timeout: float = 5.0, secret: str = "mdm-sandbox-secret", **options: Any) -> Connector:
-        config = Config(self.url, "mdm", secret, timeout=timeout, options=options)
-        return connector_class(self.name)(config)
+    @property
+    def secret(self) -> str:
+        return sandbox_class(self.name).default_secret
+
+    def connector(self, *, timeout: float = 5.0, secret: str = "", **options: Any) -> Connector:
+        address, given = sandbox_class(self.name).address(self.url), self.control("GET", "options")["options"]
+        config = Config(address, "mdm", secret or self.secret, timeout=timeout, options={**given, **options})
+        made: Connector = connector_class(self.name)(config)
+        return made
 
     def push(self, document: dict[str, Any], **changes: Any) -> Push:
         payload = self.mapping.render(document)
@@ -109,7 +128,7 @@ def process(name: str, state: Path) -> Iterator[Platform]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", f"sync.connectors.{name}.sandbox", "--port", str(port)]
-    command += ["--state", str(state), "--seed", str(extract(name))]
+    command += ["--state", str(state), "--seed", extract(name)]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None and child.stdout.readline()  # it says so when it listens

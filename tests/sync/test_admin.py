@@ -113,3 +113,15 @@ def test_credentials_among_the_options_are_sealed_and_never_shown(admin, target)
 def test_the_database_refuses_a_credential_in_plain(target):
     with pytest.raises(IntegrityError, match="no_credential_in_options"):
         Target.objects.update(options={"refresh_token": "let-me-in"})
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [("sftp://files.example:2222/inbox", True), ("ftp://files.example", False), ("file:///etc", False)],
+)
+def test_an_address_is_one_a_connector_can_speak_to(admin, target, address, taken):
+    url = reverse("admin:sync_target_change", args=[target.pk])
+    saved = admin.post(url, {**form_of(admin, url), "base_url": address})
+    assert (saved.status_code == 302) is taken
+    target.refresh_from_db()
+    assert (target.base_url == address) is taken

@@ -16,6 +16,7 @@ from django.db import connection
 
 from mdm.models import Crosswalk
 from sync import governors
+from sync.connectors.webhook.sandbox import WebhookSandbox
 from sync.models import Attempt, AttemptResult, Delivery, Lane, Target
 from sync.services import claims, deliver
 from tests.fixtures_processes import new_child
@@ -104,6 +105,40 @@ def test_a_worker_killed_around_the_request(coupa, point):
     _, side = coupa
     world.supplier()
     world.dispatch_now()
+    _kill_a_worker(point)
+    assert Delivery.objects.get().state == "unknown"
+    assert len(side.effects()) == (1 if point == "sent" else 0)
+
+    world.send_until_settled()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.verified) == ("posted", True)
+    assert len(side.records()) == 1 and len(side.effects()) == 1
+    assert Crosswalk.objects.get().key in side.records()
+    lost = Attempt.objects.filter(result=None)
+    assert lost.count() == 1, "the attempt without an answer stays as evidence"
+
+
+@pytest.mark.parametrize("point", ["intent", "sent"])
+def test_a_worker_killed_around_a_webhook(sandbox, point):
+    """It cannot be read: the same goes out again under the same key, and the receiver takes it once."""
+    started = sandbox("webhook")
+    world.allow_everything()
+    world.target("webhook", started.url, secret=WebhookSandbox.default_secret, timeout_s=1)
+    side = Side(started.control)
+    uid = world.supplier()
+    world.dispatch_now()
+    _kill_a_worker(point)
+    assert len(side.effects()) == (1 if point == "sent" else 0)
+    world.propose("supplier", {"legal_name": "Nordlicht Papier SE"}, uid=uid)
+    world.send_until_settled()
+    first, second = Delivery.objects.order_by("seq")
+    assert [effect["idempotency_key"] for effect in side.effects()] == [first.idempotency_key, second.idempotency_key]
+    assert (first.state, first.verified, first.attempts) == ("posted", False, 2)
+    assert side.records()[uid]["legal_name"] == "Nordlicht Papier SE"
+
+
+def _kill_a_worker(point: str) -> None:
+    """kill -9 once it says that it has come as far as `point`."""
     child = new_child(f"victim-{point}", [])
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.sync.worker", point], cwd=ROOT, env=child.environment, stdout=subprocess.PIPE,
@@ -116,16 +151,6 @@ def test_a_worker_killed_around_the_request(coupa, point):
     finally:
         process.kill()
         process.wait()
-    assert Delivery.objects.get().state == "unknown"
-    assert len(side.effects()) == (1 if point == "sent" else 0)
-
-    world.send_until_settled()
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.verified) == ("posted", True)
-    assert len(side.records()) == 1 and len(side.effects()) == 1
-    assert Crosswalk.objects.get().key in side.records()
-    lost = Attempt.objects.filter(result=None)
-    assert lost.count() == 1, "the attempt without an answer stays as evidence"
 
 
 def test_a_process_that_lost_its_lease_records_nothing(coupa):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import Any
+from typing import ClassVar
 
 import pytest
 from django.db import connection
@@ -11,83 +10,26 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from sync import errors, platforms
+from sync import platforms
 from sync.models import Delivery, Lane
 from sync.models.states import MOVES, STATES
-from sync.protocol import Outcome, Push, RemoteRecord
 from sync.services import claims, deliver
+from tests.sync import made_up as made_up_targets
 from tests.sync import world
+from tests.sync.made_up import Deduping, Killed, Shown, There
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOST = ("lost_applied", "lost_not_applied", "lost_late", "killed")
 WAYS = ("ok", *LOST, *LOST, "refused", "throttled", "not_sent")
 
 
-class Killed(BaseException):
-    """As kill -9 would look to the code: nothing after this point runs, nothing is recorded."""
-
-
-class MadeUp:
-    """A target in memory. `way` says what happens to the next write; late requests may arrive until told otherwise."""
-
-    name, title, capability, types, max_inflight_s = "coupa", "Made up", "C", ("supplier",), 5.0
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[str, Any]] = {}
-        self.references: dict[str, str] = {}
-        self.applied: list[tuple[str, str]] = []  # (idempotency key, effect)
-        self.late: list[Push] = []
-        self.way = "ok"
-
-    def push(self, push: Push) -> Outcome:
-        way, self.way = self.way, "ok"
-        if way == "refused":
-            raise errors.Refused("no")
-        if way == "throttled":
-            raise errors.Throttled("later", retry_after=1)
-        if way == "not_sent":
-            raise errors.NotSent("no connection")
-        if way == "lost_not_applied":
-            raise errors.Ambiguous("no answer")
-        if way == "lost_late":
-            self.late.append(push)
-            raise errors.Ambiguous("no answer")
-        key, effect = self._apply(push)
-        if way == "lost_applied":
-            raise errors.Ambiguous("no answer")
-        if way == "killed":
-            raise Killed
-        return Outcome(key, effect, verified=True)
-
-    def _apply(self, push: Push) -> tuple[str, Any]:
-        key = push.key or f"K{len(self.held) + 1}"  # asked to create, it creates: finding first is our business
-        effect = "updated" if key in self.held else "created"
-        if self.held.get(key) == push.payload:
-            return key, "unchanged"
-        self.held[key], self.references[push.reference] = dict(push.payload), key
-        self.applied.append((push.idempotency_key, effect))
-        return key, effect
-
-    def arrive(self) -> None:
-        if self.late:
-            self._apply(self.late.pop(0))
-
-    def read(self, type: str, key: str) -> RemoteRecord | None:
-        return RemoteRecord(key, self.held[key]) if key in self.held else None
-
-    def find(self, type: str, reference: str, payload: Any) -> RemoteRecord | None:
-        key = self.references.get(reference)
-        return self.read(type, key) if key else None
-
-    def exchanges(self) -> tuple[()]:
-        return ()
-
-
 class Walk(RuleBasedStateMachine):
+    kind: ClassVar[type[There]] = Shown
+
     @initialize()
     def start(self) -> None:
-        self.there = MadeUp()
-        self.target = _target(self.there)
+        self.there = self.kind()
+        self.target = made_up_targets.target(self.there, max_attempts=500, max_inflight_s=60)
         self.names = ["Anfang GmbH"]
         self.uid = world.supplier(legal_name=self.names[0], tax_registrations=[])
         world.dispatch_now()
@@ -184,14 +126,8 @@ class Walk(RuleBasedStateMachine):
         self.one_record_and_no_effect_twice()
 
 
-def _target(there: MadeUp) -> Any:
-    made = world.target(f"t{id(there)}", "http://made.example", connector="coupa", max_attempts=500, max_inflight_s=60)
-    made.subscriptions.model.objects.exclude(target=made).update(active=False)
-    _SESSIONS[made.code] = there
-    return made
-
-
-_SESSIONS: dict[str, MadeUp] = {}
+class WalkOfKeys(Walk):
+    kind = Deduping
 
 
 def _sql(statement: str) -> None:
@@ -201,18 +137,15 @@ def _sql(statement: str) -> None:
 
 @pytest.fixture
 def made_up(monkeypatch):
-    @contextmanager
-    def session(target):
-        yield _SESSIONS[target.code]
-
-    monkeypatch.setattr(platforms, "session", session)
+    monkeypatch.setattr(platforms, "session", made_up_targets.session)
     world.allow_everything()
 
 
 @pytest.mark.slow
-def test_walks(made_up):
+@pytest.mark.parametrize("walk", [Walk, WalkOfKeys])
+def test_walks(made_up, walk):
     run_state_machine_as_test(
-        Walk,
+        walk,
         settings=settings(
             max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),

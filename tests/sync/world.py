@@ -49,7 +49,7 @@ def supplier(**different: Any) -> str:
     return propose("supplier", {**SUPPLIER, **different})
 
 
-def target(code: str, base_url: str, **different: Any) -> Target:
+def target(code: str, base_url: str, *, secret: str = SECRET, **different: Any) -> Target:
     """A target that is fast enough for tests: short quarantine, hardly any wait between attempts."""
     system, _ = System.objects.get_or_create(code=code, defaults={"title": code.title(), "mark": code[:2].upper()})
     settings = {
@@ -68,7 +68,7 @@ def target(code: str, base_url: str, **different: Any) -> Target:
         client_id=CLIENT_ID,
         **{**settings, **different},
     )
-    made.set_secret(SECRET)
+    made.set_secret(secret)
     made.save()
     Subscription.objects.create(target=made, type="supplier")
     return made

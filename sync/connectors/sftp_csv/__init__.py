@@ -1,0 +1,1 @@
+"""Managed file transfer: CSV files, checksums and acknowledgements over SFTP."""

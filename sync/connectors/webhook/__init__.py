@@ -1,0 +1,1 @@
+"""Standard Webhooks: a downstream subscriber as a target."""
