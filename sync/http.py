@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from sync import crash_points
 from sync.deadline import deadline, make_transport
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.protocol import Config, Exchange
@@ -167,6 +168,8 @@ class Client:
         signed = self.auth.headers() if auth and self.auth else {}  # may fetch a token, on a clock of its own
         merged = {**self._standing, **self._extra, **signed, **(headers or {})}
         request = self._http.build_request(method, address, headers=merged, **sent)
+        if writes and crash_points.armed():
+            request.extensions["trace"] = crash_points.on_wire
         started = time.monotonic()
         status: int | None = None
         body, note, kept = b"", "", ""

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from sync import governors
+from sync.crash_points import reach
 from sync.errors import SyncError
 from sync.models import Target
 from sync.models.states import OPEN
@@ -55,7 +56,9 @@ def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
             [target.pk, allowed, process, target.lease_s],
         )
         held = {lane: (epoch, crashed) for lane, epoch, crashed in cursor.fetchall()}
-        return _heads(cursor, held) if held else []
+        claims = _heads(cursor, held) if held else []
+        reach("claiming")
+        return claims
 
 
 def _heads(cursor: Any, held: dict[int, tuple[int, bool]]) -> list[Claim]:

@@ -17,6 +17,7 @@ from django.db import Error, connection
 from mdm import correlation
 from mdm.models import RecordVersion
 from sync import errors, governors, platforms
+from sync.crash_points import reach
 from sync.models import Delivery
 from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
@@ -93,6 +94,7 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
     work: Work | None = None
     try:
         work = _prepare(claim, process, delivery, renderers(delivery), started)
+        reach("prepared")
         with platforms.session(delivery.target) as connector:
             connector.exchanges()  # what an earlier use left behind is not evidence of this one
             verdict, said = _outcome(work, connector)
@@ -102,6 +104,7 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
         if isinstance(error, Error):
             raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
         verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
+    reach("answered")
     recording.record(delivery, verdict, _tried(claim, process, work, started, said))
     if work is not None:
         governors.spend(delivery.target, max(0, len(said) - 1))
@@ -144,6 +147,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
         if _quarantine_is_on(work.claim.lane_id):
             return outcomes.quarantined("refused")
         return outcomes.of_refusal(refused, work.hidden)
+    reach("read_back")
     if remote is not None and _holds(work, remote):
         effect = "blocked" if work.delivery.action == "block" else "updated" if work.key else "created"
         work.key = remote.key
@@ -198,12 +202,15 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
 
 
 def _send(work: Work, connector: Connector) -> Verdict:
+    reach("looked")
     _take_token(work)
+    reach("token")
     target = work.delivery.target
     written = {"payload_hash": work.payload_hash, "mapping_version": work.renderer.version}
     inflight = platforms.max_inflight(target)
     work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
     work.sent = True
+    reach("intended")
     _outside_transactions()
     work.said = connector.exchanges()
     answer = connector.push(work.push)

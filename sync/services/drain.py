@@ -10,6 +10,7 @@ from collections import Counter
 
 from django.db import connection
 
+from sync.crash_points import reach
 from sync.models import Delivery, Target
 from sync.payloads import Renderer, renderer
 from sync.services import lanes
@@ -77,6 +78,7 @@ class _Run:
             held = claim(self.target, self.process)
             if not held:
                 return
+            reach("claimed")
             for one in held:
                 self._deliver(one)
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from sync import errors, governors
+from sync.crash_points import reach
 from sync.models import Delivery, DriftRun, ExceptionItem
 from sync.models.states import OPEN
 from sync.payloads import conceal
@@ -74,6 +75,8 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
             _hold_the_others(delivery)
         if verdict.state == "posted" and delivery.reason == "drift_repair":
             _look_again(delivery)
+        reach("recording")
+    reach("recorded")
     _govern(delivery, verdict)
 
 

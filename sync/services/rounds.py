@@ -9,6 +9,7 @@ from collections import Counter
 
 from mdm.services import events
 from sync import tasks
+from sync.crash_points import reach
 from sync.services import dispatch, drain, drift, lanes, pushing
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def dispatch_round() -> int:
     """How many events became deliveries."""
     global _remapped_at
     events.seal()
+    reach("sealed")
     done = dispatch.dispatch_all()
     pushing.go_on()
     if time.monotonic() - _remapped_at > _REMAP_EVERY_S:
