@@ -11,6 +11,7 @@ from collections import Counter
 from django.db import connection
 
 from sync.crash_points import reach
+from sync.frozen import losing_locks
 from sync.models import Delivery, Target
 from sync.payloads import Renderer, renderer
 from sync.services import lanes
@@ -74,6 +75,10 @@ class _Run:
             connection.close()
 
     def work(self) -> None:
+        with losing_locks():
+            self._work()
+
+    def _work(self) -> None:
         while time.monotonic() < self.ends and self.failure is None:
             held = claim(self.target, self.process)
             if not held:

@@ -10,6 +10,7 @@ from collections import Counter
 from mdm.services import events
 from sync import tasks
 from sync.crash_points import reach
+from sync.frozen import losing_locks
 from sync.services import dispatch, drain, drift, lanes, pushing
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,11 @@ _remapped_at = 0.0
 
 def dispatch_round() -> int:
     """How many events became deliveries."""
+    with losing_locks():
+        return _dispatch_round()
+
+
+def _dispatch_round() -> int:
     global _remapped_at
     events.seal()
     reach("sealed")
