@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httpx
 
 from sync import crash_points
-from sync.deadline import deadline, make_transport
+from sync.deadline import ask_leave, deadline, make_transport
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.protocol import Config, Exchange
 from sync.redact import Redactor
@@ -175,6 +175,8 @@ class Client:
         body, note, kept = b"", "", ""
         try:
             with deadline(self.config.timeout):
+                if writes:
+                    ask_leave()
                 answer = self._http.send(request, stream=True)
                 status = answer.status_code
                 try:

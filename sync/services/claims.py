@@ -153,7 +153,7 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
                SELECT id, %(target)s, attempts, 'send', %(epoch)s, %(process)s, now() FROM delivery RETURNING id""",
             {
                 "lease": target.lease_s,
-                "doubt": inflight_s + target.timeout_s,
+                "doubt": doubt_s(target, inflight_s),
                 "lane": held.lane_id,
                 "epoch": held.epoch,
                 "delivery": held.delivery_id,
@@ -167,6 +167,43 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
     if row is None:
         raise LostLease("Another process took this lane over, or somebody ended the delivery.")
     return int(row[0])
+
+
+class Leave:
+    """The right of a claim to write to its target, good for one time-out and then asked for again.
+
+    A push makes several requests and may be frozen between two of them. Whoever takes the lane over waits for the end
+    of its lease and of its doubt, so both reach from here beyond anything a write begun under this leave can still do.
+    """
+
+    def __init__(self, held: Claim, target: Target, *, inflight_s: float, since: float) -> None:
+        self._held, self._target, self._inflight_s = held, target, inflight_s
+        self._ends = since + target.timeout_s
+
+    def __call__(self) -> None:
+        asked = time.monotonic()
+        if asked < self._ends:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """UPDATE sync_lane SET lease_until = now() + make_interval(secs => %s),
+                          ambiguous_until = now() + make_interval(secs => %s)
+                    WHERE id = %s AND epoch = %s AND lease_until > now()""",
+                [
+                    self._target.lease_s,
+                    doubt_s(self._target, self._inflight_s),
+                    self._held.lane_id,
+                    self._held.epoch,
+                ],
+            )
+            if cursor.rowcount != 1:
+                raise LostLease("The lease ran out before this request was made.")
+        self._ends = asked + self._target.timeout_s
+
+
+def doubt_s(target: Target, inflight_s: float) -> float:
+    """A write begins up to a time-out after its leave, takes up to another, and may then be applied as late as that."""
+    return inflight_s + 2 * target.timeout_s
 
 
 class LeaseKeeper:

@@ -18,11 +18,12 @@ from mdm import correlation
 from mdm.models import RecordVersion
 from sync import errors, governors, platforms
 from sync.crash_points import reach
+from sync.deadline import asking
 from sync.models import Delivery
 from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
 from sync.services import linking, outcomes, recording
-from sync.services.claims import Claim, LostLease, intend
+from sync.services.claims import Claim, Leave, LostLease, intend
 from sync.services.outcomes import Situation, Verdict
 from sync.services.recording import Try
 
@@ -208,12 +209,14 @@ def _send(work: Work, connector: Connector) -> Verdict:
     target = work.delivery.target
     written = {"payload_hash": work.payload_hash, "mapping_version": work.renderer.version}
     inflight = platforms.max_inflight(target)
+    said_at = time.monotonic()
     work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
     work.sent = True
     reach("intended")
     _outside_transactions()
     work.said = connector.exchanges()
-    answer = connector.push(work.push)
+    with asking(Leave(work.claim, target, inflight_s=inflight, since=said_at)):
+        answer = connector.push(work.push)
     work.said += answer.exchanges
     if not answer.verified and answer.effect != "unchanged":
         answer = _verify(work, connector, answer)
