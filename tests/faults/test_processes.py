@@ -43,6 +43,7 @@ def settled() -> bool:
     return not Delivery.objects.filter(state__in=OPEN).exists()
 
 
+@pytest.mark.slow
 def test_one_message_ten_times_at_once(coupa):
     """A worker of ten processes finds the same message ten times: whoever comes first does the work."""
     target, side = coupa
@@ -66,7 +67,13 @@ def test_one_message_ten_times_at_once(coupa):
     assert Attempt.objects.filter(kind="send").count() == 3
 
 
-@pytest.mark.parametrize("point", ["claimed", "looked", "intended", "answered"])
+def points(always: str, *sometimes: str) -> pytest.MarkDecorator:
+    """One point in every run of the tests, the others in fault runs."""
+    return pytest.mark.parametrize("point", [always, *(pytest.param(p, marks=pytest.mark.faults) for p in sometimes)])
+
+
+@pytest.mark.slow
+@points("intended", "claimed", "looked", "sent", "answered")
 def test_a_process_frozen_beyond_its_lease_writes_nothing_old(coupa, doomed, point):
     """Another one takes over and sends a newer version too; the first wakes up in the middle of its work."""
     target, side = coupa
@@ -84,7 +91,8 @@ def test_a_process_frozen_beyond_its_lease_writes_nothing_old(coupa, doomed, poi
     assert set(found.states) == {"posted"}
 
 
-@pytest.mark.parametrize("point", ["dispatching", "claiming", "recording"])
+@pytest.mark.slow
+@points("claiming", "dispatching", "recording")
 def test_a_process_frozen_in_a_transaction_stops_nobody(coupa, doomed, point):
     """It holds the locks of everybody: the database ends its session, and the others go on."""
     target, side = coupa
@@ -142,7 +150,7 @@ def test_a_replay_twice_has_no_effect(coupa):
         job = replay.replay(filter={"target": target.code, "state": "posted"}, dry_run=False, by=ROBOT)
         assert job.counts["queued"] == 4
         again = replay.replay(filter={"target": target.code, "state": "posted"}, dry_run=False, by=ROBOT)
-        assert again.counts["queued"] == 0, "what waits already is left alone"
+        assert not again.counts.get("queued"), "what waits already is left alone"
         world.send_until_settled()
     assert side.effects() == effects
     assert Delivery.objects.filter(reason="replay", state="posted", effect="unchanged").count() == 8
@@ -162,14 +170,23 @@ def test_a_word_to_a_target_inside_a_transaction_is_an_error(coupa):
 
 
 def test_a_lost_request_is_waited_for_from_the_last_write_on(coupa):
-    """A push of several requests ended by a kill: the last may be applied as late as a whole quarantine after it."""
+    """A push of several requests: each asks leave, and both lease and quarantine count from the last of them."""
     target, _ = coupa
     world.supplier()
     world.dispatch_now()
     (held,) = claims.claim(target, claims.PROCESS)
+    asked = time.monotonic()
     claims.intend(held, target, claims.PROCESS, inflight_s=0.5, written={"payload_hash": "", "mapping_version": ""})
-    Lane.objects.update(lease_until=Now())  # kept alive until now, when the process died
-    lease_until = Lane.objects.get().lease_until
-    (taken_over,) = claims.claim(target, claims.PROCESS)
-    waits = (Lane.objects.get().ambiguous_until - lease_until).total_seconds()
-    assert taken_over.state == "unknown" and waits >= target.max_inflight_s
+    leave = claims.Leave(held, target, inflight_s=0.5, since=asked)
+    before = Lane.objects.get()
+    leave()
+    assert Lane.objects.get().ambiguous_until == before.ambiguous_until, "the intent is leave enough for a while"
+    time.sleep(target.timeout_s)
+    leave()
+    after = Lane.objects.get()
+    assert (after.ambiguous_until - before.ambiguous_until).total_seconds() >= target.timeout_s
+    assert (after.lease_until - before.lease_until).total_seconds() >= target.timeout_s
+    Lane.objects.update(lease_until=Now())
+    time.sleep(target.timeout_s)
+    with pytest.raises(claims.LostLease):
+        leave()
