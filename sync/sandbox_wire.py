@@ -181,6 +181,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
         ("GET", "records"): lambda: _records(sandbox, query),
         ("GET", "effects"): lambda: {"effects": sandbox.store.effects(int(query.get("after", 0)))},
         ("GET", "faults"): lambda: {"faults": sandbox.store.faults()},
+        ("DELETE", "faults"): lambda: _forgive(sandbox),
         ("POST", "mutate"): lambda: _mutate(sandbox, given),
         ("POST", "faults"): lambda: _plan(sandbox, given),
         ("POST", "reset"): lambda: _reset(sandbox),
@@ -217,6 +218,11 @@ def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"kind is one of {', '.join(KINDS)}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}
+
+
+def _forgive(sandbox: Sandbox) -> dict[str, Any]:
+    sandbox.store.clear("fault")
+    return {"faults": []}
 
 
 def _reset(sandbox: Sandbox) -> dict[str, Any]:

@@ -125,6 +125,13 @@ class Side:
     def fault(self, kind: str, match: str = "", count: int = 1) -> None:
         self._call("POST", "faults", {"kind": kind, "match": match, "count": count})
 
+    def faults(self) -> int:
+        """How many planned faults still wait for their request."""
+        return sum(int(fault["left"]) for fault in self._call("GET", "faults")["faults"])
+
+    def forgive(self) -> None:
+        self._call("DELETE", "faults")
+
     def reset(self) -> None:
         self._call("POST", "reset")
 
