@@ -1,6 +1,6 @@
 # Every command a newcomer needs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test bench bench-matching lint format services stop requirements
+.PHONY: help demo demo-reset test faults bench bench-matching lint format services stop requirements
 PYTHON_BIN := .venv/bin/python
 WORKERS ?= 2
 
@@ -15,6 +15,9 @@ demo-reset: ## throw the demo's data away and start afresh
 
 test: ## every test, on its own database and Redis (ARGS="-k bank" to choose)
 	@requirements/install dev && $(PYTHON_BIN) -m tests.chromium && exec $(PYTHON_BIN) -m pytest -n $(WORKERS) $(ARGS)
+
+faults: ## kill, flush, crash and starve a whole hub at random, and judge it (ARGS="--pushes 20000 --seed 7"; --short)
+	@requirements/install dev && exec $(PYTHON_BIN) -m tests.faults $(ARGS)
 
 bench: ## throughput, each figure as a ratio to a limit measured in the same run
 	@requirements/install dev && exec $(PYTHON_BIN) -m tests.bench $(ARGS)

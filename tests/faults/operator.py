@@ -28,7 +28,7 @@ def prepare(urls: dict[str, str]) -> tuple[dict[str, Target], str]:
     targets = {
         name: world.target(
             name, url, timeout_s=TIMEOUT_S, max_inflight_s=MAX_INFLIGHT_S, retry_scale=0.0005, max_attempts=500,
-            probe_every_s=0.3, concurrency=6, rate_per_s=_PACE.get(name, 200.0), burst=20,
+            probe_every_s=0.3, concurrency=6, rate_per_s=_PACE.get(name, 1000.0), burst=20,
         )
         for name, url in urls.items()
     }  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -16,6 +19,7 @@ from sync import platforms, tasks
 from sync.models import Attempt, Delivery, Lane, Target
 from sync.models.states import OPEN
 from sync.services import claims, drain, replay
+from tests import database
 from tests.faults import checker
 from tests.faults.victims import Victims, victims
 from tests.fixtures_processes import DISPATCHER, WORKER, new_child, wait_for
@@ -41,6 +45,28 @@ def doomed() -> Iterator[Victims]:
 
 def settled() -> bool:
     return not Delivery.objects.filter(state__in=OPEN).exists()
+
+
+def test_a_crash_point_is_for_test_runs_only_and_strikes_once(coupa, tmp_path):
+    """`CRASH_AT=intended@file`: the first process dies, the next one does the work; elsewhere the variable is nothing."""
+    target, side = coupa
+    world.supplier()
+    where = f"intended@{tmp_path / 'struck'}"
+    once = [sys.executable, "manage.py", "dispatcher", "--once"]
+
+    def ends(**environment: str) -> int:
+        child = new_child("struck", [], CRASH_AT=where, **environment)
+        return subprocess.run(once, cwd=database.ROOT, env=child.environment, timeout=60, check=False).returncode
+
+    assert ends() == -signal.SIGKILL
+    assert Delivery.objects.get().state == "unknown" and side.effects() == []
+    assert ends() == 0, "struck once"
+    world.send_until_settled()
+    assert checker.check({target: side}).clean
+    (tmp_path / "struck").unlink()
+    world.supplier(legal_name="Anders GmbH", tax_registrations=[])
+    assert ends(MDM_ENV="demo") == 0
+    assert Delivery.objects.filter(state="posted").count() == 2
 
 
 @pytest.mark.slow
