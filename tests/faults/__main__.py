@@ -31,7 +31,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--pushes", type=int, default=20_000, help="deliveries to make under faults (default 20,000)")
-    parser.add_argument("--minutes", type=float, default=30, help="end the storm then at the latest (default 30)")
+    parser.add_argument("--minutes", type=float, default=33, help="end the storm then at the latest (default 33)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of everything drawn; printed")
     parser.add_argument("--cells", type=int, default=0, help="draw so many cells of the crash points (default: all)")
     parser.add_argument("--only", choices=("cells", "storm"), action="append", help="only this part")
@@ -45,7 +45,7 @@ def _arguments() -> argparse.Namespace:
 
 def _cells(chosen: argparse.Namespace) -> bool:
     environment = os.environ | {"MDM_FAULT_CELLS": str(chosen.cells), "MDM_FAULT_SEED": str(chosen.seed)}
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-m", "faults", "tests/faults"]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "faults", "tests/faults"]
     if chosen.short:
         command += ["-k", "test_a_process_dies_at_any_point"]
     return subprocess.run(command, cwd=ground.ROOT, env=environment, check=False).returncode == 0
