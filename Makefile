@@ -1,6 +1,6 @@
 # Every command a newcomer needs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test tryton bench bench-matching lint format services stop requirements
+.PHONY: help demo demo-reset test tryton faults bench bench-matching lint format services stop requirements
 PYTHON_BIN := .venv/bin/python
 WORKERS ?= 2
 
@@ -18,6 +18,9 @@ test: ## every test, on its own database and Redis (ARGS="-k bank" to choose)
 
 tryton: ## real Tryton ERP: push, change, drift (installs it into var/tryton-venv)
 	@requirements/install dev && requirements/install tryton && exec $(PYTHON_BIN) -m pytest -n 0 -m tryton tests/sync/tryton $(ARGS)
+
+faults: ## kill, flush, crash and starve a whole hub at random, and judge it (ARGS="--pushes 20000 --seed 7"; --short)
+	@requirements/install dev && exec $(PYTHON_BIN) -m tests.faults $(ARGS)
 
 bench: ## throughput, each figure as a ratio to a limit measured in the same run
 	@requirements/install dev && exec $(PYTHON_BIN) -m tests.bench $(ARGS)

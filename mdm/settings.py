@@ -282,5 +282,8 @@ LOGGING = {
     },
 }
 
+# --- fault runs only (see sync/crash_points.py): where a process dies as by kill -9 ------------------------------
+CRASH_AT = env.str("CRASH_AT", default="") if ENVIRONMENT == "test" else ""
+
 # --- sandboxes of the demo (see sync/demo.py) -----------------------------------------------------------------
 SANDBOX_URLS = {name: env.str(f"MDM_SANDBOX_{name.upper()}_URL", default="") for name in ("s4hana", "coupa", "concur")}

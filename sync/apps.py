@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class SyncConfig(AppConfig):
@@ -11,9 +12,10 @@ class SyncConfig(AppConfig):
 
     def ready(self) -> None:
         from mdm import ports
-        from sync import demo, tasks
+        from sync import crash_points, demo, tasks
         from sync.selectors import change_effects, overview, record_status
 
+        crash_points.arm(settings.CRASH_AT)
         ports.demo_steps += [
             ports.DemoStep(order=35, title="Platforms", load=demo.load_targets),
             ports.DemoStep(order=50, title="Deliveries and drift", load=demo.load_deliveries),

@@ -1,4 +1,4 @@
-"""Owns the hard deadline of a request: a transport whose every read and write ends when the clock runs out.
+"""Owns when a request may be made: the hard deadline of every read and write, and leave to begin a write at all.
 
 The HTTP library's time-outs count per read; a target that drips one byte at a time would hold a request for
 ever, and a request that outlives its lease could be applied after somebody else took over.
@@ -10,7 +10,7 @@ import functools
 import ssl
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,22 @@ def deadline(seconds: float) -> Iterator[None]:
         yield
     finally:
         _clock.deadline = None
+
+
+@contextmanager
+def asking(leave: Callable[[], None]) -> Iterator[None]:
+    """Inside, `leave` is called before every write of this thread; it raises when the right to write is gone."""
+    _clock.leave = leave
+    try:
+        yield
+    finally:
+        _clock.leave = None
+
+
+def ask_leave() -> None:
+    """Call it inside the deadline of the write: a process frozen after it finds the deadline passed."""
+    if leave := getattr(_clock, "leave", None):
+        leave()
 
 
 def make_transport(ca_file: str | None = None, private: Collection[str] | None = None) -> httpx.HTTPTransport:

@@ -12,7 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
-from sync.deadline import deadline, make_transport
+from sync import crash_points
+from sync.deadline import ask_leave, deadline, make_transport
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.protocol import Config, Exchange
 from sync.redact import Redactor
@@ -179,11 +180,15 @@ class Client:
         request = self._http.build_request(method, address, headers=merged, **sent)
         if auth and isinstance(self.auth, Signer):
             request.headers.update(self.auth.sign(request.method, str(request.url)))
+        if writes and crash_points.armed():
+            request.extensions["trace"] = crash_points.on_wire
         started = time.monotonic()
         status: int | None = None
         body, note, kept = b"", "", ""
         try:
             with deadline(self.config.timeout):
+                if writes:
+                    ask_leave()
                 answer = self._http.send(request, stream=True)
                 status = answer.status_code
                 try:

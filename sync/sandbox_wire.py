@@ -22,6 +22,8 @@ KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>", 
     "timeout_after",
     "reset_before",
     "reset_after",
+    "redirect",
+    "half_applied",
 )
 
 
@@ -33,6 +35,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], sandbox: Sandbox, latency_ms: int) -> None:
         self.sandbox, self.latency_ms = sandbox, latency_ms
         self.stopping = threading.Event()
+        self.half_applied: set[str] = set()  # idempotency keys of pushes whose next write is to fail
         super().__init__(address, _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -63,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.server.latency_ms:
             time.sleep(self.server.latency_ms / 1000)
-        fault = self.server.sandbox.next_fault(request)
+        fault = self._second_half(request) or self.server.sandbox.next_fault(request)
         if fault.startswith("slow:"):
             time.sleep(int(fault[5:]) / 1000)
         self._answer(request, fault)
@@ -88,11 +91,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang()
         elif fault == "reset_after":
             self._reset()
+        elif fault == "half_applied":
+            if push := request.header("idempotency-key"):
+                self.server.half_applied.add(push)
+            self._send(response)
         elif fault == "garbage":
             response.status, response.body = 200, b"<<< not what was agreed >>>"
             self._send(response)
         else:
             self._send(response)
+
+    def _second_half(self, request: Request) -> str:
+        """Of a write in several requests the first was let through: the next one of the same push fails."""
+        half, push = self.server.half_applied, request.header("idempotency-key")
+        if request.method in ("GET", "HEAD") or push not in half:
+            return ""
+        half.discard(push)
+        return "500"
 
     def _read(self) -> Request:
         from sync.sandbox import Request
@@ -143,8 +158,10 @@ class _Nowhere:
 
 def planned_refusal(sandbox: Sandbox, fault: str) -> Response | None:
     """The faults that are a plain answer and apply nothing."""
-    from sync.sandbox import Fail
+    from sync.sandbox import Fail, Response
 
+    if fault == "redirect":  # to where nothing of ours may ever go
+        return Response(307, None, {"Location": "http://169.254.169.254/latest/meta-data"})
     wait = {"Retry-After": "1"}
     name = sandbox.refuse_field
     refusals = {
@@ -175,6 +192,7 @@ def control(sandbox: Sandbox, request: Request) -> Response:
         ("GET", "effects"): lambda: {"effects": sandbox.store.effects(int(query.get("after", 0)))},
         ("GET", "options"): lambda: {"options": sandbox.target_options()},
         ("GET", "faults"): lambda: {"faults": sandbox.store.faults()},
+        ("DELETE", "faults"): lambda: _forgive(sandbox),
         ("POST", "mutate"): lambda: _mutate(sandbox, given),
         ("POST", "faults"): lambda: _plan(sandbox, given),
         ("POST", "reset"): lambda: _reset(sandbox),
@@ -213,6 +231,11 @@ def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"kind is one of {', '.join((*KINDS, *sandbox.kinds))}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}
+
+
+def _forgive(sandbox: Sandbox) -> dict[str, Any]:
+    sandbox.store.clear("fault")
+    return {"faults": []}
 
 
 def _reset(sandbox: Sandbox) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.db import Error, connection
 from django.db.models.functions import Now
 
 from mdm.models import Heartbeat
+from sync.crash_points import reach
 
 log = logging.getLogger(__name__)
 _BROKER_PAUSE_S = 10.0
@@ -78,6 +79,7 @@ def _send(task: object, *args: object) -> bool:
     global _broker_down_until
     if time.monotonic() < _broker_down_until:
         return False
+    reach("ringing")
     try:
         task.apply_async(args=args, expires=30, retry=False)  # type: ignore[attr-defined]
     except Exception as error:  # whatever the broker's client raises: the dispatcher does the work instead

@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import database
+from tests import database, network
 
 # Speed is measured by `make bench`: a busy machine must not make a rule look broken.
 settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hub")
+
+network.forbid_inside_transactions()
 
 pytest_plugins = [
     "tests.fixtures_database",

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from sync import governors
+from sync.crash_points import reach
 from sync.errors import SyncError
 from sync.models import Target
 from sync.models.states import OPEN
@@ -58,7 +59,9 @@ def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
             [target.pk, allowed, process, target.lease_s],
         )
         held = {lane: (epoch, crashed) for lane, epoch, crashed in cursor.fetchall()}
-        return _heads(cursor, held) if held else []
+        claims = _heads(cursor, held) if held else []
+        reach("claiming")
+        return claims
 
 
 def _heads(cursor: Any, held: dict[int, tuple[int, bool]]) -> list[Claim]:
@@ -154,7 +157,7 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
                SELECT id, %(target)s, attempts, 'send', %(epoch)s, %(process)s, now() FROM delivery RETURNING id""",
             {
                 "lease": target.lease_s,
-                "doubt": inflight_s + target.timeout_s,
+                "doubt": doubt_s(target, inflight_s),
                 "lane": held.lane_id,
                 "epoch": held.epoch,
                 "delivery": held.delivery_id,
@@ -171,6 +174,43 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
             raise freezing.Frozen("A freeze window opened before this was sent.")
         raise LostLease("Another process took this lane over, or somebody ended the delivery.")
     return int(row[0])
+
+
+class Leave:
+    """The right of a claim to write to its target, good for one time-out and then asked for again.
+
+    A push makes several requests and may be frozen between two of them. Whoever takes the lane over waits for the end
+    of its lease and of its doubt, so both reach from here beyond anything a write begun under this leave can still do.
+    """
+
+    def __init__(self, held: Claim, target: Target, *, inflight_s: float, since: float) -> None:
+        self._held, self._target, self._inflight_s = held, target, inflight_s
+        self._ends = since + target.timeout_s
+
+    def __call__(self) -> None:
+        asked = time.monotonic()
+        if asked < self._ends:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """UPDATE sync_lane SET lease_until = now() + make_interval(secs => %s),
+                          ambiguous_until = now() + make_interval(secs => %s)
+                    WHERE id = %s AND epoch = %s AND lease_until > now()""",
+                [
+                    self._target.lease_s,
+                    doubt_s(self._target, self._inflight_s),
+                    self._held.lane_id,
+                    self._held.epoch,
+                ],
+            )
+            if cursor.rowcount != 1:
+                raise LostLease("The lease ran out before this request was made.")
+        self._ends = asked + self._target.timeout_s
+
+
+def doubt_s(target: Target, inflight_s: float) -> float:
+    """A write begins up to a time-out after its leave, takes up to another, and may then be applied as late as that."""
+    return inflight_s + 2 * target.timeout_s
 
 
 class LeaseKeeper:

@@ -17,11 +17,13 @@ from django.db import Error, connection
 from mdm import correlation
 from mdm.models import RecordVersion
 from sync import errors, governors, platforms
+from sync.crash_points import reach
+from sync.deadline import asking
 from sync.models import Delivery
 from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, Readable, RemoteRecord
 from sync.services import linking, outcomes, recording, repeating
-from sync.services.claims import Claim, LostLease, intend
+from sync.services.claims import Claim, Leave, LostLease, intend
 from sync.services.freezing import Frozen
 from sync.services.outcomes import Situation, Verdict
 from sync.services.recording import Try
@@ -101,6 +103,7 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
     work: Work | None = None
     try:
         work = _prepare(claim, process, delivery, renderers(delivery), started)
+        reach("prepared")
         with platforms.session(delivery.target) as connector:
             connector.exchanges()  # what an earlier use left behind is not evidence of this one
             verdict, said = _outcome(work, connector)
@@ -110,6 +113,7 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
         if isinstance(error, Error):
             raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
         verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
+    reach("answered")
     verdict = recording.record(delivery, verdict, _tried(claim, process, work, started, said))
     if work is not None:
         governors.spend(delivery.target, max(0, len(said) - 1))
@@ -157,6 +161,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
         if _quarantine_is_on(work.claim.lane_id):
             return outcomes.quarantined("refused")
         return outcomes.of_refusal(refused, work.hidden)
+    reach("read_back")
     if remote is not None and _holds(work, remote):
         effect = "blocked" if work.delivery.action == "block" else "updated" if work.key else "created"
         work.key = remote.key
@@ -213,7 +218,9 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
 
 
 def _send(work: Work, connector: Connector) -> Verdict:
+    reach("looked")
     _take_token(work)
+    reach("token")
     target = work.delivery.target
     written = {
         "action": work.delivery.action,
@@ -221,11 +228,14 @@ def _send(work: Work, connector: Connector) -> Verdict:
         "mapping_version": work.renderer.version,
     }
     inflight = platforms.max_inflight(target)
+    said_at = time.monotonic()
     work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
     work.sent = True
+    reach("intended")
     _outside_transactions()
     work.said = connector.exchanges()
-    answer = connector.push(work.push)
+    with asking(Leave(work.claim, target, inflight_s=inflight, since=said_at)):
+        answer = connector.push(work.push)
     work.said += answer.exchanges
     if not answer.verified and answer.effect != "unchanged" and isinstance(connector, Readable):
         answer = _verify(work, connector, answer)

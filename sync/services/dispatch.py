@@ -15,6 +15,7 @@ from mdm.models import Crosswalk, Event, RecordVersion
 from mdm.selectors.records import current_document
 from mdm.types import Document
 from sync import entities, filters, platforms
+from sync.crash_points import reach
 from sync.models import DispatchCursor, Lane, Subscription
 from sync.services import dependencies, lanes
 from sync.services.lanes import Want
@@ -37,6 +38,8 @@ def dispatch(*, limit: int = BATCH) -> int:
         _dispatch(events)
         cursor.seq = events[-1].seq or cursor.seq
         cursor.save()
+        reach("dispatching")
+    reach("dispatched")
     return len(events)
 
 

@@ -10,6 +10,8 @@ from collections import Counter
 
 from django.db import connection
 
+from sync.crash_points import reach
+from sync.frozen import losing_locks
 from sync.models import Delivery, Target
 from sync.payloads import Renderer, renderer
 from sync.services import lanes
@@ -73,10 +75,15 @@ class _Run:
             connection.close()
 
     def work(self) -> None:
+        with losing_locks():
+            self._work()
+
+    def _work(self) -> None:
         while time.monotonic() < self.ends and self.failure is None:
             held = claim(self.target, self.process)
             if not held:
                 return
+            reach("claimed")
             for one in held:
                 self._deliver(one)
 

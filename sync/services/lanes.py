@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from mdm import correlation
+from mdm.models import Crosswalk
 from sync.models import Delivery, ExceptionItem, Lane, Target
 from sync.models.states import DEAD, UNSENT
 from sync.selectors import awaiting
@@ -93,6 +94,7 @@ class _Lanes:
         self._keyless: dict[tuple[int, str, str], Lane] = {}
         for lane in rows:
             self._file(lane)
+        self._gained = self._keys_gained(wants)
         Lane.objects.bulk_create(self._new(wants), batch_size=1000)
 
     def of(self, want: Want) -> Lane:
@@ -108,7 +110,7 @@ class _Lanes:
     def _find(self, want: Want) -> Lane | None:
         keyless = self._keyless.get((want.target_id, want.type, want.uid))
         if not want.key:
-            return keyless
+            return keyless or self._gained.get((want.target_id, want.type, want.uid))
         lane = self._by_key.get((want.target_id, want.type, want.key))
         if lane is None and keyless is not None and want.action == "upsert":
             # The record got its key by another way (an import) while this lane waited to create it.
@@ -117,6 +119,25 @@ class _Lanes:
             self._file(keyless)
             lane = keyless
         return lane
+
+    def _keys_gained(self, wants: Sequence[Want]) -> dict[tuple[int, str, str], Lane]:
+        """Lanes whose record was made at its target between the look for its key and the lock on the lane.
+
+        A second lane for it would send its versions side by side, the older ones after the newer.
+        """
+        late = {want.uid for want in wants if not want.key}
+        owners = [lane for lane in self._by_key.values() if str(lane.uid) in late]
+        if not owners:
+            return {}
+        systems = dict(Target.objects.filter(pk__in={lane.target_id for lane in owners}).values_list("pk", "system"))
+        linked = set(
+            Crosswalk.objects.filter(uid__in=late, primary=True, active=True).values_list("system", "type", "key")
+        )
+        return {
+            (lane.target_id, lane.type, str(lane.uid)): lane
+            for lane in owners
+            if (systems[lane.target_id], lane.type, lane.target_key) in linked
+        }
 
     def _new(self, wants: Sequence[Want]) -> list[Lane]:
         made = []

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from sync import governors
+from sync.crash_points import reach
 from sync.models import Delivery, DriftRun, OutcomeRule
 from sync.models.rule import TECHNICAL
 from sync.models.states import OPEN
@@ -80,6 +81,8 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
             _hold_the_others(delivery)
         if verdict.state == "posted" and delivery.reason == "drift_repair":
             _look_again(delivery)
+        reach("recording")
+    reach("recorded")
     _govern(delivery, verdict, rule)
     return verdict
 

@@ -9,6 +9,8 @@ from collections import Counter
 
 from mdm.services import events
 from sync import tasks
+from sync.crash_points import reach
+from sync.frozen import losing_locks
 from sync.services import alerts, correcting, dispatch, drain, drift, freezing, lanes, notifying, pushing
 
 log = logging.getLogger(__name__)
@@ -19,8 +21,14 @@ _looked_at = 0.0
 
 def dispatch_round() -> int:
     """How many events became deliveries."""
+    with losing_locks():
+        return _dispatch_round()
+
+
+def _dispatch_round() -> int:
     global _looked_at
     events.seal()
+    reach("sealed")
     freezing.keep()
     done = dispatch.dispatch_all()
     pushing.go_on()

@@ -12,6 +12,23 @@ ROOT = Path(__file__).resolve().parents[2]
 STORE, PAGE = ROOT / "docs" / "quality.json", ROOT / "docs" / "quality.md"
 
 
+SECTIONS = {
+    "faults": [
+        "## What survives faults",
+        "",
+        "Written by `make faults`: nothing is lost, doubled or written backwards, whatever is killed. The seeds are kept in",
+        '`docs/faults.json`; `make faults ARGS="--seed N"` makes a run again.',
+    ],
+    "matching": [
+        "## How good and how fast matching is",
+        "",
+        "Written by `make bench-matching`: our engine and others on the same files in the same run. P is precision, R",
+        "recall, F1 their harmonic mean, 1 the best. Other engines are given the threshold that the truth says is best,",
+        "ours takes the one it is shipped with. What the errors look like: [matching-quality.md](matching-quality.md).",
+    ],
+}
+
+
 @dataclass
 class Figure:
     """One measurement beside its limit. `name` says which one it replaces; `notes` are facts of the same run."""
@@ -51,6 +68,7 @@ class Table:
     at: str = ""
     machine: str = ""
     command: str = ""
+    section: str = "matching"
 
     def text(self) -> str:
         return "\n".join([self.title, *(" | ".join(row) for row in self.rows), *(f"    {note}" for note in self.notes)])
@@ -96,17 +114,11 @@ def page(measured: Sequence[Figure | Table]) -> str:
         lines += ["", f"## {figure.title}", "", f"The limit: {figure.limit_is}.", ""]
         lines += [f"* {note}" for note in figure.notes]
         lines.append(f"* {figure.at}, {figure.machine}, `{figure.command}`")
-    if tables:
-        lines += [
-            "",
-            "## How good and how fast matching is",
-            "",
-            "Written by `make bench-matching`: our engine and others on the same files in the same run. P is precision, R",
-            "recall, F1 their harmonic mean, 1 the best. Other engines are given the threshold that the truth says is best,",
-            "ours takes the one it is shipped with. What the errors look like: [matching-quality.md](matching-quality.md).",
-        ]
-    for table in tables:
-        lines += table.lines()
+    for section, heading in SECTIONS.items():
+        inside = [table for table in tables if table.section == section]
+        lines += ["", *heading] if inside else []
+        for table in inside:
+            lines += table.lines()
     return "\n".join(lines) + "\n"
 
 

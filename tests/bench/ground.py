@@ -1,4 +1,4 @@
-"""What the bench stands on: its own PostgreSQL and Redis under var/bench (or the ones given), one fresh database."""
+"""What a bench or a fault run stands on: a PostgreSQL and Redis of its own (or the ones given), one fresh database."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Ground:
     """The environment of every process of the bench; children end with the bench."""
 
     environment: dict[str, str]
+    var: Path = VAR
 
     def child(self, name: str, *command: str) -> Child:
-        log = VAR / "log" / f"{name}.log"
+        log = self.var / "log" / f"{name}.log"
         log.unlink(missing_ok=True)
         return Child(name, [sys.executable, *command], environment=self.environment, log=log, folder=ROOT)
 
@@ -44,11 +45,11 @@ class Ground:
             raise SystemExit(f"manage.py {arguments[0]} failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
 
 
-def prepare() -> Ground:
+def prepare(var: Path = VAR, *, settings: str = "tests.bench.settings", attached: bool = False) -> Ground:
     """Services up, an empty migrated database, settings loaded in this process too."""
-    VAR.mkdir(parents=True, exist_ok=True)
+    var.mkdir(parents=True, exist_ok=True)
     given = embedded.given()
-    environment = dict(os.environ) | embedded.start(VAR, owner_creates_databases=True)
+    environment = dict(os.environ) | embedded.start(var, owner_creates_databases=True, attached=attached)
     with psycopg.connect(_at(environment["DATABASE_URL"], "postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {DATABASE}")
@@ -56,17 +57,17 @@ def prepare() -> Ground:
         environment[name] = _at(environment[name], DATABASE)
     if "REDIS_URL" not in given:
         _flush(environment["REDIS_URL"])
-    environment |= {"DJANGO_SETTINGS_MODULE": "tests.bench.settings", "MDM_ENV": "test", "PYTHONUNBUFFERED": "1"}
-    environment["MDM_BENCH_BODIES"] = str(VAR / "bodies")
-    ground = Ground(environment)
+    environment |= {"DJANGO_SETTINGS_MODULE": settings, "MDM_ENV": "test", "PYTHONUNBUFFERED": "1"}
+    environment["MDM_BENCH_BODIES"] = str(var / "bodies")
+    ground = Ground(environment, var)
     ground.manage("migrate", "--database", "owner", "--skip-checks", "--verbosity", "0")
     ground.manage("provision_role")
     os.environ.update(environment)
     return ground
 
 
-def leave() -> None:
-    embedded.stop(VAR)
+def leave(var: Path = VAR) -> None:
+    embedded.stop(var)
 
 
 def _at(url: str, database: str) -> str:

@@ -15,10 +15,11 @@ from django.conf import settings
 from django.db import connection
 
 from mdm.models import Crosswalk
+from mdm.selectors.records import current_document
 from sync import governors
 from sync.connectors.webhook.sandbox import WebhookSandbox
 from sync.models import Attempt, AttemptResult, Delivery, Lane, Target
-from sync.services import claims, deliver
+from sync.services import claims, deliver, dispatch, drain, lanes
 from tests.fixtures_processes import new_child
 from tests.sync import world
 from tests.sync.world import Side
@@ -96,6 +97,23 @@ def test_a_new_version_never_jumps_over_a_doubt(coupa):
         ("posted", "created"),
         ("posted", "updated"),
     ]
+    assert [row["name"] for row in side.records().values()] == ["Nordlicht Papier SE"]
+
+
+def test_a_key_gained_while_the_next_version_is_queued(coupa):
+    """Its reader saw no key, then the first version was posted: the next one waits in the same lane, not beside it."""
+    target, side = coupa
+    uid = world.supplier()
+    world.dispatch_now()
+    subscription = target.subscriptions.get()
+    world.propose("supplier", {"legal_name": "Nordlicht Papier SE"}, uid=uid)
+    document = current_document("supplier", uid)
+    basis = dispatch.Basis(reason="manual")
+    wants = dispatch.wants_for(subscription, document, dispatch.keys_of([subscription], [uid]), basis)
+    assert drain.drain_all() == {"posted": 1} and Crosswalk.objects.get().active
+    lanes.enqueue(wants)
+    assert Lane.objects.count() == 1
+    assert drain.drain_all() == {"posted": 1}
     assert [row["name"] for row in side.records().values()] == ["Nordlicht Papier SE"]
 
 

@@ -125,8 +125,18 @@ class Side:
     def fault(self, kind: str, match: str = "", count: int = 1) -> None:
         self._call("POST", "faults", {"kind": kind, "match": match, "count": count})
 
+    def faults(self) -> int:
+        """How many planned faults still wait for their request."""
+        return sum(int(fault["left"]) for fault in self._call("GET", "faults")["faults"])
+
+    def forgive(self) -> None:
+        self._call("DELETE", "faults")
+
+    def reset(self) -> None:
+        self._call("POST", "reset")
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.control}/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
