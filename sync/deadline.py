@@ -10,12 +10,14 @@ import functools
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpcore
 import httpx
+
+from sync import hosts
 
 _clock = threading.local()
 
@@ -30,14 +32,15 @@ def deadline(seconds: float) -> Iterator[None]:
         _clock.deadline = None
 
 
-def make_transport(ca_file: str | None = None) -> httpx.HTTPTransport:
+def make_transport(ca_file: str | None = None, private: Collection[str] | None = None) -> httpx.HTTPTransport:
+    """`private`: what is allowed besides public addresses, see `sync.hosts`."""
     transport = httpx.HTTPTransport(verify=_context(ca_file), trust_env=False)
     # The library takes no network backend of ours through its constructor; its pool is replaced instead.
     transport._pool = httpcore.ConnectionPool(
         ssl_context=_context(ca_file),
         max_connections=10,
         keepalive_expiry=5.0,
-        network_backend=_DeadlineBackend(),
+        network_backend=_DeadlineBackend(private),
     )
     return transport
 
@@ -70,9 +73,24 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
-    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        kwargs["timeout"] = _left(kwargs.get("timeout"), httpcore.ConnectTimeout)
-        return _DeadlineStream(super().connect_tcp(*args, **kwargs))
+    def __init__(self, private: Collection[str] | None) -> None:
+        self._private = private
+
+    def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        last: Exception | None = None
+        for address in self._addresses(host, port):
+            kwargs["timeout"] = _left(kwargs.get("timeout"), httpcore.ConnectTimeout)
+            try:
+                return _DeadlineStream(super().connect_tcp(address, port, *args, **kwargs))
+            except httpcore.ConnectError as error:
+                last = error
+        raise last or httpcore.ConnectError(f"{host} has no address")
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            return hosts.addresses(host, port, self._private)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from None
 
 
 def _left(timeout: float | None, error: type[Exception]) -> float | None:

@@ -86,7 +86,7 @@ class Client:
         self._standing: dict[str, str] = {"User-Agent": "finance-mdm-hub", **(headers or {})}
         self._extra: dict[str, str] = {}
         limit = httpx.Timeout(config.timeout, connect=min(config.timeout, 10.0))
-        transport = make_transport(config.options.get("ca_file"))
+        transport = make_transport(config.options.get("ca_file"), config.private_hosts)
         self._http = httpx.Client(transport=transport, timeout=limit, follow_redirects=False, trust_env=False)
         self.base_url = config.base_url.rstrip("/") + "/"  # some platforms name another one when one signs in
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from django.conf import settings
+
 from sync import connectors, mapping
 from sync.errors import NotSupported
 from sync.protocol import Config, Connector
@@ -63,6 +65,7 @@ def config_of(target: Target) -> Config:
         token_url=target.token_url,
         timeout=target.timeout_s,
         options=target.all_options,
+        private_hosts=getattr(settings, "PRIVATE_TARGETS", None),
     )
 
 

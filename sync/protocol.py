@@ -24,6 +24,7 @@ class Config:
     token_url: str = ""
     timeout: float = 25.0  # seconds; the hard deadline of one request, below half a lease
     options: Mapping[str, Any] = field(default_factory=dict)
+    private_hosts: tuple[str, ...] | None = None  # allowed besides public addresses; None: nothing is checked
 
 
 @dataclass(frozen=True)
