@@ -269,5 +269,9 @@ LOGGING = {
     },
 }
 
+# --- where targets may be (see sync/hosts.py) -----------------------------------------------------------------
+# Hosts and networks that targets may have although they are no public ones.
+PRIVATE_TARGETS = tuple(env.list("MDM_PRIVATE_TARGETS", default=[] if PRODUCTION else ["127.0.0.0/8", "::1"]))
+
 # --- sandboxes of the demo (see sync/demo.py) -----------------------------------------------------------------
 SANDBOX_URLS = {name: env.str(f"MDM_SANDBOX_{name.upper()}_URL", default="") for name in ("s4hana", "coupa", "concur")}
