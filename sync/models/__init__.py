@@ -4,7 +4,8 @@ from sync.models.delivery import Attempt, AttemptResult, Delivery, ReplayJob
 from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
 from sync.models.lane import DispatchCursor, Lane
-from sync.models.target import QuotaUse, Subscription, Target, TargetAlert, ValueMapRow
+from sync.models.mapping import FieldRule, MappingVersion, ValueMapRow
+from sync.models.target import QuotaUse, Subscription, Target, TargetAlert
 
 __all__ = [
     "Attempt",
@@ -15,7 +16,9 @@ __all__ = [
     "DriftObservation",
     "DriftRun",
     "ExceptionItem",
+    "FieldRule",
     "Lane",
+    "MappingVersion",
     "QuotaUse",
     "ReplayJob",
     "Subscription",
