@@ -81,6 +81,7 @@ class RecordType:
     match: MatchConfig | None = None
     parent_field: str = ""  # field with the uid of the record above it, of the same type
     sibling_field: str = ""  # field with the uids of records of the same group whose common parent is not on file
+    spends: bool = False  # systems may say what is spent with it a year, which ranks its duplicates
     labels: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = 1
 

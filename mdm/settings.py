@@ -172,6 +172,16 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_NAME = env.str("MDM_SESSION_COOKIE", default="mdm_session")
 CSRF_COOKIE_SAMESITE = "Lax"
 
+# --- mail and links to the hub: what alerts are told by -------------------------------------------------------
+_MAIL_URL = env.str("MDM_EMAIL_URL", default="")
+EMAIL_CONFIGURED = bool(_MAIL_URL) or not PRODUCTION
+_MAIL_FILES = {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": VAR_DIR / "mail"}
+vars().update(env.email_url_config(_MAIL_URL) if _MAIL_URL else _MAIL_FILES)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MDM_EMAIL_FROM", default="hub@localhost")
+ALERT_EMAILS = env.list("MDM_ALERT_EMAILS", default=[])
+PUBLIC_URL = env.str("MDM_PUBLIC_URL", default="").rstrip("/")
+
 # --- transport and content security ---------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -201,6 +211,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 IMPORT_MAX_BYTES = env.int("MDM_IMPORT_MAX_BYTES", default=512 * 1024 * 1024)
 IMPORT_MAX_CELL = env.int("MDM_IMPORT_MAX_CELL", default=32_768)  # characters in one cell
 MATCH_WORKERS = env.int("MDM_MATCH_WORKERS", default=2)  # workers that may look for duplicates at the same time
+SPEND_CURRENCY = env.str("MDM_SPEND_CURRENCY", default="EUR")  # what is spent a year is told and ranked in it
+# One unit of another currency in it; roughly is enough, only the magnitude ranks.
+SPEND_RATES = {code.upper(): float(rate) for code, rate in env.dict("MDM_SPEND_RATES", default={}).items()}
 IMPORT_CHUNK = env.int("MDM_IMPORT_CHUNK", default=1000)  # rows per transaction
 
 # --- REST -----------------------------------------------------------------------------------------------------

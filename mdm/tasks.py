@@ -9,7 +9,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from mdm.services import background, loading, match_runs, match_work, rule_changes
+from mdm.models import PendingComparison
+from mdm.services import background, comparisons, loading, match_runs, match_work, rule_changes
 
 _TURN = timedelta(seconds=30)  # then imports and deliveries that wait for this worker have their turn
 
@@ -24,6 +25,14 @@ def run_import(job_id: int) -> None:
 def match_parts() -> None:
     """Take parts of a look through all records for a while; another process may do the same beside."""
     match_runs.work(worker=uuid.uuid4(), until=timezone.now() + _TURN)
+
+
+@shared_task(name="mdm.tasks.compare_pending")
+def compare_pending() -> None:
+    """Compare what was written and waits for it; another process may do the same beside."""
+    until = timezone.now() + _TURN
+    while comparisons.work_off() and timezone.now() < until:
+        pass
 
 
 @shared_task(name="mdm.tasks.run_rule_change")
@@ -44,6 +53,8 @@ def tick() -> None:
     background.tick()
     for job_id in background.waiting_imports():
         run_import.delay(job_id)
+    if PendingComparison.objects.exists():
+        compare_pending.delay()
     for _ in range(min(match_runs.waiting(), settings.MATCH_WORKERS)):
         match_parts.delay()
     for pk in rule_changes.waiting():

@@ -154,6 +154,7 @@ def declare() -> RecordType:
             match=MATCH,
             parent_field="parent",
             sibling_field="siblings",
+            spends=True,
             rules=(rules.check_bank_accounts, rules.check_identifiers, rules.check_twins, rules.check_parent),
             risks=(risks.bank_risks, risks.name_risks),
             labels={

@@ -13,7 +13,10 @@ from mdm import registry
 from mdm.admin import GovernanceAdmin
 from mdm.permissions import scopes_of
 from mdm.types import Actor
-from sync import platforms
+from sync import (
+    admin_rules,  # noqa: F401 - registers its pages
+    platforms,
+)
 from sync.errors import SyncError
 from sync.models import Subscription, Target, ValueMapRow
 

@@ -14,9 +14,9 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
-from sync.models import Target, TargetAlert
+from sync.models import Target
+from sync.services.alerts import alert, close_alerts
 
 log = logging.getLogger(__name__)
 WINDOW_S, FAILURES, CLOSING = 60, 10, 5
@@ -110,18 +110,6 @@ def succeeded(target: Target) -> None:
         row = cursor.fetchone()
     if row and row[0] == "closed":
         close_alerts(target, "breaker_open")
-
-
-def alert(target: Target, code: str, message: str, **detail: Any) -> None:
-    """One open alert per target and cause, whatever the number of records."""
-    TargetAlert.objects.bulk_create(
-        [TargetAlert(target=target, code=code, message=message, detail=detail, opened_at=Now())],
-        ignore_conflicts=True,
-    )
-
-
-def close_alerts(target: Target, *codes: str) -> None:
-    TargetAlert.objects.filter(target=target, code__in=codes, closed_at=None).update(closed_at=Now())
 
 
 # --- rate -----------------------------------------------------------------------------------------------------

@@ -70,6 +70,10 @@ def ring_drift(run_uid: str) -> bool:
     return _send(run_drift, run_uid)
 
 
+def ring_notify() -> bool:
+    return _send(notify)
+
+
 def _send(task: object, *args: object) -> bool:
     global _broker_down_until
     if time.monotonic() < _broker_down_until:
@@ -107,3 +111,11 @@ def run_drift(run_uid: str) -> None:
     from sync.services import drift
 
     drift.run(uuid.UUID(run_uid))
+
+
+@shared_task(name="sync.tasks.notify", ignore_result=True)
+def notify() -> None:
+    """Tell people what waits in the outbox of notifications."""
+    from sync.services import notifying
+
+    notifying.send_due()

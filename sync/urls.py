@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from sync.web import deliveries, drift, drift_runs, exceptions, record, targets
+from sync.web import (
+    alerts,
+    deliveries,
+    drift,
+    drift_runs,
+    exception_acts,
+    exception_page,
+    exceptions,
+    record,
+    rules,
+    targets,
+)
 
 app_name = "sync"
 urlpatterns: list[URLPattern] = [
@@ -22,12 +33,18 @@ urlpatterns: list[URLPattern] = [
     path("deliveries/<uuid:uid>/", deliveries.detail, name="delivery"),
     path("deliveries/<uuid:uid>/again/", deliveries.again, name="delivery-again"),
     path("exceptions/", exceptions.index, name="exceptions"),
-    path("exceptions/retry/", exceptions.retry_many, name="exception-retry-many"),
-    path("exceptions/<uuid:uid>/retry/", exceptions.retry, name="exception-retry"),
-    path("exceptions/<uuid:uid>/cancel/", exceptions.cancel, name="exception-cancel"),
-    path("exceptions/<uuid:uid>/close/", exceptions.close, name="exception-close"),
-    path("exceptions/<uuid:uid>/take/", exceptions.take, name="exception-take"),
-    path("exceptions/map/<slug:code>/", exceptions.map_value, name="exception-map"),
+    path("exceptions/export/", exceptions.export, name="exceptions-export"),
+    path("exceptions/rules/", rules.index, name="rules"),
+    path("exceptions/retry/", exception_acts.retry_many, name="exception-retry-many"),
+    path("exceptions/decide/", exception_acts.decide, name="exceptions-decide"),
+    path("exceptions/<uuid:uid>/", exception_page.detail, name="exception"),
+    path("exceptions/<uuid:uid>/retry/", exception_acts.retry, name="exception-retry"),
+    path("exceptions/<uuid:uid>/cancel/", exception_acts.cancel, name="exception-cancel"),
+    path("exceptions/<uuid:uid>/close/", exception_acts.close, name="exception-close"),
+    path("exceptions/<uuid:uid>/take/", exception_acts.take, name="exception-take"),
+    path("exceptions/map/<slug:code>/", exception_acts.map_value, name="exception-map"),
+    path("alerts/", alerts.index, name="alerts"),
+    path("alerts/<uuid:uid>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
     path("drift/", drift.index, name="drift"),
     path("drift/start/", drift.start, name="drift-start"),
     path("drift/decide/", drift.decide, name="findings-decide"),

@@ -15,8 +15,7 @@ from mdm.api.import_shapes import ImportBody
 from mdm.api.imports import ImportView, spool
 from mdm.api.operations import Answer, Operation, Query, Upload, operation
 from mdm.errors import CorrectInput
-from mdm.reading import tables
-from mdm.reading.columns import GONE
+from mdm.reading import row_facts, tables
 from mdm.reading.json_lines import flatten
 from mdm.reading.paths import BadPath, parse
 from mdm.registry import RecordType
@@ -109,7 +108,7 @@ def _shown(name: str) -> str:
 
 
 def _is_known(kind: RecordType, path: str) -> bool:
-    if path == GONE:
+    if path in row_facts.paths(kind):
         return True
     try:
         parse(path, kind)

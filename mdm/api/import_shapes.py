@@ -25,6 +25,16 @@ class Counts(Shown):
     quarantined: int
 
 
+class Recount(Shown):
+    """Keys and words were counted anew while it ran: known pairs compared, and those judged otherwise by it."""
+
+    taken_at: datetime
+    records: int
+    pairs: int
+    flips: int
+    bands: dict[str, int] = Field(description="Pairs by `from>to`, of the bands link, review and none.")
+
+
 class ImportBody(Shown):
     uid: UUID
     system: str
@@ -41,6 +51,7 @@ class ImportBody(Shown):
     started_at: datetime | None
     finished_at: datetime | None
     correlation_id: str
+    recounts: list[Recount] = Field(description="Newest first; a filling hub learns what is rare in it.")
 
 
 class ImportQuery(PageQuery):

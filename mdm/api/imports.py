@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
 from pydantic import ValidationError
 from rest_framework.request import Request
@@ -29,7 +29,7 @@ from mdm.api.import_shapes import (
 from mdm.api.operations import Answer, Operation, Page, Upload, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
-from mdm.models import ImportJob, QuarantinedRow, System
+from mdm.models import ImportJob, KeySnapshot, QuarantinedRow, System
 from mdm.services import importing, quarantine
 from mdm.types import Problem
 
@@ -53,7 +53,13 @@ def present(job: ImportJob) -> dict[str, Any]:
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "correlation_id": job.correlation_id,
+        "recounts": [recount(row) for row in job.snapshots.all()],
     }
+
+
+def recount(row: KeySnapshot) -> dict[str, Any]:
+    counts = {name: row.report.get(name, 0) for name in ("pairs", "flips")}
+    return {"taken_at": row.taken_at, "records": row.total, **counts, "bands": row.report.get("bands", {})}
 
 
 def _progress(job: ImportJob) -> float | None:
@@ -67,7 +73,9 @@ def _progress(job: ImportJob) -> float | None:
 class ImportView(HubView):
     def visible(self) -> QuerySet[ImportJob]:
         readable = [k.key for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
-        return ImportJob.objects.filter(type__in=readable).select_related("system", "change")
+        counted = Prefetch("snapshots", KeySnapshot.objects.defer("hashes", "held"))
+        rows = ImportJob.objects.filter(type__in=readable).select_related("system", "change")
+        return rows.prefetch_related(counted)
 
     def find(self, uid: str) -> ImportJob:
         job = self.visible().filter(**documents.lookup_uid(uid)).first()

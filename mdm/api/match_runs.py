@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions, registry
-from mdm.api import documents
+from mdm.api import documents, imports
+from mdm.api.import_shapes import Recount
 from mdm.api.operations import Answer, Body, Page, PageQuery, Shown, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
@@ -29,7 +30,11 @@ class MatchRunInput(Body):
 
 
 class MatchRunBody(Shown):
-    """`found`: pairs that are new in the queue, or back in it."""
+    """`found`: pairs that are new in the queue, or back in it.
+
+    `recount`: what was counted for it and which known pairs that judges otherwise; null until it is told, and nobody looks
+    before.
+    """
 
     uid: UUID
     type: str
@@ -41,6 +46,7 @@ class MatchRunBody(Shown):
     asked_by: str
     started_at: datetime
     ended_at: datetime | None
+    recount: Recount | None
 
 
 def present(run: MatchRun) -> dict[str, Any]:
@@ -56,13 +62,15 @@ def present(run: MatchRun) -> dict[str, Any]:
         "asked_by": run.asked_by_name,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "recount": imports.recount(run.snapshot) if run.snapshot else None,
     }
 
 
 class MatchRunView(HubView):
     def visible(self) -> QuerySet[MatchRun]:
         readable = [kind.key for kind in registry.all_types() if permissions.allows(self.scopes, f"read:{kind.path}")]
-        return MatchRun.objects.filter(type__in=readable)
+        rows = MatchRun.objects.filter(type__in=readable)
+        return rows.select_related("snapshot").defer("snapshot__hashes", "snapshot__held")
 
     def find(self, uid: str) -> MatchRun:
         run = self.visible().filter(**documents.lookup_uid(uid)).first()

@@ -60,9 +60,27 @@ class MatchInput(Body):
     threshold: float | None = Field(None, ge=-1000, le=1000, description="Only scores of at least this.")
 
 
+class Limits(Shown):
+    """Points from which a pair is shown to a person, and from which it is linked unasked."""
+
+    review: float
+    link: float
+
+
+class Confirmation(Shown):
+    """A person said that this record (`uid`) and another one are the same."""
+
+    uid: UUID
+    other: UUID
+    by: str
+    at: datetime
+
+
 class WhyBody(ScoreBody):
     why: list[str]
     why_not: list[str]
+    thresholds: Limits = Field(description="Those that hold for these two.")
+    confirmed: list[Confirmation] = Field(description="Why they are stricter than elsewhere; empty where they are not.")
 
 
 class RecordInPair(Shown):
@@ -83,6 +101,7 @@ class Ranking(Shown):
     confidence: float | None = None
     use: float | None = None
     why: list[str] = []
+    used: str = Field("", description="What depends on the two, in few words: used by 3 systems, spend 1.2 m EUR.")
 
 
 class DuplicateBody(ScoreBody):

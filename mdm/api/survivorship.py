@@ -159,8 +159,7 @@ class Detach(RecordView):
         change = detaching.propose(
             kind=self.kind,
             uid=str(row.uid),
-            system=self.body.system,
-            key=self.body.key,
+            sources=[(self.body.system, self.body.key)],
             reason=self.body.reason,
             by=self.actor,
             to=to,

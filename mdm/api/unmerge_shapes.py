@@ -11,6 +11,7 @@ from pydantic import Field
 from mdm.api.change_shapes import PathDiff
 from mdm.api.match_shapes import KeyMove, MergeBlockBody, TargetEffect
 from mdm.api.operations import Body, PageQuery, Shown
+from mdm.api.survivorship import SourceInput
 
 _HOLDERS = "Per path changed since the merge, the record that keeps the value; see `since` of the preview."
 
@@ -27,7 +28,15 @@ class UnmergeProposal(UnmergeInput):
 
 
 class UnmergeRecordInput(Body):
-    merged_uid: UUID = Field(description="The record that became part of this one and comes back.")
+    """Either the record that comes back, or the source records that do not belong here."""
+
+    merged_uid: UUID | None = Field(None, description="The record that became part of this one and comes back.")
+    source_records: list[SourceInput] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Source records that leave. The merge they came with is undone; those that were linked here go to a "
+        "record of their own. Name all that came with the same record.",
+    )
     holders: dict[str, UUID] = Field(default_factory=dict, description=_HOLDERS)
     reason: str = Field("", max_length=5000)
 

@@ -9,16 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import crypto, permissions, registry
-from mdm.api import change_presenting, documents, unmerge_shapes
+from mdm.api import documents, unmerge_shapes
 from mdm.api.change_requests import ChangeView
 from mdm.api.change_shapes import ChangeRequestBody
 from mdm.api.decisions import require_sight
 from mdm.api.operations import Answer, Page, operation
 from mdm.api.records import RecordView
+from mdm.api.survivorship import answer_request
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
-from mdm.models import MergeBlock
-from mdm.services import merge_blocks, merge_links, merging, unmerging
+from mdm.models import ChangeRequest, MergeBlock
+from mdm.services import merge_blocks, merge_links, merging, taking_out, unmerging
 from mdm.types import Problem
 
 _PROPOSED = {202: Answer(ChangeRequestBody, "Proposed: waits for approval.", headers=("Location", "ETag"))}
@@ -62,25 +63,43 @@ class Unmerge(UnmergeView):
 
 class UnmergeRecord(RecordView):
     @operation(
-        "Propose to take a merged record out of this {type}",
+        "Propose to take a merged record, or source records, out of this {type}",
         scope="propose:{type}",
         body=unmerge_shapes.UnmergeRecordInput,
         answers={202: Answer(ChangeRequestBody, "Proposed: waits for approval.", headers=("Location",))},
         id="{type}_unmerge",
-        notes=_REFUSED,
+        notes=f"Give either `merged_uid` or `source_records`. Without a merge to undo, a `reason` is needed. {_REFUSED}",
     )
     def post(self, request: Request, uid: str) -> Response:
-        survivor, gone = documents.find_uid(self.kind, uid, self.entities), str(self.body.merged_uid)
+        survivor = str(documents.find_uid(self.kind, uid, self.entities))
+        if (self.body.merged_uid is None) == (not self.body.source_records):
+            text = "Give either `merged_uid` or `source_records`."
+            raise CorrectInput(text, problems=[Problem("merged_uid", "missing", text)])
+        return answer_request(self, self._of_record(survivor) if self.body.merged_uid else self._of_sources(survivor))
+
+    def _of_record(self, survivor: str) -> ChangeRequest:
+        gone = str(self.body.merged_uid)
         merge = unmerging.merge_of(self.kind, gone)
-        if merge is None or merge_links.head_of(list(merge.items.all())).detail["survivor"] != str(survivor):
+        if merge is None or merge_links.head_of(list(merge.items.all())).detail["survivor"] != survivor:
             text = f"This record is not part of that {self.kind.title.lower()}."
             raise CorrectInput(text, problems=[Problem("merged_uid", "not_merged", text)])
         require_sight(merge, self.entities)
-        holders = {path: str(one) for path, one in self.body.holders.items()}
-        change = unmerging.propose(merge=merge, members=[gone], holders=holders, reason=self.body.reason, by=self.actor)
-        shown = change_presenting.present(change, by=self.actor, entities=self.entities)
-        location = request.build_absolute_uri(change_presenting.address(change))
-        return Response(shown, status=202, headers={"Location": location})
+        return unmerging.propose(
+            merge=merge, members=[gone], holders=self._holders(), reason=self.body.reason, by=self.actor
+        )
+
+    def _of_sources(self, survivor: str) -> ChangeRequest:
+        named = [(one.system, one.key) for one in self.body.source_records]
+        merge = taking_out.way(kind=self.kind, uid=survivor, sources=named).merge
+        if merge:
+            require_sight(merge, self.entities)
+        return taking_out.propose(
+            kind=self.kind, uid=survivor, sources=named, holders=self._holders(), reason=self.body.reason,
+            by=self.actor, origin="api",
+        )  # fmt: skip
+
+    def _holders(self) -> dict[str, str]:
+        return {path: str(one) for path, one in self.body.holders.items()}
 
 
 class MergeBlockView(HubView):

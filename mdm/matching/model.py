@@ -59,7 +59,7 @@ class Model:
         """Calibrated log-odds of scores; beyond the outermost points they go on one to one."""
         if not self.calibration:
             return values
-        x, y = np.array(self.calibration).T
+        x, y = _curve(self.calibration)
         inside = np.interp(values, x, y)
         return inside + np.minimum(values - x[0], 0.0) + np.maximum(values - x[-1], 0.0)
 
@@ -90,6 +90,15 @@ class Model:
 
 
 @cache
+def _curve(points: tuple[tuple[float, float], ...]) -> npt.NDArray[np.float64]:
+    return np.ascontiguousarray(np.array(points).T)
+
+
+@cache
 def shipped(kind: str = COMPANY) -> Model:
     """The model of an empty system."""
-    return Model.of_json(json.loads((_FOLDER / f"model_{kind}.json").read_text(encoding="utf-8")))
+    return Model.of_json(json.loads(shipped_file(kind).read_text(encoding="utf-8")))
+
+
+def shipped_file(kind: str) -> Path:
+    return _FOLDER / f"model_{kind}.json"

@@ -119,9 +119,8 @@ class _Compared:
                 self._differ(rows, left[rows], right[rows], width)
 
     def _equal(self, rows: Places, left: Places, right: Places) -> None:
-        names = self.table.lists["names"]
-        shorter = np.where(names["count"][left[rows]] <= names["count"][right[rows]], left[rows], right[rows])
-        shared = name_weights(self.table, shorter, self.weights)
+        # One sound, not always the same words (Good Will, Goodwill): what the commoner spelling says was shared.
+        shared = np.minimum(*(name_weights(self.table, side[rows], self.weights) for side in (left, right)))
         self.level[rows], self.other_words[rows], self.extra_words[rows], self.spelling[rows] = 8, 1, 1, 6
         self.rarity[rows] = 1 + _RARITY_EDGES.searchsorted(shared, side="right")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,7 @@ Masks = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     feature: str
     left: str
     right: str
@@ -60,7 +59,7 @@ class Scorer:
 
     def weights(self, levels: Levels) -> Values:
         """Weight of each feature of each pair."""
-        found: Values = self.table[np.arange(len(FEATURES)), levels]
+        found: Values = self.table[_COLUMNS, levels]
         return found
 
     def values(self, levels: Levels) -> Values:
@@ -69,16 +68,13 @@ class Scorer:
 
     def flags(self, levels: Levels) -> Masks:
         """One mask per pair; its bits are FLAGS."""
+        said = _said(levels)
         found = (
-            _is(levels, "tax", "conflict"),
-            _is(levels, "number", "different", "different_bare"),
-            _is(levels, "bank", "shared"),
-            _is_sibling(levels),
-            _is_other_name(levels),
-        )
+            said & _TAX_CONFLICT, said & _NUMBER_CONFLICT, said & _SHARED_ACCOUNT, _is_sibling(said), _is_other_name(said)
+        )  # fmt: skip
         mask = np.zeros(len(levels), dtype=np.uint8)
         for bit, holds in enumerate(found):
-            mask |= holds.astype(np.uint8) << np.uint8(bit)
+            mask |= (holds != 0).astype(np.uint8) << np.uint8(bit)
         return mask
 
     def apart(self, flags: Masks) -> npt.NDArray[np.bool_]:
@@ -113,40 +109,62 @@ def flags_of(mask: int) -> tuple[str, ...]:
     return tuple(flag for bit, flag in enumerate(FLAGS) if mask >> bit & 1)
 
 
-def _is(levels: Levels, feature: str, *wanted: str) -> npt.NDArray[np.bool_]:
-    column, among = _among(feature, wanted)
-    found: npt.NDArray[np.bool_] = among[levels[:, column]]
-    return found
+# What the hard rules ask of a comparison. A bit each, so that one look at all levels answers all of them.
+_ASKED: list[dict[str, tuple[str, ...]]] = []
+
+
+def _asked(**wanted: tuple[str, ...]) -> np.uint32:
+    """A bit that says: any of these features has one of these levels."""
+    _ASKED.append(wanted)
+    return np.uint32(1 << len(_ASKED) - 1)
+
+
+_TAX_CONFLICT = _asked(tax=("conflict",))
+_NUMBER_CONFLICT = _asked(number=("different", "different_bare"))
+_SHARED_ACCOUNT = _asked(bank=("shared",))
+_UNRELATED = _asked(rarity=("unknown", "common"), name=("unknown", "different"))
+_APART = _asked(tax=("conflict",), number=("different",), region=("different",), country=("different",))
+_CLOSE = _asked(domain=("same", "same_shared", "close"), name=("close", "very_close", "nearly_equal", "equal"))
+_RELATIVE = _asked(pattern=("relative", "relative_strong"))
+_NO_OTHER_WORDS = _asked(other_words=("none",))
+_SAME_TAX = _asked(tax=("same", "same_unchecked"))
+_SAME_ID = _asked(tax=("same", "same_unchecked"), identifier=("same",))
+_NAMES_APART = _asked(name=("different", "faint", "weak"))
+_STRANGE_WORDS = _asked(other_words=("usual", "rare"))
+Said = npt.NDArray[np.uint32]
 
 
 @cache
-def _among(feature: str, wanted: tuple[str, ...]) -> tuple[int, npt.NDArray[np.bool_]]:
-    """Its column and, for each level, whether it is one of these. Looked up: a set operation per check is slow."""
-    return FEATURES.index(feature), np.array([level in wanted for level in LEVELS[feature]])
-
-
-def _is_sibling(levels: Levels) -> npt.NDArray[np.bool_]:
-    """One group, another legal entity: names share a rare part, and something says "not the same"."""
-    related = ~_is(levels, "rarity", "unknown", "common") & ~_is(levels, "name", "unknown", "different")
-    apart = (
-        _is(levels, "tax", "conflict")
-        | _is(levels, "number", "different")
-        | _is(levels, "region", "different")
-        | _is(levels, "country", "different")
-    )
-    close = _is(levels, "domain", "same", "same_shared", "close") | _is(
-        levels, "name", "close", "very_close", "nearly_equal", "equal"
-    )
-    words = _is(levels, "pattern", "relative", "relative_strong") & ~_is(levels, "other_words", "none")
-    found: npt.NDArray[np.bool_] = related & ((apart & close) | (words & ~_is(levels, "tax", "same", "same_unchecked")))
+def _bits() -> Said:
+    """By feature and level: the bits it answers."""
+    found = np.zeros((len(FEATURES), max(map(len, LEVELS.values()))), dtype=np.uint32)
+    for bit, wanted in enumerate(_ASKED):
+        for feature, levels in wanted.items():
+            for level in levels:
+                found[FEATURES.index(feature), LEVELS[feature].index(level)] |= np.uint32(1 << bit)
     return found
 
 
-def _is_other_name(levels: Levels) -> npt.NDArray[np.bool_]:
+_COLUMNS = np.arange(len(FEATURES))
+
+
+def _said(levels: Levels) -> Said:
+    found: Said = np.bitwise_or.reduce(_bits()[_COLUMNS, levels], axis=1)
+    return found
+
+
+def _is_sibling(said: Said) -> npt.NDArray[np.bool_]:
+    """One group, another legal entity: names share a rare part, and something says "not the same"."""
+    close_but_apart = said & (_APART | _CLOSE) == (_APART | _CLOSE)
+    relative = said & (_RELATIVE | _NO_OTHER_WORDS | _SAME_TAX) == _RELATIVE
+    found: npt.NDArray[np.bool_] = (said & _UNRELATED == 0) & (close_but_apart | relative)
+    return found
+
+
+def _is_other_name(said: Said) -> npt.NDArray[np.bool_]:
     """An identifier says it is one, the names say it is not: a takeover, a renaming, or a wrong number."""
-    said = _is(levels, "tax", "same", "same_unchecked") | _is(levels, "identifier", "same")
-    apart = _is(levels, "name", "different", "faint", "weak") & _is(levels, "other_words", "usual", "rare")
-    found: npt.NDArray[np.bool_] = said & apart
+    all_of = _SAME_ID | _NAMES_APART | _STRANGE_WORDS
+    found: npt.NDArray[np.bool_] = said & all_of == all_of
     return found
 
 

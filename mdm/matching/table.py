@@ -238,11 +238,13 @@ class _Builder:
 
 def _columns(names: tuple[str, ...], rows: array[int]) -> dict[str, Ids]:
     if not rows:
-        return dict.fromkeys(names, _NOTHING)
+        return _EMPTY[names]
     values = np.array(rows, dtype=np.int32)
     if len(names) == 1:
         return {names[0]: values}
     return dict(zip(names, np.ascontiguousarray(values.reshape(-1, len(names)).T), strict=True))
 
 
-_NOTHING = np.zeros(0, dtype=np.int32)
+_EMPTY: dict[tuple[str, ...], dict[str, Ids]] = {
+    names: dict.fromkeys(names, np.zeros(0, dtype=np.int32)) for names in (*_LISTS.values(), _SCALARS)
+}

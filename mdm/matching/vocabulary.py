@@ -1,6 +1,6 @@
 """Vocabulary: every text of a job once, numbered, with the hash that names it on any machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import blake2b
 
@@ -16,7 +16,15 @@ _SHIFT = np.uint64(29)
 
 def stable_hash(text: str) -> int:
     """64 bits, unsigned, the same in every process and on every machine."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    return int.from_bytes(_digest(text), "big")
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _hashes_of(texts: Iterable[str]) -> Hashes:
+    return np.frombuffer(b"".join(map(_digest, texts)), dtype=">u8").astype(np.uint64)
 
 
 @cache
@@ -79,9 +87,11 @@ class Vocabulary:
         return self._hashes[numbers]
 
     def hash_all(self) -> None:
-        """Make what `hashes` would make bit by bit."""
+        """Make at once what `hashes` would make bit by bit."""
         if self._all_made != len(self.texts):
-            self._make(np.arange(len(self.texts), dtype=np.int32))
+            known = self._hashes[: self._all_made]
+            self._hashes = np.concatenate([known, _hashes_of(self.texts[self._all_made :])])
+            self._made = np.ones(len(self.texts), dtype=bool)
             self._all_made = len(self.texts)
 
     def _make(self, numbers: Ids) -> None:
@@ -94,7 +104,7 @@ class Vocabulary:
             return
         missing, texts = numbers[~made], self.texts
         new = np.unique(missing) if len(missing) > 1000 else np.array(list(set(missing.tolist())))
-        self._hashes[new] = np.fromiter((stable_hash(texts[n]) for n in new.tolist()), np.uint64, len(new))
+        self._hashes[new] = _hashes_of([texts[number] for number in new.tolist()])
         self._made[new] = True
 
     def pick(self, numbers: Ids) -> list[str]:

@@ -13,7 +13,7 @@ from mdm.models.change import (
     PolicyStep,
 )
 from mdm.models.event import Event
-from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile
+from mdm.models.match import DuplicatePair, KeySnapshot, MatchDecision, MatchKey, MatchProfile, PendingComparison
 from mdm.models.match_model import MatchFlip, MatchJob, MatchModel
 from mdm.models.match_run import MatchRun, MatchRunPart
 from mdm.models.merge_block import MergeBlock
@@ -62,6 +62,7 @@ __all__ = [
     "MatchRunPart",
     "MergeBlock",
     "Participant",
+    "PendingComparison",
     "PendingRebuild",
     "Pin",
     "PolicyStep",

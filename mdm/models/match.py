@@ -24,6 +24,20 @@ class MatchProfile(models.Model):
         return f"{self.type}/{self.uid}"
 
 
+class PendingComparison(models.Model):
+    """A record that was written and is not compared with the others yet: worked off by whoever comes first."""
+
+    type = models.CharField(max_length=40)
+    uid = models.UUIDField(unique=True)
+    taken_at = models.DateTimeField(null=True)  # by whoever compares it now
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.uid}"
+
+
 class MatchKey(models.Model):
     """Inverted index: a hashed key (salted by record type) and the profile that has it."""
 
@@ -49,8 +63,11 @@ class KeySnapshot(models.Model):
     hashes = models.BinaryField()
     held = models.BinaryField()
     taken_at = models.DateTimeField(auto_now_add=True)
-    cause = models.CharField(max_length=20)  # grown, asked
-    report = models.JSONField(default=dict)  # what the refresh flipped among the pairs in the queue
+    cause = models.CharField(max_length=20)  # grown, asked, look
+    report = models.JSONField(
+        default=dict
+    )  # what these counts flip among the known pairs; told before they are in force
+    job = models.ForeignKey("mdm.ImportJob", null=True, on_delete=models.SET_NULL, related_name="snapshots")
 
     class Meta:
         ordering = ["-id"]

@@ -10,7 +10,10 @@ from django.db.models import Q
 
 
 class MatchRun(models.Model):
-    """One look. Its parts say how far it is; a part that was left behind is taken by another worker."""
+    """One look. Its parts say how far it is; a part that was left behind is taken by another worker.
+
+    `snapshot`: what was counted for it. Nobody looks before there is one.
+    """
 
     STATES = ("running", "done", "cancelled")
 
@@ -19,6 +22,7 @@ class MatchRun(models.Model):
     state = models.CharField(max_length=9, default="running", choices=[(s, s) for s in STATES])
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     asked_by_name = models.CharField(max_length=200)
+    snapshot = models.ForeignKey("mdm.KeySnapshot", null=True, on_delete=models.PROTECT, related_name="runs")
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 

@@ -106,7 +106,8 @@ class SourceRecord(models.Model):
     """What one system says of one of its records, mapped to the canonical document; bank numbers sealed.
 
     `digest` is the keyed hash of the row as received: the same row twice is unchanged. `active` False: the system no
-    longer has it, since `left_at`, as `left_why` says; it then speaks only where nobody else does.
+    longer has it, since `left_at`, as `left_why` says; it then speaks only where nobody else does. `spend`: money spent
+    with it a year, as that system says; no value of the record, it only tells how much depends on it.
     """
 
     LEFT = {"deleted": "marked as deleted there", "unlinked": "no longer found there"}
@@ -122,6 +123,8 @@ class SourceRecord(models.Model):
     row = models.PositiveIntegerField(null=True)
     outcome = models.CharField(max_length=12, blank=True)
     received_at = models.DateTimeField()
+    spend = models.DecimalField(max_digits=18, decimal_places=2, null=True)
+    spend_currency = models.CharField(max_length=3, blank=True)
     left_at = models.DateTimeField(null=True)
     left_why = models.CharField(max_length=10, blank=True, choices=list(LEFT.items()))
 

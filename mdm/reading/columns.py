@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mdm.errors import CorrectInput
+from mdm.reading import row_facts
 from mdm.reading.guessing import guess, known_paths
 from mdm.reading.paths import BadPath, Path, parse
 from mdm.reading.placing import Placing, Put
+from mdm.reading.row_facts import RowFacts
 from mdm.reading.spec import Spec, check_shape, key_columns, paths_by_column, secret_columns
 from mdm.reading.values import CASTS, BadValue
 from mdm.registry import RecordType
 from mdm.types import Document, Problem
 
-__all__ = ["GONE", "ColumnMap", "check", "guess", "known_paths", "paths_by_column", "secret_columns"]
+__all__ = ["ColumnMap", "check", "guess", "known_paths", "paths_by_column", "secret_columns"]
 
 KEY_JOIN = "/"
 KEY_LENGTH = 100
-GONE = "_deleted"  # the path of a column that marks rows deleted at their system
 ANY, KEEP = "*", "="  # values: {"*": "="} keeps every value the table does not name
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _MISSING: Any = object()
@@ -65,7 +66,8 @@ class ColumnMap:
         self._paths: dict[str, Path] = {}
         self._stop_at_problems()
         self.key_columns = key_columns(spec)
-        self.gone_columns = tuple(name for name, text in spec.get("columns", {}).items() if text == GONE)
+        self.facts = RowFacts(spec, kind)
+        self._fact_paths = frozenset(row_facts.paths(kind))
         feeds = self._feeds()
         consts = self._consts()
         tables = self._tables(feeds)
@@ -129,20 +131,6 @@ class ColumnMap:
         self._placing.finish(document, children)
         return key, document, problems
 
-    def is_gone(self, values: Mapping[str, str]) -> bool:
-        """Whether the row is marked as deleted at its system: a yes in any column mapped to `_deleted`.
-
-        What is neither yes nor no counts as yes: platforms write a date or a letter of their own there.
-        """
-        for name in self.gone_columns:
-            if raw := (values.get(name) or "").strip():
-                try:
-                    if CASTS[bool](raw):
-                        return True
-                except BadValue:
-                    return True
-        return False
-
     def _key(self, values: Mapping[str, str], problems: list[Problem]) -> str:
         parts = [values.get(name, "").strip() for name in self.key_columns]
         key = KEY_JOIN.join(parts)
@@ -162,7 +150,7 @@ class ColumnMap:
         """path → the columns that lead to it."""
         feeds: dict[str, list[str]] = {}
         for column, text in self.spec.get("columns", {}).items():
-            if text != GONE and self._knows(text, f"columns.{column}"):
+            if text not in self._fact_paths and self._knows(text, f"columns.{column}"):
                 feeds.setdefault(text, []).append(column)
         return feeds
 
@@ -170,7 +158,7 @@ class ColumnMap:
         return {
             self._paths[text]: value
             for text, value in self.spec.get("const", {}).items()
-            if self._knows(text, f"const.{text}") and value is not None and value != ""
+            if text != row_facts.CURRENCY and self._knows(text, f"const.{text}") and value is not None and value != ""
         }
 
     def _tables(self, feeds: dict[str, list[str]]) -> Mapping[str, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mdm.reading.paths import SELECTORS, field_type
+from mdm.reading.row_facts import CURRENCY, SPEND
 from mdm.registry import ChildType, RecordType
 
 # field name -> other words for it, most usual first; used only where a record type has such a field
@@ -69,6 +70,7 @@ SCHEMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "value": {"DUNS": ("duns", "duns number", "d u n s"), "LEI": ("lei", "lei code"), "GLN": ("gln",)},
 }
 _NAMES = ("name", "name 1", "legal name", "company name", "full name")
+_SPEND = ("annual spend", "spend", "spend per year", "yearly spend", "jahresumsatz")
 _KEYS = ("number", "no", "code", "id", "key", "nr")
 _NUMBERED = re.compile(r"(.*\D) ?(\d)")
 
@@ -145,6 +147,8 @@ def _phrases(kind: RecordType) -> dict[str, str]:
     lists = {child.name for child in kind.children}
     for phrase in _NAMES:
         known[phrase] = kind.name_field
+    if kind.spends:
+        known |= dict.fromkeys(_SPEND, SPEND) | {"spend currency": CURRENCY}
     for name, info in kind.document.model_fields.items():
         if name not in lists:
             path = f"{name}[0]" if field_type(info)[0] else name

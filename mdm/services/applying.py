@@ -11,9 +11,11 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records
-from mdm.services import audit, documents, following, matching, merge_links, unmerge_links
+from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
+
+_MOVING_PAIRS = ("merge", "unmerge", "detach")
 
 
 @transaction.atomic
@@ -42,6 +44,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         change.save()
         _log(change, by, "conflicted")
         return change
+    if change.kind in _MOVING_PAIRS:
+        inference.lock()
     now = timezone.now()
     maker = Actor.person(change.requester) if change.requester else by
     if change.kind == "merge":
@@ -154,7 +158,7 @@ def _recompare(writes: list[Write]) -> None:
     """Pairs of records that match differently now: judgements whose evidence changed lapse here and now."""
     for kind in dict.fromkeys(item.kind for item in writes):
         mine = [(item.before, item.after) for item in writes if item.kind is kind]
-        matching.recompare(kind=kind, uids=matching.touched(mine, kind=kind))
+        comparisons.follow(kind=kind, uids=comparisons.touched(mine, kind=kind))
 
 
 def _log(change: ChangeRequest, by: Actor, action: str, **detail: Any) -> None:

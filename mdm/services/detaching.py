@@ -1,4 +1,4 @@
-"""Detaching: a source record that was linked to the wrong golden record goes to one of its own, or to another.
+"""Detaching: source records that were linked to the wrong golden record go to one of their own, or to another.
 
 A request like every other: it says what the record loses and what the other gains, somebody else approves it.
 """
@@ -17,7 +17,7 @@ from mdm.errors import CorrectInput, NotFound, NotNow
 from mdm.models import ChangeItem, ChangeRequest, Crosswalk, DuplicatePair, SourceRecord, System
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import crosswalks, judging, matching, rebuilding, survivorship
+from mdm.services import comparisons, crosswalks, judging, rebuilding, survivorship
 from mdm.services.proposing import ProposedItem
 from mdm.survival.rules import HUB
 from mdm.types import Actor, Document, Problem, diff
@@ -28,26 +28,28 @@ def propose(
     *,
     kind: RecordType,
     uid: Any,
-    system: str,
-    key: str,
+    sources: Sequence[tuple[str, str]],
     by: Actor,
     reason: str,
     to: Any = None,
     origin: str = "web",
 ) -> ChangeRequest:
-    """Ask to take one source record off a golden record. `to`: the record it belongs to; None makes it one of its own."""
+    """Ask to take source records, (system, key) each, off a golden record. `to`: the record they belong to; None makes
+    them one of their own."""
     from mdm.services import changes  # the one door to requests stands above this module
 
     if not reason.strip():
         raise CorrectInput("Say why.", problems=[Problem("reason", "missing", "This field is needed.")])
-    source = _source(kind, uid, system, key)
+    found = [_source(kind, uid, system, key) for system, key in dict.fromkeys(sources)]
     document = records.current_document(kind.key, uid)
-    _refuse_hopeless(kind, document, source)
-    items = [_loss(kind, document, source), _gain(kind, source, document, to)]
+    _refuse_hopeless(kind, document, found)
+    items = [_loss(kind, document, found), _gain(kind, found, document, to)]
     items[0].detail["detach"]["to"] = items[1].uid
-    title = f"Take {source.system.title} {source.key} off {kind.name_of(document)}"
+    named = f"{found[0].system.title} {found[0].key}" if len(found) == 1 else f"{len(found)} source records"
     listed = [item for item in items if item.action != "update" or item.changes]
-    return changes.propose(items=listed, by=by, title=title, reason=reason.strip(), origin=origin)
+    return changes.propose(
+        items=listed, by=by, title=f"Take {named} off {kind.name_of(document)}", reason=reason.strip(), origin=origin
+    )
 
 
 def _source(kind: RecordType, uid: Any, system: str, key: str) -> SourceRecord:
@@ -61,44 +63,50 @@ def _source(kind: RecordType, uid: Any, system: str, key: str) -> SourceRecord:
     return found
 
 
-def _refuse_hopeless(kind: RecordType, document: Document, source: SourceRecord) -> None:
-    if source.outcome == "staged":
+def _refuse_hopeless(kind: RecordType, document: Document, sources: Sequence[SourceRecord]) -> None:
+    if any(source.outcome == "staged" for source in sources):
         raise NotNow("A load that brings this source record is under way or waits for approval: try again after it.")
     open_items = ChangeItem.objects.filter(
         uid=document["uid"], action="detach", request__state__in=("in_review", "returned", "approved", "conflicted")
     )
-    if any(item.detail.get("detach", {}).get("source") == source.pk for item in open_items):
+    pks = {source.pk for source in sources}
+    if any(not pks.isdisjoint(one["source"] for one in _moved(item)) for item in open_items):
         raise NotNow("A request to take this source record off waits already.")
-    others = SourceRecord.objects.filter(type=kind.key, golden_uid=document["uid"], active=True).exclude(pk=source.pk)
+    others = SourceRecord.objects.filter(type=kind.key, golden_uid=document["uid"], active=True).exclude(pk__in=pks)
     known = survivorship.gather(kind, {document["uid"]: document})[document["uid"]]
     entered = known.entered or any(origin.get("system") == HUB for origin in known.provenance.values())
     if not others.exists() and not entered:
-        raise NotNow("This is the only source of the record: nothing would be left of it. Merge or retire it instead.")
+        what = "This is the only source" if len(pks) == 1 else "These are all sources"
+        raise NotNow(f"{what} of the record: nothing would be left of it. Merge or retire it instead.")
 
 
-def _loss(kind: RecordType, document: Document, source: SourceRecord) -> ProposedItem:
-    """What the record is without this source."""
+def _moved(item: ChangeItem) -> list[dict[str, Any]]:
+    """The source records an item takes off: {source, system, key} each."""
+    wanted: dict[str, Any] = item.detail.get("detach") or {}
+    return wanted.get("sources") or [wanted] if wanted else []
+
+
+def _loss(kind: RecordType, document: Document, sources: Sequence[SourceRecord]) -> ProposedItem:
+    """What the record is without these sources."""
     rules = survivorship.load(kind)
-    known = survivorship.gather(kind, {document["uid"]: document}, without=[source.pk])[document["uid"]]
+    without = [source.pk for source in sources]
+    known = survivorship.gather(kind, {document["uid"]: document}, without=without)[document["uid"]]
     one = rebuilding.look(kind, rules, document, known)
-    detail = {
-        "detach": {"source": source.pk, "system": source.system.code, "key": source.key},
-        "origins": one.survived.where,
-    }
+    named = [{"source": source.pk, "system": source.system.code, "key": source.key} for source in sources]
     return ProposedItem(
         type=kind.key,
         action="detach",
         uid=document["uid"],
         changes=one.changes,
         base_version=document["version"],
-        detail=detail,
+        detail={"detach": {"sources": named}, "origins": one.survived.where},
     )
 
 
-def _gain(kind: RecordType, source: SourceRecord, document: Document, to: Any) -> ProposedItem:
-    """What its new record becomes with it."""
+def _gain(kind: RecordType, sources: Sequence[SourceRecord], document: Document, to: Any) -> ProposedItem:
+    """What their new record becomes with them."""
     rules = survivorship.load(kind)
-    spoken = survivorship.of_rows([source], dict(System.objects.values_list("pk", "code")))
+    spoken = survivorship.of_rows(sources, dict(System.objects.values_list("pk", "code")))
     if to is None:
         survived = survivorship.compute(kind=kind, rules=rules, known=survivorship.Known(sources=spoken), current=None)
         return ProposedItem(
@@ -126,18 +134,21 @@ def _gain(kind: RecordType, source: SourceRecord, document: Document, to: Any) -
 
 
 def move(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor) -> None:
-    """After the rows are written: source record and key go to their record, and the two are judged to be different."""
+    """After the rows are written: source records and keys go to their record, and the two are judged to be different."""
     for item in items:
-        wanted: dict[str, Any] = item.detail.get("detach") or {}
-        if not wanted:
+        pks = [one["source"] for one in _moved(item)]
+        if not pks:
             continue
         kind = registry.get(item.type)
-        source = SourceRecord.objects.select_for_update().select_related("system").get(pk=wanted["source"])
-        if source.golden_uid != item.uid:
-            raise NotNow(f"{source.system.title} {source.key} stands at another record by now: reject this request.")
-        to = records.survivor_uid(kind, wanted["to"])
-        SourceRecord.objects.filter(pk=source.pk).update(golden_uid=to)
-        _move_key(source, to)
+        to = records.survivor_uid(kind, item.detail["detach"]["to"])
+        for source in (
+            SourceRecord.objects.select_for_update().select_related("system").filter(pk__in=pks).order_by("pk")
+        ):
+            if source.golden_uid != item.uid:
+                text = f"{source.system.title} {source.key} stands at another record by now: reject this request."
+                raise NotNow(text)
+            SourceRecord.objects.filter(pk=source.pk).update(golden_uid=to)
+            _move_key(source, to)
         _remember_difference(kind, str(item.uid), to, change, by)
         rebuilding.queue(kind=kind, uids=[item.uid, to], reason=f"Sources moved by {change.number}.")
 
@@ -159,6 +170,6 @@ def _remember_difference(kind: RecordType, left: str, right: str, change: Change
     """Else the next look for duplicates would ask the same question again."""
     if kind.match is None:
         return
-    matching.find_pairs(kind=kind, uids=[right])
+    comparisons.find_pairs(kind=kind, uids=[right])
     for pair in DuplicatePair.objects.filter(Q(left=left, right=right) | Q(left=right, right=left), state="open"):
         judging.decide(pair=pair, judgement="different", reason=f"Taken apart by {change.number}.", by=by)

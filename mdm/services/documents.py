@@ -167,12 +167,12 @@ def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tupl
     """(record type, value) pairs that lead nowhere or to a retired record; one query per referenced type."""
     wanted: dict[str, set[str]] = {}
     for body in bodies:
-        for path, type_key in kind.references.items():
-            wanted.setdefault(type_key, set()).update(str(value) for _, value in _values(body, path))
+        for _, type_key, value in references_in(kind, body):
+            wanted.setdefault(type_key, set()).add(str(value))
     unknown: set[tuple[str, str]] = set()
     for type_key, values in wanted.items():
         if values:
-            column = "uid" if _is_uid(next(iter(values))) else "code"
+            column = "uid" if is_uid(next(iter(values))) else "code"
             target = registry.get(type_key).model._default_manager.exclude(status="retired")
             found = target.filter(**{f"{column}__in": values}).values_list(column, flat=True)
             unknown |= {(type_key, value) for value in values - {str(value) for value in found}}
@@ -184,10 +184,16 @@ def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str
     missing = unknown_references(kind, [body]) if unknown is None else unknown
     return [
         Problem(where, "unknown_reference", f"There is no {registry.get(type_key).title.lower()} “{value}”.")
-        for path, type_key in kind.references.items()
-        for where, value in _values(body, path)
+        for where, type_key, value in references_in(kind, body)
         if (type_key, str(value)) in missing
     ]
+
+
+def references_in(kind: RecordType, body: Document) -> Iterable[tuple[str, str, Any]]:
+    """(where in the document, record type, uid or code) of everything a body refers to."""
+    for path, type_key in kind.references.items():
+        for where, value in _values(body, path):
+            yield where, type_key, value
 
 
 def _values(body: Document, path: str) -> Iterable[tuple[str, Any]]:
@@ -201,5 +207,5 @@ def _values(body: Document, path: str) -> Iterable[tuple[str, Any]]:
             yield f"{name}/{row.get('uid')}/{key}", row[key]
 
 
-def _is_uid(value: str) -> bool:
+def is_uid(value: str) -> bool:
     return len(value) == 36 and value.count("-") == 4

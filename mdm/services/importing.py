@@ -16,7 +16,7 @@ from mdm import correlation, crypto, registry
 from mdm.errors import CorrectInput, NotAllowed, NotNow, TooLarge
 from mdm.models import ColumnMapping, ImportJob, System, UploadChunk
 from mdm.permissions import may
-from mdm.reading import columns, tables
+from mdm.reading import columns, row_facts, tables
 from mdm.reading.rows import Limits
 from mdm.registry import RecordType
 from mdm.services import audit
@@ -162,7 +162,7 @@ def look(job: ImportJob) -> dict[str, Any]:
             }
             for name in reader.columns
         ],
-        "paths": [*columns.known_paths(kind), columns.GONE],
+        "paths": [*columns.known_paths(kind), *row_facts.paths(kind)],
         "problems": misfits(kind, job.mapping, reader),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from mdm.matching.rarity import NOTHING_COUNTED, Rarity, Snapshot
 from mdm.matching.store import ranked
 from mdm.matching.table import Table
 from mdm.matching.vocabulary import stable_hash
-from mdm.models import KeySnapshot, MatchKey, MatchModel, MatchProfile
+from mdm.models import ImportJob, KeySnapshot, MatchKey, MatchModel, MatchProfile
 from mdm.registry import RecordType
 from mdm.services import bulk
 from mdm.types import Document
@@ -38,6 +39,19 @@ def engine(type_key: str) -> Engine:
     """
     active = MatchModel.objects.filter(type=type_key, state="active").values_list("uid", flat=True).first()
     return engine_of(type_key, active)
+
+
+def in_force(type_key: str) -> tuple[Engine, Rarity]:
+    """The engine and the counts in force together; one tiny query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.uid, s.id, s.taken_at FROM (SELECT 1) AS one "
+            "LEFT JOIN mdm_matchmodel m ON m.type = %s AND m.state = 'active' "
+            "LEFT JOIN LATERAL (SELECT id, taken_at FROM mdm_keysnapshot WHERE type = %s ORDER BY id DESC LIMIT 1) s ON true",
+            [type_key, type_key],
+        )
+        version, pk, taken_at = cursor.fetchone()
+    return engine_of(type_key, version), _counts(pk, taken_at) if pk else NOTHING_COUNTED
 
 
 @lru_cache(maxsize=16)
@@ -79,8 +93,8 @@ class StoredKeys:
     @property
     def rarity(self) -> Rarity:
         """The snapshot in force; one small query, its counts stay in the process."""
-        newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", flat=True).first()
-        return snapshot(newest) if newest else NOTHING_COUNTED
+        newest = KeySnapshot.objects.filter(type=self.type_key).values_list("pk", "taken_at").first()
+        return _counts(*newest) if newest else NOTHING_COUNTED
 
     def add(self, batch: Sequence[tuple[Any, Features]]) -> None:
         """In the caller's transaction. What was held under these ids must have been removed."""
@@ -111,6 +125,13 @@ class StoredKeys:
         Two queries for the whole batch, and one for the snapshot when it is not given. `without`: a kind of key (as in
         KINDS) nothing is found by.
         """
+        found = self.profiles_near(batch, limit=limit, rarity=rarity, without=without)
+        return [[(uid, features) for _, uid, features in near] for near in found]
+
+    def profiles_near(
+        self, batch: Sequence[Features], *, limit: int | None = 100, rarity: Rarity | None = None, without: str = ""
+    ) -> list[list[tuple[int, str, Features]]]:
+        """`candidates` with the id of each profile, by which one tells later whether the record was written again."""
         keys = build_keys(Table.of(batch)).finding()
         if without:
             keys = keys.only(keys.kind != KIND[without])
@@ -127,7 +148,7 @@ class StoredKeys:
         chosen = [ranked(found, limit) for found in points]
         needed = {profile for profiles in chosen for profile in profiles}
         rows = MatchProfile.objects.filter(pk__in=needed, type=self.type_key).values_list("pk", "uid", "features")
-        known = {pk: (str(uid), features) for pk, uid, features in rows}
+        known = {pk: (pk, str(uid), features) for pk, uid, features in rows}
         return [[known[profile] for profile in profiles if profile in known] for profiles in chosen]
 
     def _holders(self, hashes: Any) -> dict[int, list[int]]:
@@ -155,13 +176,10 @@ def counts_of(type_key: str, kind: str, texts: Sequence[str]) -> dict[str, int]:
     return dict(zip(texts, StoredKeys(type_key).rarity.counts(hashes).tolist(), strict=True))
 
 
-def take_snapshot(type_key: str, *, cause: str) -> KeySnapshot:
-    """Count keys and words anew and let them be in force."""
-    return keep_snapshot(type_key, count(type_key), cause=cause)
-
-
-def keep_snapshot(type_key: str, counted: Snapshot, *, cause: str, report: dict[str, Any] | None = None) -> KeySnapshot:
-    """Let these counts be in force from now on."""
+def keep_snapshot(
+    type_key: str, counted: Snapshot, *, cause: str, report: dict[str, Any] | None = None, job: ImportJob | None = None
+) -> KeySnapshot:
+    """Let these counts be in force from now on; `mdm.services.snapshots` tells before what they flip."""
     return KeySnapshot.objects.create(
         type=type_key,
         total=counted.total,
@@ -169,6 +187,7 @@ def keep_snapshot(type_key: str, counted: Snapshot, *, cause: str, report: dict[
         held=counted.held.astype("<i4").tobytes(),
         cause=cause,
         report=report or {},
+        job=job,
     )
 
 
@@ -203,14 +222,15 @@ def has_grown(type_key: str) -> bool:
     return total >= _FEW and not (newest and total < newest.total * GROWTH)
 
 
-def refresh_if_grown(type_key: str) -> KeySnapshot | None:
-    """A new snapshot of a hub that has grown; for imports, between chunks. What it flips is reported afterwards."""
-    return take_snapshot(type_key, cause="grown") if has_grown(type_key) else None
+def snapshot(pk: int) -> Snapshot:
+    """Counts that were or are in force; one tiny query, the counts themselves stay in the process."""
+    return _counts(pk, KeySnapshot.objects.values_list("taken_at", flat=True).get(pk=pk))
 
 
 @lru_cache(maxsize=8)
-def snapshot(pk: int) -> Snapshot:
-    row = KeySnapshot.objects.get(pk=pk)
+def _counts(pk: int, taken_at: datetime) -> Snapshot:
+    """A row never changes; its time tells it from one that got the same number in a restored database."""
+    row = KeySnapshot.objects.get(pk=pk, taken_at=taken_at)
     hashes = np.frombuffer(bytes(row.hashes), dtype="<i8").astype(np.int64)
     return Snapshot(row.total, hashes, np.frombuffer(bytes(row.held), dtype="<i4").astype(np.int32))
 
@@ -229,10 +249,9 @@ __all__ = [
     "engine",
     "engine_of",
     "has_grown",
+    "in_force",
     "is_matched",
     "keep_snapshot",
-    "refresh_if_grown",
     "reindex",
     "snapshot",
-    "take_snapshot",
 ]

@@ -124,13 +124,14 @@ class Verdicts:
 
 
 def lock() -> None:
-    """Until the end of the transaction; taken before a pair is locked."""
+    """Until the end of the transaction. One order for everybody, so that nobody waits in a ring: golden records, then
+    this, then pairs by id."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 # A merged pair counts as same when somebody merged these two; a loser's other pairs were only closed.
-_SAME = """(p.state = 'same' OR (p.state = 'merged' AND (SELECT d.judgement FROM mdm_matchdecision d
+SAID_SAME = """(p.state = 'same' OR (p.state = 'merged' AND (SELECT d.judgement FROM mdm_matchdecision d
             WHERE d.pair_id = p.id ORDER BY d.id DESC LIMIT 1) = 'same'))"""
 
 
@@ -142,9 +143,9 @@ def groups(uids: Iterable[Any]) -> set[str]:
                 SELECT unnest(%s::uuid[])
                 UNION
                 SELECT w.other FROM member m CROSS JOIN LATERAL (
-                    SELECT p.right AS other FROM mdm_duplicatepair p WHERE p.left = m.uid AND {_SAME}
+                    SELECT p.right AS other FROM mdm_duplicatepair p WHERE p.left = m.uid AND {SAID_SAME}
                     UNION ALL
-                    SELECT p.left FROM mdm_duplicatepair p WHERE p.right = m.uid AND {_SAME}
+                    SELECT p.left FROM mdm_duplicatepair p WHERE p.right = m.uid AND {SAID_SAME}
                 ) w
             ) SELECT uid::text FROM member""",
             [[str(uid) for uid in uids]],
@@ -158,7 +159,7 @@ def edges(members: Iterable[str]) -> list[Edge]:
         cursor.execute(
             f"""SELECT p.left::text, p.right::text, CASE WHEN p.state = 'merged' THEN 'same' ELSE p.state END
             FROM mdm_duplicatepair p WHERE p.left = ANY(%s::uuid[]) AND p.right = ANY(%s::uuid[])
-            AND (p.state IN ('different', 'related') OR {_SAME})""",
+            AND (p.state IN ('different', 'related') OR {SAID_SAME})""",
             [listed := list(members), listed],
         )
         return [Edge(*row) for row in cursor.fetchall()]

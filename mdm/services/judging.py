@@ -7,12 +7,25 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from mdm import registry
 from mdm.errors import AlreadyDone, CorrectInput, NotAllowed, NotNow
 from mdm.models import DuplicatePair, MatchDecision
 from mdm.permissions import may, scopes_of
-from mdm.services import audit, changes, evidence, inference, merge_blocks, relating, verdicts
+from mdm.services import (
+    audit,
+    changes,
+    comparisons,
+    confirmations,
+    evidence,
+    indexing,
+    inference,
+    merge_blocks,
+    rebuilding,
+    relating,
+    verdicts,
+)
 from mdm.types import Actor
 
 JUDGEMENTS = ("same", "different", "related", "unsure")
@@ -38,6 +51,8 @@ def decide(
     seen: the evidence hash the person saw; refused when it has changed since.
     """
     _check(judgement, relation, settle, by)
+    if judgement == "related":  # its request may be applied at once: golden records are locked before pairs
+        rebuilding.lock(registry.get(pair.type), [pair.left, pair.right])
     pair = _locked(pair)
     if pair.state in ("merged", "gone"):
         raise NotNow("One of these records is merged or retired: there is nothing left to judge.")
@@ -140,8 +155,12 @@ def assign(*, pair: DuplicatePair, to: User | None, by: Actor) -> DuplicatePair:
 
 
 def _locked(pair: DuplicatePair) -> DuplicatePair:
+    """The pair, locked with those around its records, which may follow: in one order, as imports lock them."""
     inference.lock()
-    return DuplicatePair.objects.select_for_update().get(pk=pair.pk)
+    sides = (pair.left, pair.right)
+    comparisons.catch_up(kind=registry.get(pair.type), uids=sides)
+    around = DuplicatePair.objects.filter(Q(left__in=sides) | Q(right__in=sides)).order_by("pk")
+    return next(row for row in around.select_for_update() if row.pk == pair.pk)
 
 
 def _decisions(pair: DuplicatePair) -> list[MatchDecision]:
@@ -149,13 +168,26 @@ def _decisions(pair: DuplicatePair) -> list[MatchDecision]:
 
 
 def _conclude(pair: DuplicatePair) -> None:
-    """The pair's state from its judgements, then what follows for the pairs around it."""
+    """The pair's state from its judgements, then what follows for the pairs around it.
+
+    A record that became confirmed by it, or is so no more, has its other pairs held against the thresholds of that.
+    """
+    before = set(confirmations.partners([pair.left, pair.right]))
     found = verdicts.read(_decisions(pair))
     pair.state, pair.follows = found.state, ""
     pair.dispute = "people" if found.disputed else ""
-    pair.save(update_fields=["state", "follows", "dispute"])
+    pair.band = _band(pair)
+    pair.save(update_fields=["state", "follows", "dispute", "band"])
     inference.settle([pair.left, pair.right])
+    if turned := before ^ set(confirmations.partners([pair.left, pair.right])):
+        comparisons.recompare(kind=registry.get(pair.type), uids=sorted(turned), besides=pair)
     pair.refresh_from_db()
+
+
+def _band(pair: DuplicatePair) -> str:
+    """Judged pairs are measured by the plain thresholds, open ones of a confirmed record by the stricter ones."""
+    matcher = indexing.engine(pair.type)
+    return matcher.scorer.band(pair.score, tuple(pair.flags), bool(confirmations.holds_for(pair)))
 
 
 def _log(pair: DuplicatePair, what: str, by: Actor, **detail: Any) -> None:

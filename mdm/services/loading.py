@@ -23,8 +23,9 @@ from mdm.models import ApprovalStep, ChangeRequest, ImportJob, Participant, Quar
 from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
+from mdm.reading.row_facts import Spend
 from mdm.registry import RecordType
-from mdm.services import audit, bulk, documents, indexing, policy, resolving
+from mdm.services import audit, bulk, comparisons, documents, policy, resolving, snapshots
 from mdm.services.policy import Facts
 from mdm.types import Actor, Document, Problem, digest
 
@@ -129,10 +130,11 @@ def _finish(job: ImportJob, state: str, error: str = "") -> None:
         )
 
 
-def _alive(job: ImportJob) -> None:
+def _alive(job: ImportJob) -> bool:
     """Say that we still work on it, and stop when somebody cancelled it."""
     if not ImportJob.objects.filter(pk=job.pk, state="running").update(beat_at=timezone.now()):
         raise CorrectInput("The import was cancelled.")
+    return True
 
 
 def _stage_all(job: ImportJob) -> None:
@@ -179,6 +181,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
     _alive(job)
     taken: dict[str, tuple[tables.Row, Document, str]] = {}
     gone: set[str] = set()
+    spend: dict[str, Spend | None] = {}
     refused: list[QuarantinedRow] = []
     repeats: list[tuple[tables.Row, str, str]] = []
     for row in rows:
@@ -190,7 +193,8 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             repeats.append((row, key, mark))
         else:
             taken[key] = (row, document, mark)
-            if mapper.is_gone(row.values):
+            spend[key] = mapper.facts.spend(row.values)[0]
+            if mapper.facts.is_gone(row.values):
                 gone.add(key)
     _refuse_unknown_references(job, kind, taken, refused)
     known = {
@@ -208,7 +212,8 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             before.job, before.row, before.outcome = job, row.number, "unchanged"
             same.append(before)
         else:
-            staged.append(source_of(job, kind, row, key, document, mark, before, gone=key in gone))
+            fresh = source_of(job, kind, row, key, document, mark, before, gone=key in gone)
+            staged.append(with_spend(fresh, spend[key]))
     for row, key, mark in repeats:
         if taken.get(key, (None, None, ""))[2] == mark:
             unchanged += 1
@@ -220,7 +225,19 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
         staged,
         update_conflicts=True,
         unique_fields=["system", "type", "key"],
-        update_fields=["digest", "document", "job", "row", "outcome", "received_at", "active", "left_at", "left_why"],
+        update_fields=[
+            "digest",
+            "document",
+            "job",
+            "row",
+            "outcome",
+            "received_at",
+            "active",
+            "left_at",
+            "left_why",
+            "spend",
+            "spend_currency",
+        ],
         batch_size=1000,
     )
     QuarantinedRow.objects.bulk_create(refused, batch_size=500)
@@ -236,6 +253,7 @@ def take(kind: RecordType, mapper: ColumnMap, row: tables.Row) -> tuple[str, Doc
     if row.problem:
         return "", None, [row.problem]
     key, raw, problems = mapper.map_row(row.values)
+    problems += mapper.facts.spend(row.values)[1]
     if problems:
         return key, None, list(problems)
     for path, origin in kind.inherits.items():
@@ -289,6 +307,11 @@ def source_of(
     )
 
 
+def with_spend(source: SourceRecord, spend: Spend | None) -> SourceRecord:
+    source.spend, source.spend_currency = (spend.amount, spend.currency) if spend else (None, "")
+    return source
+
+
 def _refuse_unknown_references(
     job: ImportJob,
     kind: RecordType,
@@ -318,7 +341,9 @@ def _resolve_all(job: ImportJob) -> bool:
     resolver = resolving.Resolver(job=job, change=change, by=by)
     while True:
         if resolver.kind.match:
-            indexing.refresh_if_grown(resolver.kind.key)  # a filling hub learns what is rare in it
+            snapshots.refresh_if_grown(resolver.kind.key, load=job, beat=lambda *_: _alive(job))
+        while comparisons.work_off():  # what the chunk before has changed
+            _alive(job)
         with transaction.atomic():
             _alive(job)
             rows = list(SourceRecord.objects.filter(job=job, outcome="staged").order_by("row")[: settings.IMPORT_CHUNK])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,10 +12,10 @@ from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from mdm.errors import CorrectInput, NotNow
+from mdm.errors import AlreadyDone, CorrectInput, NotNow
 from mdm.models import MatchProfile, MatchRun, MatchRunPart
 from mdm.registry import RecordType
-from mdm.services import audit, indexing, matching
+from mdm.services import audit, comparisons, indexing, match_jobs
 from mdm.types import Actor
 
 PART = 2_000  # records of a part: what a crash costs at most
@@ -35,7 +36,7 @@ class Progress:
 
 
 def start(*, kind: RecordType, by: Actor) -> MatchRun:
-    """Count what is rare afresh, cut the records into parts and let workers take them."""
+    """Cut the records into parts and have what is rare counted afresh; workers take them once it is told what that flips."""
     if kind.match is None:
         raise CorrectInput(f"{kind.plural} are not matched.")
     try:
@@ -49,7 +50,9 @@ def start(*, kind: RecordType, by: Actor) -> MatchRun:
                     "GROUP BY part ORDER BY part",
                     [run.pk, PART, kind.key],
                 )
-            indexing.take_snapshot(kind.key, cause="asked")
+            if run.parts.exists():
+                with contextlib.suppress(AlreadyDone):  # a count under way is as good as one of its own
+                    match_jobs.queue(type_key=kind.key, task="snapshot", by=by, plan={"cause": "look"})
             about = {"object_type": "match_run", "object_uid": run.uid, "object_label": kind.plural}
             audit.record(action="match_run.started", by=by, **about)
     except IntegrityError:
@@ -96,7 +99,7 @@ def progress(run: MatchRun) -> Progress:
 
 def _free() -> QuerySet[MatchRunPart]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    return MatchRunPart.objects.filter(free, done=False, run__state="running")
+    return MatchRunPart.objects.filter(free, done=False, run__state="running", run__snapshot__isnull=False)
 
 
 def _take(worker: uuid.UUID) -> MatchRunPart | None:
@@ -113,7 +116,7 @@ def _work(part: MatchRunPart, worker: uuid.UUID) -> None:
 
     kind = registry.get(part.run.type)
     store = indexing.StoredKeys(kind.key)
-    engine, rarity = indexing.engine(kind.key), store.rarity
+    engine, rarity = indexing.in_force(kind.key)
     compared = found = 0
     after = part.start - 1
     while True:
@@ -125,14 +128,16 @@ def _work(part: MatchRunPart, worker: uuid.UUID) -> None:
         if not rows:
             break
         after = rows[-1][0]
-        near = store.candidates([features for _, _, features in rows], limit=None, rarity=rarity)
+        found_near = store.profiles_near([features for _, _, features in rows], limit=None, rarity=rarity)
+        profiles = {uid: pk for around in found_near for pk, uid, _ in around} | {str(uid): pk for pk, uid, _ in rows}
         # Of a pair only one side looks at it: the one with the smaller uid.
-        near = [[(u, f) for u, f in c if u > str(uid)] for (_, uid, _), c in zip(rows, near, strict=True)]
+        near = [[(u, f) for _, u, f in c if u > str(uid)] for (_, uid, _), c in zip(rows, found_near, strict=True)]
         compared += sum(map(len, near))
         ranked = engine.rank_all([features for _, _, features in rows], near, limit=50, rarity=rarity)
         scored = [(str(uid), other, score) for (_, uid, _), c in zip(rows, ranked, strict=True) for other, score in c]
-        with transaction.atomic():
-            found += matching.record_pairs(kind=kind, scored=scored)
+        new, late = comparisons.record_if_same(kind=kind, scored=scored, profiles=profiles)
+        comparisons.put_down(kind, (uid for left, right, _ in scored for uid in {left, right} & late))
+        found += new
         if not MatchRunPart.objects.filter(pk=part.pk, worker=worker, run__state="running").update(
             lease_until=Now() + LEASE
         ):

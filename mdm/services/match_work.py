@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
 from django.db import transaction
 
 from mdm.errors import AlreadyDone, HubError
-from mdm.models import KeySnapshot, MatchJob
-from mdm.services import indexing, learning, match_jobs, model_rehearsal, models, rescoring
+from mdm.models import MatchJob, MatchRun
+from mdm.services import indexing, learning, match_jobs, model_rehearsal, models, rescoring, snapshots
 
 log = logging.getLogger(__name__)
 TASKS = {
     "train": learning.run,
     "rehearse": model_rehearsal.run,
     "rescore": rescoring.run,
-    "snapshot": rescoring.refresh,
+    "snapshot": snapshots.run,
 }
 _LOOK_S = 300.0  # how often the hub looks whether it has grown
 _next_look = 0.0
@@ -51,16 +52,9 @@ def waiting() -> list[int]:
 
 
 def notice() -> None:
-    """Have a hub that grew counted anew, and the counts that imports took compared with those before."""
+    """Have a hub counted anew that grew, or that somebody waits to look through."""
     for kind in models.kinds():
-        newest = KeySnapshot.objects.filter(type=kind.key).only("pk", "report").first()
-        plan: dict[str, str | int] = {}
-        if indexing.has_grown(kind.key):
-            plan = {"cause": "grown"}
-        elif newest and not newest.report:
-            plan = {"snapshot": newest.pk}
-        if plan:
-            try:
-                match_jobs.queue(type_key=kind.key, task="snapshot", plan=plan)
-            except AlreadyDone:
-                continue
+        looked_at = MatchRun.objects.filter(type=kind.key, state="running", snapshot=None).exists()
+        if looked_at or indexing.has_grown(kind.key):
+            with contextlib.suppress(AlreadyDone):
+                match_jobs.queue(type_key=kind.key, task="snapshot", plan={"cause": "look" if looked_at else "grown"})

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from mdm.errors import NotFound
@@ -17,7 +14,7 @@ from mdm.matching.score import Score
 from mdm.models import DuplicatePair, MatchDecision, MatchProfile
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import evidence, indexing, inference, merge_blocks, ranking, verdicts
+from mdm.services import confirmations, evidence, indexing, inference, merge_blocks, ranking, verdicts
 from mdm.types import Document
 
 NOBODY = "Master Data Hub"  # who reopens a pair whose evidence changed
@@ -41,7 +38,7 @@ def as_json(score: Score) -> dict[str, Any]:
         "probability": round(score.probability, 4),
         "band": score.band,
         "flags": list(score.flags),
-        "explanation": [asdict(part) for part in score.explanation],
+        "explanation": [part._asdict() for part in score.explanation],
     }
 
 
@@ -67,9 +64,8 @@ def search_many(
 ) -> list[list[Match]]:
     if kind.match is None:
         return [[] for _ in batch]
-    matcher = indexing.engine(kind.key)
+    matcher, rarity = indexing.in_force(kind.key)
     store = indexing.StoredKeys(kind.key)
-    rarity = store.rarity
     features = [matcher.features(document) for document in batch]
     without = set(exclude)
     near = [
@@ -77,15 +73,19 @@ def search_many(
         for found in store.candidates(features, rarity=rarity)
     ]
     found = matcher.rank_all(features, near, limit=limit, threshold=threshold, rarity=rarity)
-    names = records.names(kind.key, {uid for ranked in found for uid, _ in ranked})
-    return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in found]
+    known = confirmations.partners({uid for ranked in found for uid, _ in ranked})
+    held = [[(u, confirmations.held(matcher, score, u in known)) for u, score in ranked] for ranked in found]
+    if threshold is None:
+        held = [[(uid, score) for uid, score in ranked if score.band != "none"] for ranked in held]
+    names = records.names(kind.key, {uid for ranked in held for uid, _ in ranked})
+    return [[Match(uid, *names[uid], score=score) for uid, score in ranked if uid in names] for ranked in held]
 
 
 def compare(*, kind: RecordType, left: str, right: str) -> Score:
     """The score of any two records, with its explanation; merged and retired ones are compared as they are."""
     found = features_of(kind, [left, right])
-    rarity = indexing.StoredKeys(kind.key).rarity
-    return indexing.engine(kind.key).compare(found[str(left)], found[str(right)], rarity)
+    matcher, rarity = indexing.in_force(kind.key)
+    return matcher.compare(found[str(left)], found[str(right)], rarity)
 
 
 def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -100,10 +100,18 @@ def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, An
 
 
 def why(*, kind: RecordType, left: str, right: str) -> dict[str, Any]:
-    """Score, reasons for and against in words, and what would have to differ."""
-    score = compare(kind=kind, left=left, right=right)
+    """Score, reasons for and against in words, what would have to differ, and whose word makes the thresholds stricter."""
     matcher = indexing.engine(kind.key)
-    return {**as_json(score), "why": matcher.why(score), "why_not": matcher.why_not(score)}
+    confirmed = confirmations.of_pair(left, right)
+    score = confirmations.held(matcher, compare(kind=kind, left=left, right=right), bool(confirmed))
+    review, link = confirmations.limits(matcher, bool(confirmed))
+    return {
+        **as_json(score),
+        "why": matcher.why(score),
+        "why_not": matcher.why_not(score),
+        "thresholds": {"review": review, "link": link},
+        "confirmed": [asdict(one) for one in confirmed],
+    }
 
 
 def in_short(score: Score, most: int = 3) -> str:
@@ -112,65 +120,6 @@ def in_short(score: Score, most: int = 3) -> str:
     strong.sort(key=lambda part: (part.feature not in evidence.VALUES, -part.weight))
     text = ", ".join(part.note for part in strong[:most]) or "weak evidence only"
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def touched(written: Iterable[tuple[Document | None, Document]], *, kind: RecordType) -> list[str]:
-    """uids of records that match differently now (document before, after): only these need to be compared again."""
-    if kind.match is None:
-        return []
-    matcher = indexing.engine(kind.key)
-
-    def seen(document: Document | None) -> Any:
-        return matcher.features(document) if document and indexing.is_matched(document) else None
-
-    return [after["uid"] for before, after in written if before is None or seen(before) != seen(after)]
-
-
-@transaction.atomic
-def recompare(*, kind: RecordType, uids: Sequence[str | UUID]) -> int:
-    """After records were written: score their known pairs anew, find new ones, close those of records that are gone.
-
-    The caller's transaction wrote the records, so the queue never shows what is not so. How many pairs were new or
-    came back.
-    """
-    if kind.match is None or not uids:
-        return 0
-    pairs = list(DuplicatePair.objects.filter(Q(left__in=uids) | Q(right__in=uids)).exclude(state="merged"))
-    sides = {str(uid) for pair in pairs for uid in (pair.left, pair.right)}
-    rows = MatchProfile.objects.filter(uid__in=sides, type=kind.key).values_list("uid", "features")
-    known = {str(uid): features for uid, features in rows}
-    matcher, rarity = indexing.engine(kind.key), indexing.StoredKeys(kind.key).rarity
-    sides_of = [(pair, str(pair.left), str(pair.right)) for pair in pairs]
-    gone = [pair.pk for pair, left, right in sides_of if left not in known or right not in known]
-    still = [(left, right) for _, left, right in sides_of if left in known and right in known]
-    scores = matcher.compare_all([(known[left], known[right]) for left, right in still], rarity)
-    scored = [(left, right, score) for (left, right), score in zip(still, scores, strict=True)]
-    DuplicatePair.objects.filter(pk__in=gone).update(state="gone", follows="", dispute="")
-    return record_pairs(kind=kind, scored=[*scored, *_found(kind, uids)])
-
-
-@transaction.atomic
-def find_pairs(*, kind: RecordType, uids: Sequence[str | UUID], job: Any = None) -> int:
-    """Compare these records with all others and put likely pairs into the queue; how many are new or reopened."""
-    return record_pairs(kind=kind, scored=_found(kind, uids), job=job) if kind.match else 0
-
-
-def _found(kind: RecordType, uids: Sequence[str | UUID]) -> list[tuple[str, str, Score]]:
-    """Likely pairs of these records, and every account they share with a record of another name."""
-    matcher, store = indexing.engine(kind.key), indexing.StoredKeys(kind.key)
-    rows = list(MatchProfile.objects.filter(uid__in=uids, type=kind.key).values_list("uid", "features"))
-    rarity = store.rarity
-    near = store.candidates([features for _, features in rows], rarity=rarity)
-    others = [
-        [(other, theirs) for other, theirs in found if other != str(uid)]
-        for (uid, _), found in zip(rows, near, strict=True)
-    ]
-    ranked = matcher.rank_all([mine for _, mine in rows], others, limit=20, rarity=rarity)
-    scored = []
-    for (uid, mine), around, best in zip(rows, others, ranked, strict=True):
-        warned = matcher.bank_warnings(mine, around, rarity)
-        scored += [(str(uid), other, score) for other, score in (*warned, *best)]
-    return scored
 
 
 def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], job: Any = None) -> int:
@@ -183,7 +132,9 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
     fresh: dict[tuple[str, str], Score] = {}
     for one, other, score in scored:
         fresh[min(one, other), max(one, other)] = score
-    inference.lock_if_judged({uid for sides in fresh for uid in sides})
+    uids = {uid for sides in fresh for uid in sides}
+    inference.lock_if_judged(uids)
+    matcher, confirmed = indexing.engine(kind.key), confirmations.partners(uids)
     known = {
         (str(pair.left), str(pair.right)): pair
         for pair in DuplicatePair.objects.select_for_update()
@@ -200,12 +151,17 @@ def record_pairs(*, kind: RecordType, scored: Iterable[tuple[str, str, Score]], 
         if (left, right) in apart:
             continue
         pair = known.get((left, right))
+        if pair is None or pair.state in confirmations.UNJUDGED:
+            score = confirmations.held(matcher, score, confirmations.strict(left, right, confirmed))
         sort = "duplicate" if score.band != "none" else "account" if SHARED_BANK in score.flags else ""
         if pair is None:
             if sort:
                 new.append(_scored(DuplicatePair(type=kind.key, left=left, right=right, job=job), score, sort))
             continue
-        judged, parts = pair.state not in ("open", "follows", "gone", "merged"), [asdict(p) for p in score.explanation]
+        judged, parts = (
+            pair.state not in ("open", "follows", "gone", "merged"),
+            [p._asdict() for p in score.explanation],
+        )
         if pair.state == "merged":
             continue
         if judged and sort and pair.evidence_hash != evidence.hash_of(parts):
@@ -240,7 +196,7 @@ def _wake(pairs: Sequence[DuplicatePair]) -> None:
 
 def _scored(pair: DuplicatePair, score: Score, sort: str) -> DuplicatePair:
     pair.kind, pair.score, pair.probability, pair.band = sort, score.value, score.probability, score.band
-    pair.explanation, pair.flags = [asdict(part) for part in score.explanation], list(score.flags)
+    pair.explanation, pair.flags = [part._asdict() for part in score.explanation], list(score.flags)
     pair.evidence_hash = evidence.hash_of(pair.explanation)
     return pair
 

@@ -84,9 +84,9 @@ def move_links(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor)
             )
     # Open pairs of a loser with third records make no sense any more; the survivor's own pairs are found afresh.
     DuplicatePair.objects.filter(pk__in=[pair.pk for pair in pairs]).update(state="merged")
-    from mdm.services import matching
+    from mdm.services import comparisons
 
-    matching.find_pairs(kind=kind, uids=[survivor])
+    comparisons.find_pairs(kind=kind, uids=[survivor])
 
 
 def provenance(item: ChangeItem, before: Document, after: Document, current: Mapping[str, Document]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from mdm.matching.engine import Engine
 from mdm.matching.rarity import NOTHING_COUNTED, Rarity
 from mdm.matching.score import BANDS, Score
 from mdm.models import DuplicatePair, KeySnapshot, MatchFlip, MatchJob, MatchModel, MatchProfile
-from mdm.services import indexing, match_jobs, match_labels
+from mdm.services import confirmations, indexing, match_jobs, match_labels
 
 SAMPLE = 5_000  # records whose candidate pairs are looked at beside the queue
 MOST_FLIPS = 20_000  # rows kept; the counts go on beyond
@@ -154,7 +154,8 @@ def _keep(job: MatchJob, met: Sequence[Met], old: Engine, new: Engine, rarity: R
     if not met:
         return
     levels = old.levels([one.features for one in met], rarity)
-    before, after = (e.scorer.bands(e.scorer.values(levels), e.scorer.flags(levels)) for e in (old, new))
+    confirmed = confirmations.mask([(one.left, one.right, bool(one.said)) for one in met])
+    before, after = (confirmations.bands(engine, levels, confirmed)[1] for engine in (old, new))
     counts = Counter(job.counts.get("bands") or {})
     said = Counter(job.counts.get("said") or {})
     for place, one in enumerate(met):
@@ -168,10 +169,13 @@ def _keep(job: MatchJob, met: Sequence[Met], old: Engine, new: Engine, rarity: R
     room = MOST_FLIPS - int(job.counts.get("kept", 0))
     flipped = flipped[: max(room, 0)]
     pairs = [met[place].features for place in flipped]
+    scores = zip(flipped, old.compare_all(pairs, rarity), new.compare_all(pairs, rarity), strict=True)
     rows = [
-        _flip(job.model, met[place], was, now)
-        for place, was, now in zip(flipped, old.compare_all(pairs, rarity), new.compare_all(pairs, rarity), strict=True)
-    ]
+        _flip(
+            job.model, met[place], replace(was, band=BANDS[before[place]]), replace(now, band=BANDS[after[place]])
+        )
+        for place, was, now in scores
+    ]  # fmt: skip
     MatchFlip.objects.bulk_create(rows, batch_size=500)
     job.counts["kept"] = int(job.counts.get("kept", 0)) + len(rows)
 

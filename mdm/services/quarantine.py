@@ -18,6 +18,7 @@ from mdm.models import ImportJob, QuarantinedRow, SourceRecord
 from mdm.reading import columns
 from mdm.reading.columns import ColumnMap
 from mdm.reading.json_lines import read_row
+from mdm.reading.row_facts import Spend
 from mdm.reading.tables import Row
 from mdm.services import audit, documents, importing, loading
 from mdm.types import Actor, Document
@@ -82,6 +83,7 @@ class Corrected:
     key: str
     document: Document
     values: dict[str, str]
+    spend: Spend | None
 
 
 def _locked(row: QuarantinedRow) -> QuarantinedRow:
@@ -101,7 +103,8 @@ def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str
     """The row with the new values through mapping, validation and references. `taken`: keys of rows beside it."""
     job, kind = row.job, registry.get(row.job.type)
     merged = _merged(row, dict(values))
-    key, document, problems = loading.take(kind, ColumnMap(job.mapping, kind), Row(row.row, merged, None))
+    mapper = ColumnMap(job.mapping, kind)
+    key, document, problems = loading.take(kind, mapper, Row(row.row, merged, None))
     if document is not None:
         problems = documents.check_references(kind, document)
     if problems or document is None:
@@ -110,7 +113,7 @@ def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str
     if (before and before.job_id == job.pk) or key in taken:
         text = f"The key {key} was taken in with another row of this file. Give this row its own key, or dismiss it."
         raise CorrectInput(text, problems=[loading.twice(key)])
-    return Corrected(row, key, document, merged)
+    return Corrected(row, key, document, merged, mapper.facts.spend(merged)[0])
 
 
 def _merged(row: QuarantinedRow, values: dict[str, str]) -> dict[str, str]:
@@ -144,6 +147,8 @@ def _take_in(rows: Sequence[Corrected], by: Actor) -> list[QuarantinedRow]:
                 "row": one.row.row,
                 "outcome": "staged",
                 "received_at": timezone.now(),
+                "spend": one.spend.amount if one.spend else None,
+                "spend_currency": one.spend.currency if one.spend else "",
             },
         )
     what = f"Row {rows[0].row.row}" if len(rows) == 1 else f"{len(rows)} rows"

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import log2
+from decimal import Decimal
+from math import log2, log10
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from mdm import ports, registry
 from mdm.matching.config import SHARED_BANK, TAX_ID_CONFLICT
 from mdm.models import Crosswalk, DuplicatePair
 from mdm.registry import RecordType
+from mdm.services import spending
 
 # What makes a pair dangerous besides being one, and how much.
 RISKS = {
@@ -29,14 +31,21 @@ _STALE = timedelta(days=1)  # use grows without anybody touching the pair
 
 @dataclass(frozen=True)
 class Use:
-    """What depends on the two records: {words: how many}, in order."""
+    """What depends on the two records: {words: how many}, in order; systems that know them; {currency: spent a year}."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     statuses: frozenset[str] = frozenset()
+    systems: int = 0
+    spend: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def weight(self) -> float:
+        """From 1. Doubling what depends on them adds a quarter, ten times the money beyond a thousand another one."""
+        return 1 + log2(1 + self.total) / 4 + log10(1 + max(spending.worth(self.spend), 0.0) / 1000) / 4
 
 
 @dataclass(frozen=True)
@@ -47,13 +56,20 @@ class Ranking:
     confidence: float
     use: float
     why: tuple[str, ...]
+    used: str = ""  # in few words, for the row of the queue
 
     @property
     def value(self) -> float:
         return round(self.risk * self.confidence * self.use, 4)
 
     def as_json(self) -> dict[str, Any]:
-        return {"risk": self.risk, "confidence": self.confidence, "use": self.use, "why": list(self.why)}
+        return {
+            "risk": self.risk,
+            "confidence": self.confidence,
+            "use": self.use,
+            "why": list(self.why),
+            "used": self.used,
+        }
 
 
 def rank(*, kind: str, probability: float, flags: Iterable[str], use: Use) -> Ranking:
@@ -64,12 +80,18 @@ def rank(*, kind: str, probability: float, flags: Iterable[str], use: Use) -> Ra
     confidence = 1.0 if kind == "account" else round(probability, 4)
     sure = "the account is the same for certain" if kind == "account" else f"{probability:.2f} likely to be one record"
     counted = [f"{words}: {number}" for words, number in use.counts.items() if number]
+    counted += spending.in_words(use.spend)
     why = (
         *(words for _, words in risks),
         sure,
         f"together: {', '.join(counted)}" if counted else "nothing uses them",
     )
-    return Ranking(1 + sum(points for points, _ in risks), confidence, round(1 + log2(1 + use.total) / 4, 4), why)
+    return Ranking(1 + sum(points for points, _ in risks), confidence, round(use.weight, 4), why, _used(use))
+
+
+def _used(use: Use) -> str:
+    systems = f"used by {use.systems} system{'s' if use.systems != 1 else ''}" if use.systems else ""
+    return ", ".join(filter(None, [systems, spending.in_short(use.spend)]))
 
 
 def apply(pairs: Sequence[DuplicatePair]) -> None:
@@ -108,12 +130,19 @@ def refresh(limit: int = 500) -> int:
 class _Counted:
     status: dict[str, str]
     counts: dict[str, dict[str, int]]  # words -> {uid: how many}
+    systems: dict[str, set[int]]
+    spend: Mapping[str, Mapping[str, Decimal]]
 
 
 def _joint(counted: _Counted, pair: DuplicatePair) -> Use:
     both = (str(pair.left), str(pair.right))
     counts = {words: sum(found.get(uid, 0) for uid in both) for words, found in counted.counts.items()}
-    return Use(counts, frozenset(counted.status.get(uid, "") for uid in both))
+    return Use(
+        counts,
+        frozenset(counted.status.get(uid, "") for uid in both),
+        len(set().union(*(counted.systems.get(uid, ()) for uid in both))),
+        spending.added(counted.spend.get(uid, {}) for uid in both),
+    )
 
 
 def _counted(kind: RecordType, uids: set[str]) -> _Counted:
@@ -121,8 +150,12 @@ def _counted(kind: RecordType, uids: set[str]) -> _Counted:
     status, pks = {}, {}
     for pk, uid, state in rows.values_list("pk", "uid", "status"):
         status[str(uid)], pks[pk] = state, str(uid)
-    keys = Crosswalk.objects.filter(uid__in=uids, active=True).order_by().values_list("uid")
-    counts = {"keys at systems": {str(uid): many for uid, many in keys.annotate(many=Count("pk"))}}
+    keys: dict[str, int] = defaultdict(int)
+    systems: dict[str, set[int]] = defaultdict(set)
+    for uid, system in Crosswalk.objects.filter(uid__in=uids, active=True).values_list("uid", "system"):
+        keys[str(uid)] += 1
+        systems[str(uid)].add(system)
+    counts: dict[str, dict[str, int]] = {"keys at systems": keys}
     for child in kind.children:
         if child.entity_field:
             users = child.model._default_manager.filter(record__in=pks).order_by().values_list("record_id")
@@ -132,7 +165,7 @@ def _counted(kind: RecordType, uids: set[str]) -> _Counted:
         for uid, found in provider(kind.key, uids).items():
             for words, many in found.items():
                 counts.setdefault(words, {})[uid] = many
-    return _Counted(status, counts)
+    return _Counted(status, counts, systems, spending.of(kind, uids))
 
 
 def _referring(kind: RecordType, uids: set[str]) -> dict[str, int]:

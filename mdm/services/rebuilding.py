@@ -20,7 +20,7 @@ from mdm.models import ApprovalPolicy, ChangeItem, ChangeRequest, Participant, P
 from mdm.permissions import may
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import audit, bulk, documents, pin_upkeep, policy, proposing, survivorship
+from mdm.services import audit, bulk, comparisons, documents, pin_upkeep, policy, proposing, survivorship
 from mdm.services.policy import Facts
 from mdm.services.proposing import ProposedItem
 from mdm.services.records import Write, entered_after, write
@@ -129,6 +129,8 @@ def rebuild(
     if writes:
         own = change or _open(kind, len(writes), by, reason)
         _write(writes, own, by)
+        moved = comparisons.touched([(item.before, item.after) for item in writes], kind=kind)
+        comparisons.follow(kind=kind, uids=moved)
         if change is None:
             _close(own, by)
     for one in outlooks.values():

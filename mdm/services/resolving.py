@@ -17,7 +17,19 @@ from mdm.matching.score import Score
 from mdm.matching.store import MemoryKeyStore
 from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, SourceRecord, System
 from mdm.registry import RecordType
-from mdm.services import bulk, documents, indexing, matching, pin_upkeep, policy, proposing, rebuilding, survivorship
+from mdm.services import (
+    bulk,
+    comparisons,
+    confirmations,
+    documents,
+    indexing,
+    matching,
+    pin_upkeep,
+    policy,
+    proposing,
+    rebuilding,
+    survivorship,
+)
 from mdm.services.policy import Facts
 from mdm.services.records import Write, write
 from mdm.types import Actor, Document, diff
@@ -95,11 +107,12 @@ class Resolver:
             )
         ]
         uids: dict[int, str] = {}  # of the rows that became records of their own
-        for place, (row, ranked) in enumerate(
-            zip(rows, engine.rank_all(features, near, limit=15, rarity=rarity), strict=True)
-        ):
-            found = [(uids.get(id_, "") if isinstance(id_, int) else id_, score) for id_, score in ranked]
-            found = [(uid, score) for uid, score in found if uid][:10]
+        best_of = engine.rank_all(features, near, limit=15, rarity=rarity)
+        known = confirmations.partners({id_ for ranked in best_of for id_, _ in ranked if isinstance(id_, str)})
+        for place, (row, ranked) in enumerate(zip(rows, best_of, strict=True)):
+            judged = [(id_, confirmations.held(engine, score, id_ in known)) for id_, score in ranked]
+            found = [(uids.get(id_, "") if isinstance(id_, int) else id_, score) for id_, score in judged]
+            found = [(uid, score) for uid, score in found if uid and score.band != "none"][:10]
             if found and found[0][1].band == "link":
                 best = found[0][0]
                 plan.rows[best].append(row)
@@ -159,8 +172,8 @@ class Resolver:
         self._apply(writes, now)
         rebuilding.keep_origins(self.kind, same)
         pin_upkeep.settle(self.kind, settled, self.rules)
-        moved = matching.touched([(item.before, item.after) for item in writes], kind=self.kind)
-        matching.recompare(kind=self.kind, uids=moved)
+        moved = comparisons.touched([(item.before, item.after) for item in writes], kind=self.kind)
+        comparisons.put_down(self.kind, moved)  # its import compares them once the chunk is committed
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
         if before["status"] not in ("active", "blocked"):

@@ -78,7 +78,7 @@ def _keep(fields: dict[str, Any], block: str, origin: Any, after: Document) -> N
 
 def give_back(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor) -> None:
     """After the rows are written: keys and source records go back, pairs return, and the records are kept apart."""
-    from mdm.services import matching
+    from mdm.services import comparisons, matching
 
     head = head_of(items)
     kind, survivor, restored = registry.get(head.type), head.detail["survivor"], head.detail["restored"]
@@ -91,7 +91,7 @@ def give_back(*, change: ChangeRequest, items: Sequence[ChangeItem], by: Actor) 
     apart = [(survivor, uid) for uid in restored]
     matching.record_pairs(kind=kind, scored=_scores(kind, apart))
     merge_blocks.block(kind=kind, change=change, apart=apart, by=by)
-    matching.find_pairs(kind=kind, uids=[survivor, *restored])
+    comparisons.find_pairs(kind=kind, uids=[survivor, *restored])
 
 
 def _scores(kind: RecordType, apart: Sequence[tuple[str, str]]) -> list[tuple[str, str, Any]]:

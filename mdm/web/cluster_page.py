@@ -64,6 +64,7 @@ class Graph:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     title: str
+    narrow: bool
 
 
 def build(kind: RecordType, cluster: Cluster, here: str) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def build(kind: RecordType, cluster: Cluster, here: str) -> dict[str, Any]:
     group_of = {uid: place for place, group in enumerate(cluster.groups) for uid in group}
     keys = duplicates.keys(members)
     return {
-        "graph": graph(members, group_of, found, cluster.pairs, kind, here) if 1 < len(members) <= DRAWN else None,
+        "graphs": _graphs(members, group_of, found, cluster.pairs, kind, here) if 1 < len(members) <= DRAWN else [],
         "records": _table(kind, members, group_of, found, keys, here),
         "pairs": _pairs(cluster.pairs, found),
         "groups": [_group(group, found) for group in cluster.groups if len(group) > 1],
@@ -90,6 +91,11 @@ def build(kind: RecordType, cluster: Cluster, here: str) -> dict[str, Any]:
 _Found = Mapping[str, tuple[str, str, str, str]]
 
 
+def _graphs(*args: Any) -> list[Graph]:
+    """The same twice; the stylesheet shows the one that fits."""
+    return [graph(*args), graph(*args, narrow=True)]
+
+
 def graph(
     members: Sequence[str],
     group_of: Mapping[str, int],
@@ -97,10 +103,14 @@ def graph(
     pairs: Sequence[DuplicatePair],
     kind: RecordType,
     here: str,
+    *,
+    narrow: bool = False,
 ) -> Graph:
-    """Records of one group stand beside one another on an ellipse, so that lines within a group are short."""
-    width, height = 960.0, 260.0 + 9.0 * len(members)
-    middle, radius = (width / 2, height / 2), (width / 2 - 110, height / 2 - 46)
+    """Records of one group stand beside one another on an ellipse, so that lines within a group are short. `narrow`: as wide
+    as a phone and taller, with codes only."""
+    width, height = (320.0, 220.0 + 26.0 * len(members)) if narrow else (960.0, 260.0 + 9.0 * len(members))
+    middle, radius = (width / 2, height / 2), (width / 2 - (38 if narrow else 110), height / 2 - 46)
+    named = len(members) <= _NAMED and not narrow
     at = {}
     for place, uid in enumerate(members):
         angle = 2 * pi * place / len(members) - pi / 2 + (pi / 4 if len(members) == 2 else 0)
@@ -109,7 +119,7 @@ def graph(
         Node(
             *at[uid],
             label=found[uid][0],
-            name=_short(found[uid][1]) if len(members) <= _NAMED else "",
+            name=_short(found[uid][1]) if named else "",
             name_y=r1(at[uid][1] + (44 if at[uid][1] >= middle[1] else -36)),
             mark=str(group_of[uid] + 1),
             title=f"{found[uid][0]} {found[uid][1]}, group {group_of[uid] + 1}",
@@ -121,7 +131,8 @@ def graph(
         for uid in members
     )
     edges = tuple(_edge(pair, at, found) for pair in pairs if str(pair.left) in at and str(pair.right) in at)
-    return Graph(width, height, nodes, edges, f"{plural(len(nodes), 'record')} and {plural(len(edges), 'pair')}")
+    title = f"{plural(len(nodes), 'record')} and {plural(len(edges), 'pair')}"
+    return Graph(width, height, nodes, edges, title, narrow)
 
 
 def _edge(pair: DuplicatePair, at: Mapping[str, tuple[float, float]], found: _Found) -> Edge:

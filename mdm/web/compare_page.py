@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -15,7 +14,7 @@ from mdm.models import DuplicatePair
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import indexing, matching
+from mdm.services import confirmations, indexing, matching
 from mdm.types import Document
 from mdm.web import pair_page
 from mdm.web.page import Badge
@@ -79,14 +78,15 @@ def _scores(
     found = {sides: known[sides] for sides in wanted if sides in known}
     if missing := [sides for sides in wanted if sides not in known]:
         features = matching.features_of(kind, uids)
-        scores = indexing.engine(kind.key).compare_all(
-            [(features[left], features[right]) for left, right in missing], indexing.StoredKeys(kind.key).rarity
-        )
-        for (left, right), score in zip(missing, scores, strict=True):
+        matcher, rarity = indexing.engine(kind.key), indexing.StoredKeys(kind.key).rarity
+        scores = matcher.compare_all([(features[left], features[right]) for left, right in missing], rarity)
+        confirmed = confirmations.mask([(left, right, False) for left, right in missing])
+        for (left, right), plain, stricter in zip(missing, scores, confirmed, strict=True):
+            score = confirmations.held(matcher, plain, bool(stricter))
             found[left, right] = DuplicatePair(
                 type=kind.key, left=left, right=right, state="none", score=score.value, band=score.band,
                 probability=score.probability, flags=list(score.flags),
-                explanation=[asdict(part) for part in score.explanation],
+                explanation=[part._asdict() for part in score.explanation],
             )  # fmt: skip
     return dict(sorted(found.items(), key=lambda item: -item[1].score))
 

@@ -97,6 +97,7 @@ class LaneBar:
 class LaneRow:
     label: str
     y: float
+    label_y: float
     bars: tuple[LaneBar, ...]
 
 
@@ -113,6 +114,7 @@ class Lanes:
     first_day: int  # days since 1970: the ends of the slider under the lanes
     last_day: int
     day: int
+    narrow: bool = False
 
 
 def heat(
@@ -183,28 +185,34 @@ def waterfall(
 
 
 def lanes(
-    rows: Sequence[Lane], *, today: date, title: str, as_of: date | None = None, width: float = 1120
+    rows: Sequence[Lane], *, today: date, title: str, as_of: date | None = None, narrow: bool = False
 ) -> Lanes | None:
-    """One lane per attribute, bars from when to when. What starts after today is drawn as future."""
+    """One lane per attribute, bars from when to when. What starts after today is drawn as future. `narrow`: as wide as a
+    phone, the names above their lanes."""
     spans = [span for lane in rows for span in lane.spans]
     if not spans:
         return None
     first = min(min(span.start for span in spans), today - timedelta(days=60))
     last = max(max((span.end or span.start) for span in spans), today)
     last += timedelta(days=max(30, (last - first).days // 24))
-    left = 104.0
+    width, left, step, top = (342.0, 0.0, 46.0, 42.0) if narrow else (1120.0, 104.0, 31.0, 26.0)
     per_day = (width - 10 - left) / max((last - first).days, 1)
 
     def x(when: date) -> float:
         return r1(left + per_day * (min(max(when, first), last) - first).days)
 
-    drawn = tuple(_lane_row(lane, 26 + 31.0 * i, x, last) for i, lane in enumerate(rows))
+    drawn = tuple(_lane_row(lane, top + step * i, x, last, -5.0 if narrow else 15.0) for i, lane in enumerate(rows))
     now = Tick(x(today), f"Today, {day(today)}", _anchor(x(today), width))
     marker = None
     if as_of and as_of != today:
         marker = Tick(x(as_of), f"As of {day(as_of)}", _anchor(x(as_of), width))
-    ends = [_since_1970(when) for when in (first, last, as_of or today)]
-    return Lanes(title, width, 31.0 * len(rows) + 42, drawn, _years(first, last, x), now, marker, _behind(rows), *ends)
+    first_day, last_day, chosen = (_since_1970(when) for when in (first, last, as_of or today))
+    years = _years(first, last, x)
+    years = years[:: len(years) // 5 + 1] if narrow else years
+    height = step * len(rows) + top + 16
+    return Lanes(
+        title, width, height, drawn, years, now, marker, _behind(rows), first_day, last_day, chosen, narrow=narrow
+    )  # fmt: skip
 
 
 def _since_1970(when: date) -> int:
@@ -225,7 +233,7 @@ def _behind(rows: Sequence[Lane]) -> Behind:
     return Behind(("Attribute", "Value", "From", "To"), tuple(table))
 
 
-def _lane_row(lane: Lane, y: float, x: Callable[[date], float], last: date) -> LaneRow:
+def _lane_row(lane: Lane, y: float, x: Callable[[date], float], last: date, label: float) -> LaneRow:
     bars = []
     for span in lane.spans:
         start, end = x(span.start), x(span.end or last)
@@ -234,7 +242,7 @@ def _lane_row(lane: Lane, y: float, x: Callable[[date], float], last: date) -> L
         shortened = f"{span.text[: room - 1].rstrip()}…" if room > 4 else ""
         text = span.text if len(span.text) <= room else shortened
         bars.append(LaneBar(start, size, span.tone, text, span.text))
-    return LaneRow(lane.label, y, tuple(bars))
+    return LaneRow(lane.label, y, y + label, tuple(bars))
 
 
 def _years(first: date, last: date, x: Callable[[date], float]) -> tuple[Tick, ...]:

@@ -13,6 +13,7 @@ from mdm.permissions import may
 from mdm.selectors import imports, records
 from mdm.types import Actor
 from mdm.web import charts, import_words
+from mdm.web.browsing import plural
 from mdm.web.import_words import OUTCOMES
 from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page, Part, Tile
 from mdm.web.pair_page import in_short
@@ -186,6 +187,31 @@ def _steps(job: ImportJob, waiting: bool) -> list[dict[str, str]]:
 
 
 def callouts(job: ImportJob) -> list[Callout]:
+    return [*_of_state(job), *_recounted(job)]
+
+
+def _recounted(job: ImportJob) -> list[Callout]:
+    """A filling hub counts anew what is rare in it: what that changed of what was known."""
+    rows = list(job.snapshots.defer("hashes", "held"))
+    if not rows:
+        return []
+    flips = sum(row.report.get("flips", 0) for row in rows)
+    kind = registry.get(job.type)
+    moved = (
+        f"{plural(flips, 'known pair')} judged otherwise by it" if flips else "No known pair is judged otherwise by it"
+    )
+    times = "once" if len(rows) == 1 else f"{len(rows)} times"
+    return [
+        Callout(
+            title="What is rare was counted anew while it ran",
+            body=f"{times.capitalize()}, last over {plural(rows[0].total, kind.title.lower(), kind.plural.lower())}. {moved}.",
+            icon="refresh",
+            action=Action(label="See the counts", url=f"{link('web:matching')}?type={job.type}#counts"),
+        )
+    ]
+
+
+def _of_state(job: ImportJob) -> list[Callout]:
     if import_words.is_waiting_for_approval(job) and job.change:
         number_ = Part(text=job.change.number, url=request_url(job.change))
         return [

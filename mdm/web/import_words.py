@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mdm.models import ImportJob
-from mdm.reading.columns import GONE, known_paths
+from mdm.reading.columns import known_paths
 from mdm.reading.paths import BadPath, parse
+from mdm.reading.row_facts import CURRENCY, GONE, SPEND
 from mdm.reading.spec import key_columns
 from mdm.registry import RecordType
 from mdm.web.page import Source, Tone
@@ -59,6 +60,13 @@ CAUSES = {
 }
 
 
+_FACTS = {
+    GONE: "Deleted in that system",
+    SPEND: "Spend a year (ranks duplicates)",
+    CURRENCY: "Currency of the spend",
+}
+
+
 def cause(code: str) -> str:
     return CAUSES.get(code) or code.replace("_", " ").capitalize()
 
@@ -83,8 +91,8 @@ def mark(job: ImportJob) -> Source:
 
 def field_name(kind: RecordType, text: str) -> str:
     """A path of a mapping as people name the field: `addresses[registered].city` reads “Address (registered), city”."""
-    if text == GONE:
-        return "Deleted in that system"
+    if text in _FACTS:
+        return _FACTS[text]
     try:
         path = parse(text, kind)
     except BadPath:

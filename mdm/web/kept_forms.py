@@ -1,24 +1,28 @@
-"""A form sent after the session had ended: kept, sealed, until the same person has signed in again, then sent on.
+"""Forms kept in the session, sealed: one sent after the session had ended, and a proposal that was just discarded.
 
-Who it belongs to is told by a signed cookie that outlives the session, so nobody else at the same screen is shown it.
+The first waits until the same person has signed in again, then it is sent on; who it belongs to is told by a signed cookie
+that outlives the session, so nobody else at the same screen is shown it. The second can be brought back for half an hour.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from mdm import crypto
 
 COOKIE, SALT = "mdm_person", "mdm.web.kept_forms"
 DAYS = 30
 MOST_BYTES = 200_000
-_KEY = "kept_form"
+_KEY, _ASIDE = "kept_form", "put_aside"
+ASIDE_S = 1800
 _NEVER = ("/login/", "/logout/", "/admin/")  # what they take is not typed twice willingly, or is secret
 
 
@@ -52,15 +56,26 @@ def keep(request: HttpRequest) -> bool:
     length = request.headers.get("Content-Length", "")
     if not person or not length.isdigit() or int(length) > MOST_BYTES:
         return False
-    fields = [
+    request.session[_KEY] = _sealed({"person": person, "path": request.get_full_path(), "fields": _fields(request)})
+    return True
+
+
+def _fields(request: HttpRequest) -> list[tuple[str, str]]:
+    return [
         (name, value)
         for name, values in request.POST.lists()
         for value in values
         if name != "csrfmiddlewaretoken" and isinstance(value, str)
     ]
-    kept = {"person": person, "path": request.get_full_path(), "fields": fields}
-    request.session[_KEY] = base64.b64encode(crypto.seal_bytes(json.dumps(kept).encode())).decode()
-    return True
+
+
+def _sealed(kept: dict[str, Any]) -> str:
+    return base64.b64encode(crypto.seal_bytes(json.dumps(kept).encode())).decode()
+
+
+def _opened(sealed: str) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(crypto.open_bytes(base64.b64decode(sealed)))
+    return kept
 
 
 def of(request: HttpRequest) -> Kept | None:
@@ -68,7 +83,7 @@ def of(request: HttpRequest) -> Kept | None:
     sealed = request.session.get(_KEY)
     if not sealed:
         return None
-    kept = json.loads(crypto.open_bytes(base64.b64decode(sealed)))
+    kept = _opened(sealed)
     if kept["person"] != str(request.user.pk):
         return None
     return Kept(kept["path"], [(name, value) for name, value in kept["fields"]])
@@ -76,3 +91,25 @@ def of(request: HttpRequest) -> Kept | None:
 
 def forget(request: HttpRequest) -> None:
     request.session.pop(_KEY, None)
+
+
+def put_aside(request: HttpRequest, type_path: str) -> None:
+    """Keep what is discarded; only the last one, of one record type, and nothing huge."""
+    fields = _fields(request)
+    if sum(len(name) + len(value) for name, value in fields) > MOST_BYTES:
+        return
+    kept = {"type": type_path, "at": time.time(), "fields": fields}
+    request.session[_ASIDE] = _sealed(kept)
+
+
+def taken_aside(request: HttpRequest, type_path: str) -> QueryDict | None:
+    """What was discarded in the last half hour, as it was sent."""
+    sealed = request.session.get(_ASIDE)
+    kept = _opened(sealed) if sealed else None
+    if kept is None or kept["type"] != type_path or time.time() - kept["at"] > ASIDE_S:
+        return None
+    return QueryDict(urlencode([tuple(field) for field in kept["fields"]]))
+
+
+def drop_aside(request: HttpRequest) -> None:
+    request.session.pop(_ASIDE, None)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from mdm.models import KeySnapshot, MatchJob, MatchModel, MatchRun
 from mdm.permissions import may
 from mdm.registry import RecordType
-from mdm.selectors import match_quality
+from mdm.selectors import match_quality, records
 from mdm.services import match_runs, models
 from mdm.types import Actor
 from mdm.web import browsing, charts, visitor
@@ -143,6 +143,8 @@ def progress(jobs: Sequence[MatchJob], look: MatchRun | None = None) -> list[dic
     if look:
         far = match_runs.progress(look)
         note = f"{number(far.done)} of {number(far.records)} records · {browsing.plural(far.found, 'pair')} new in the queue"
+        if far.records and look.snapshot_id is None:
+            note = "Waits until it is told what counting keys anew flips"
         found.append(
             {"title": "Looking through all records", "done": far.done, "total": far.records or None, "note": note}
         )
@@ -225,7 +227,7 @@ def _version(row: MatchModel) -> Row:
     )
 
 
-CAUSES = {"grown": "The hub had grown", "asked": "A person asked"}
+CAUSES = {"grown": "The hub had grown", "asked": "A person asked", "look": "All records were looked through"}
 
 
 def snapshots(rows: Sequence[KeySnapshot]) -> Table:
@@ -237,9 +239,7 @@ def snapshots(rows: Sequence[KeySnapshot]) -> Table:
             f"{number(n)} {words.band_change(*key.split('>'))}" for key, n in (report.get("bands") or {}).items()
         )
         flips = (
-            Cell(value=report["flips"], kind="number", sub=moved)
-            if report
-            else Cell(value="not compared yet", muted=True)
+            Cell(value=report["flips"], kind="number", sub=moved) if report else Cell(value="not compared", muted=True)
         )
         shown.append(
             Row(
@@ -256,3 +256,25 @@ def snapshots(rows: Sequence[KeySnapshot]) -> Table:
         Column(label="Pairs that flipped", numeric=True),
     ]  # fmt: skip
     return Table(caption="Counts of keys and words", columns=columns, rows=shown, plain=True)
+
+
+def flipped(kind: RecordType, newest: KeySnapshot | None) -> Table | None:
+    """Pairs the counts in force judge otherwise than those before, the first of them."""
+    examples = (newest.report.get("examples") or []) if newest else []
+    names = records.names(kind.key, {one[side] for one in examples for side in ("left", "right")})
+    rows = []
+    for one in examples:
+        sides = [names.get(one[side], ("", "a record that is gone")) for side in ("left", "right")]
+        rows.append(
+            Row(
+                cells=[
+                    Cell(
+                        value=sides[0][1], url=visitor.link("web:duplicate", one["uid"]), sub=sides[1][1], kind="title"
+                    ),
+                    Cell(value=words.band_change(one["before_band"], one["after_band"])),
+                    Cell(value=f"{one['before']:+.1f} → {one['after']:+.1f}", kind="mono"),
+                ]
+            )
+        )
+    columns = [Column(label="Pair"), Column(label="Judged"), Column(label="Points")]
+    return Table(caption="What the counts in force flipped", columns=columns, rows=rows, plain=True) if rows else None

@@ -62,6 +62,7 @@ REST = (
             Entry("Targets", "target", "sync:targets", scope="sync:read", count="targets"),
             Entry("Deliveries", "send", "sync:deliveries", scope="sync:read"),
             Entry("Exceptions", "alert", "sync:exceptions", scope="sync:read", count="exceptions"),
+            Entry("Alerts", "flag", "sync:alerts", scope="sync:read", count="alerts"),
             Entry("Drift", "drift", "sync:drift", scope="sync:read", count="drift"),
         ),
     ),

@@ -91,6 +91,7 @@ class Action:
     icon: str = ""
     method: Literal["get", "post"] = "get"
     fields: dict[str, str] = field(default_factory=dict)
+    form: str = ""  # with `confirm`: id of the page's form that is sent, with one of `fields` as its button
     allowed: bool = True
     why_not: str = ""
     confirm: Confirm | None = None
@@ -164,6 +165,7 @@ class Item:
     tone: Tone = ""
     tone_label: str = ""  # the words behind the tone: "High risk"
     meta: str = ""
+    sub: str = ""  # a line of its own under it
     end: str = ""
     due: Due | None = None
     at: datetime | None = None

@@ -13,7 +13,7 @@ from mdm.models import Crosswalk, DuplicatePair
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import indexing, key_moves, merging, verdicts
+from mdm.services import confirmations, indexing, key_moves, merging, verdicts
 from mdm.types import Document
 from mdm.web import grids, pair_story, pair_words
 from mdm.web.browsing import plural
@@ -38,6 +38,7 @@ def items(pairs: Sequence[DuplicatePair], url_of: Callable[[DuplicatePair], str]
             url=url_of(pair),
             title=_title(names, pair),
             meta=in_short(pair),
+            sub=pair.ranking.get("used", ""),
             score=f"{pair.probability:.2f}",
             due=pair_words.warning(pair),
             current=str(pair.uid) == current,
@@ -77,6 +78,8 @@ def build(pair: DuplicatePair, *, entities: Entities, latin: bool = False) -> di
     common = pair_words.commonness(pair, features)
     rows = list(_rows(kind, pair, left, right, keys, features, latin=latin))
     decisions = list(pair.decisions.select_related("decided_by", "change").order_by("pk")) if pair.pk else []
+    confirmed = confirmations.holds_for(pair)
+    limits = confirmations.limits(indexing.engine(pair.type), bool(confirmed))
     return {
         "title": _TITLES.get(pair.kind, "Are these the same {}?").format(kind.title.lower()),
         "state": pair.state,
@@ -91,9 +94,10 @@ def build(pair: DuplicatePair, *, entities: Entities, latin: bool = False) -> di
         "foreign": any(row["foreign"] for row in rows),
         "latin": latin,
         "score": f"{pair.probability:.2f}",
-        "waterfall": _waterfall(pair, common),
-        "score_note": _score_note(pair),
-        "what_if": pair_words.what_if(pair),
+        "waterfall": _waterfall(pair, common, limits[1]),
+        "score_note": f"Shown to you from {limits[0]:g} points; linked without asking from {limits[1]:g}",
+        "stricter": pair_story.stricter(kind, pair, confirmed),
+        "what_if": pair_words.what_if(pair, limits),
         "consequences": _consequences(kind, left, right) if _might_merge(pair) else [],
         "history": pair_words.history(pair, decisions),
         "standing": verdicts.read(decisions).standing,
@@ -285,21 +289,15 @@ def _normalised(name: str, features: Mapping[str, Any]) -> str:
 # --- the score, what follows, what was said before -------------------------------------------------------------------
 
 
-def _waterfall(pair: DuplicatePair, common: pair_words.Commonness) -> grids.Waterfall:
+def _waterfall(pair: DuplicatePair, common: pair_words.Commonness, linked: float) -> grids.Waterfall:
     parts = [part for part in pair.explanation if part["weight"]]
-    limits = indexing.engine(pair.type).model.thresholds
     return grids.waterfall(
         pair.score - sum(part["weight"] for part in pair.explanation),
         [grids.WaterfallPart(pair_words.label(part["feature"]), part["weight"], common.why(part)) for part in parts],
-        threshold=limits.link,
+        threshold=linked,
         base_why="before anything is compared",
         total_why=f"a probability of {pair.probability:.2f}",
     )
-
-
-def _score_note(pair: DuplicatePair) -> str:
-    limits = indexing.engine(pair.type).model.thresholds
-    return f"Shown to you from {limits.review:g} points; linked without asking from {limits.link:g}"
 
 
 def _consequences(kind: RecordType, left: Document, right: Document) -> list[Fact]:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from mdm import registry
 from mdm.models import DuplicatePair, MatchDecision
+from mdm.registry import RecordType
 from mdm.selectors import duplicates, records
 from mdm.services import inference, verdicts
+from mdm.services.confirmations import Confirmation
 from mdm.services.inference import Edge
-from mdm.web.page import Callout, Part
+from mdm.web.browsing import plural
+from mdm.web.page import Callout, Part, Rich
 from mdm.web.values import day
 from mdm.web.visitor import link
 
@@ -73,6 +76,20 @@ def _clash(pair: DuplicatePair) -> list[Callout]:
             body.append(". One must be wrong. Until a lead steward settles it, “not the same” holds.")
             return [Callout(title="Judgements contradict one another", body=body, tone="red", icon="alert")]
     return []
+
+
+def stricter(kind: RecordType, pair: DuplicatePair, confirmed: Sequence[Confirmation]) -> Rich:
+    """Why more points are needed here than elsewhere; nothing where the plain thresholds hold."""
+    if not confirmed:
+        return []
+    said = confirmed[0]
+    names = records.names(kind.key, [said.uid, said.other])
+    one, other = (names.get(uid, (uid[:8], ""))[0] for uid in (said.uid, said.other))
+    known = duplicates.between(kind.key, {said.uid, said.other})
+    words = f"{one} and {other} are the same"
+    more = f", and {plural(len(confirmed) - 1, 'more judgement')} like it" if len(confirmed) > 1 else ""
+    link_ = Part(text=words, url=link("web:duplicate", known[0].uid) if known else "")
+    return ["Stricter here than elsewhere, because ", f"{said.by} said on {day(said.at)} that ", link_, f"{more}."]
 
 
 def _way(pair: DuplicatePair, way: Sequence[Edge]) -> list[Part | str]:

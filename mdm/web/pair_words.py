@@ -103,16 +103,14 @@ def said_of(decision: MatchDecision) -> str:
     )
 
 
-def what_if(pair: DuplicatePair) -> list[str]:
-    """What would have to differ for another outcome; each line is one sentence."""
+def what_if(pair: DuplicatePair, limits: tuple[float, float]) -> list[str]:
+    """What would have to differ for another outcome; each line is one sentence. `limits`: shown from, linked from."""
     engine = indexing.engine(pair.type)
-    limits = engine.model.thresholds
-    if pair.score < limits.review:
+    shown, linked = limits
+    if pair.score < shown:
         missing = engine.why_not(_score_of(pair))
-        return [f"It is {limits.review - pair.score:.1f} points short of being shown to a person.", *missing[-3:]]
-    floor, name = (
-        (limits.link, "being linked unasked") if pair.band == "link" else (limits.review, "being shown at all")
-    )
+        return [f"It is {shown - pair.score:.1f} points short of being shown to a person.", *missing[-3:]]
+    floor, name = (linked, "being linked unasked") if pair.band == "link" else (shown, "being shown at all")
     spare = pair.score - floor
     strong = sorted((part for part in pair.explanation if part["weight"] > _SMALL), key=lambda part: -part["weight"])
     alone = [part for part in strong if part["weight"] > spare]
@@ -130,8 +128,11 @@ def what_if(pair: DuplicatePair) -> list[str]:
                 said.append(f"Only without {', '.join(taken[:-1])} and {taken[-1]} together would it fall below.")
                 break
     vetoes = [FLAGS[flag][1] for flag in pair.flags if flag in FLAGS and flag != SHARED_BANK]
-    if vetoes and pair.score >= limits.link and pair.band == "review":
+    if vetoes and pair.score >= linked and pair.band == "review":
         said.append(f"It would be linked unasked, were it not for this: {' '.join(vetoes)}")
+    plain = engine.model.thresholds.link
+    if not vetoes and plain <= pair.score < linked:
+        said.append(f"It would be linked unasked from {plain:g} points, had nobody confirmed one of the records.")
     return said
 
 

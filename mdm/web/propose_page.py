@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,8 +17,8 @@ from mdm.selectors import duplicates, request_items, visibility
 from mdm.services import matching
 from mdm.services.policy import Decision
 from mdm.types import Document
-from mdm.web import diffs, propose_fields, visitor
-from mdm.web.page import Action, Badge, Confirm, Link, Meta, Page, Rich, Step
+from mdm.web import diffs, kept_forms, propose_fields, visitor
+from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page, Rich, Step
 from mdm.web.propose_fields import Controls
 from mdm.web.propose_form import Draft, add, is_blank, specs, value_of
 from mdm.web.propose_subject import Outlook, Subject
@@ -26,6 +27,7 @@ from mdm.web.review.surroundings import percent
 from mdm.web.values import day
 
 FEW = 5
+FORM = "propose"  # the id of the form on the page
 
 
 @dataclass
@@ -141,8 +143,8 @@ def discard(subject: Subject) -> Action:
             button="Discard draft", danger=True,
         )  # fmt: skip
         return Action(
-            label="Discard draft", name="discard", url=_own_url(subject), method="post", fields={"action": "discard"},
-            confirm=confirm,
+            label="Discard draft", name="discard", url=_own_url(subject), method="post", form=FORM,
+            fields={"action": "discard"}, confirm=confirm,
         )  # fmt: skip
     if change:
         return Action(label="Leave it as it is", url=_request_url(subject))
@@ -185,6 +187,16 @@ def _hours(hours: int) -> str:
     return f"{hours // 24} day{'s' * (hours >= 48)}" if hours >= 24 and hours % 24 == 0 else f"{hours} h"
 
 
+def put_aside(request: HttpRequest, subject: Subject) -> Callout | None:
+    """A new form offers what was discarded shortly before."""
+    if subject.change or not subject.new or kept_forms.taken_aside(request, subject.kind.path) is None:
+        return None
+    back = Action(
+        label="Bring it back", url=f"{reverse('web:record-new', args=[subject.kind.path])}?back=1", icon="undo"
+    )
+    return Callout(title="You discarded what you had typed here", icon="undo", action=back)
+
+
 # --- records that may be the same -----------------------------------------------------------------------------
 
 
@@ -215,12 +227,13 @@ def _similar(kind: RecordType, match: matching.Match, told: str, draft_url: str)
     """Opening it throws away what was typed, and says so first."""
     url, sure = visitor.record_url(kind, match.uid), match.score.band == "link"
     what = "Your draft is withdrawn" if draft_url else "What you typed is thrown away"
+    form_url = draft_url or reverse("web:record-new", args=[kind.path])
     opening = Action(
-        label="Open the existing record", name=f"open-{match.uid}", icon=kind.icon, method="post",
-        url=draft_url or reverse("web:record-new", args=[kind.path]), fields={"action": "discard", "next": url},
+        label="Open the existing record", name=f"open-{match.uid}", icon=kind.icon, method="post", form=FORM,
+        url=f"{form_url}{'&' if '?' in form_url else '?'}{urlencode({'next': url})}", fields={"action": "discard"},
         confirm=Confirm(
-            title=f"Open {match.name}?", body=f"{what}, and nothing is proposed.", button="Discard and open it",
-            cancel="Go on typing",
+            title=f"Open {match.name}?", button="Discard and open it", cancel="Go on typing",
+            body=f"{what}, and nothing is proposed. For half an hour you can bring it back.",
         ),
     )  # fmt: skip
     return {

@@ -12,7 +12,7 @@ from mdm.selectors import lineage
 from mdm.selectors.lineage import Lineage, Turn
 from mdm.services import unmerging
 from mdm.web import visitor
-from mdm.web.family_chart import FamilyLane, FamilyTurn, family
+from mdm.web.family_chart import FamilyLane, FamilyTurn, family, family_down
 from mdm.web.page import Part
 from mdm.web.pointers import request_url
 from mdm.web.record_frame import Frame
@@ -22,7 +22,7 @@ DRAWN = 12  # turns and lanes beyond which the picture says less than the list
 
 
 def family_of(frame: Frame) -> dict[str, Any] | None:
-    """{chart, turns: [{at, text, by, number, url, joins, undo}]}; None for a record that was never merged."""
+    """{chart, down, turns: [{at, text, by, number, url, joins, undo}]}; None for a record that was never merged."""
     found = lineage.of(frame.kind, frame.row.uid)
     if not found.turns:
         return None
@@ -41,8 +41,12 @@ def family_of(frame: Frame) -> dict[str, Any] | None:
         for one in members[: DRAWN * 2]
     ]
     drawn = [turn for turn in turns if turn.survivor in {lane.uid for lane in lanes}]
-    chart = family(lanes, [_drawn(found, turn) for turn in drawn], title=f"How {frame.document['code']} was merged")
-    return {"chart": chart, "turns": [_line(frame, found, turn) for turn in reversed(found.turns)]}
+    told, title = [_drawn(found, turn) for turn in drawn], f"How {frame.document['code']} was merged"
+    return {
+        "chart": family(lanes, told, title=title),
+        "down": family_down(lanes, told, title=title),
+        "turns": [_line(frame, found, turn) for turn in reversed(found.turns)],
+    }
 
 
 def _drawn(found: Lineage, turn: Turn) -> FamilyTurn:

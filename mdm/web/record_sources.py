@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from mdm import permissions, ports, registry
 from mdm.models import SourceRecord
 from mdm.reading import exports
 from mdm.selectors import provenance as sources_of
-from mdm.selectors import references
+from mdm.selectors import references, request_items
+from mdm.services import taking_out
+from mdm.services.taking_out import Brought
 from mdm.web import provenance, record_overview, visitor
 from mdm.web.page import Action, Confirm, Empty, Link, Source
 from mdm.web.provenance import Marks
@@ -104,6 +108,8 @@ def _records_table(frame: Frame, marks: Marks) -> Table:
         Column(label="Source"), Column(label="Key"), Column(label="State"), Column(label="Received", numeric=True),
         Column(label="Import"), Column(label="Row", numeric=True, priority=1), Column(label="Detach", hidden_label=True),
     ]  # fmt: skip
+    brought = taking_out.brought(frame.kind, str(frame.row.uid))
+    with_it = Counter(one.member for one in brought.values())
     rows = [
         Row(
             title=f"{record.system.title} {record.key}",
@@ -117,7 +123,7 @@ def _records_table(frame: Frame, marks: Marks) -> Table:
                     url=visitor.link("web:import", record.job.uid) if record.job else "",
                 ),
                 Cell(value=record.row, kind="number"),
-                Cell(kind="actions", actions=[_detach(frame, record)]),
+                Cell(kind="actions", actions=_ways_out(frame, record, brought.get(record.pk), with_it)),
             ],
         )
         for record in marks.sources.records
@@ -130,6 +136,19 @@ def _state(record: SourceRecord) -> str:
         when = f" since {timezone.localtime(record.left_at):%d %b %Y}" if record.left_at else ""
         return f"{SourceRecord.LEFT.get(record.left_why, 'gone')}{when}, trusted last"
     return "waits for approval" if record.outcome == "staged" else "takes part"
+
+
+def _ways_out(frame: Frame, record: SourceRecord, came: Brought | None, with_it: Counter[str]) -> list[Action]:
+    """A source record that a merge brought goes back by undoing it; alone it is detached where others came with it."""
+    if came is None:
+        return [_detach(frame, record)]
+    allowed, why_not = _may_detach(frame)
+    url = reverse("web:unmerge", args=[request_items.number_of(came.merge)])
+    undo = Action(
+        label=f"Undo {came.merge.number}", url=f"{url}?member={came.member}", icon="undo", allowed=allowed,
+        why_not=why_not, style="quiet",
+    )  # fmt: skip
+    return [undo, _detach(frame, record)] if with_it[came.member] > 1 else [undo]
 
 
 def _detach(frame: Frame, record: SourceRecord) -> Action:

@@ -38,12 +38,23 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
         )
     return {
         "family": record_family.family_of(frame),
-        "lanes": grids.lanes(_lanes(frame, found), today=today, as_of=asked, title="What held when") if found else None,
+        **_drawn(frame, found, today, asked),
         "as_of": {"value": asked, "url": frame.url("timeline"), "min": first, "max": today},
         "facts": facts,
         "versions": [_version(frame, version, chosen) for version in found],
         "compare": _compare(frame, found, chosen) if chosen else None,
     }
+
+
+def _drawn(frame: Frame, found: list[RecordVersion], today: date, asked: date) -> dict[str, Any]:
+    """The lanes twice; the stylesheet shows those that fit."""
+    if not found:
+        return {"lanes": None, "lanes_narrow": None}
+    rows = _lanes(frame, found)
+    wide, narrow = (
+        grids.lanes(rows, today=today, as_of=asked, title="What held when", narrow=way) for way in (False, True)
+    )
+    return {"lanes": wide, "lanes_narrow": narrow}
 
 
 def _date(text: str) -> date | None:

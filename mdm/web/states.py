@@ -164,12 +164,22 @@ LOOKS: dict[str, dict[str, Look]] = {
     },
     "exception": {
         "open": Look("red", "no", "Open"),
-        "assigned": Look("amber", "user", "Assigned"),
-        "retried": Look("blue", "refresh", "Trying again"),
         "retrying": Look("blue", "refresh", "Trying again"),
         "resolved": Look("green", "ok", "Resolved"),
         "corrected": Look("green", "check", "Corrected"),
+        "repeated": Look("grey", "history", "Refused again"),
         "cancelled": Look("grey", "no", "Cancelled"),
+    },
+    "alert": {
+        "open": Look("red", "alert", "Open"),
+        "acknowledged": Look("amber", "user", "Looked after"),
+        "resolved": Look("green", "ok", "Over"),
+    },
+    "freeze": {
+        "coming": Look("purple", "future", "To come"),
+        "open": Look("purple", "lock", "Frozen"),
+        "over": Look("grey", "minus", "Over"),
+        "lifted": Look("grey", "undo", "Lifted"),
     },
     "accepts": {
         "yes": Look("green", "ok", "Yes"),

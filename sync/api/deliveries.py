@@ -9,7 +9,7 @@ from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
 from sync.api import shapes
 from sync.selectors import ledger
-from sync.services import replay
+from sync.services import exceptions, replay
 
 
 class Deliveries(HubView):
@@ -24,7 +24,7 @@ class Deliveries(HubView):
     )
     def get(self, request: Request) -> Response:
         rows = ledger.matching(ledger.deliveries(), self.query.model_dump())
-        return self.page(rows, present=ledger.as_json, order=("-pk",))
+        return self.page(rows, present_all=ledger.page_as_json, order=("-pk",))
 
 
 class OneDelivery(HubView):
@@ -35,6 +35,19 @@ class OneDelivery(HubView):
         id="deliveries_show",
     )
     def get(self, request: Request, uid: str) -> Response:
+        return Response(ledger.as_json(ledger.find(uid), exchanges=True))
+
+
+class Release(HubView):
+    @operation(
+        "Release the lane of a delivery that was set aside",
+        scope="sync:operate",
+        answers={200: shapes.DeliveryBody},
+        id="deliveries_release",
+        notes="For `poison`: it ended its process three times, so its lane is held. The current version is sent.",
+    )
+    def post(self, request: Request, uid: str) -> Response:
+        exceptions.retry_poison(ledger.find(uid), by=self.actor)
         return Response(ledger.as_json(ledger.find(uid), exchanges=True))
 
 

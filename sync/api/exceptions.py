@@ -8,12 +8,13 @@ from django.contrib.auth.models import User
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm.api.operations import Answer, Page, operation
+from mdm.api.operations import Answer, Page, PageQuery, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotNow
 from mdm.types import Problem
-from sync.api import shapes
-from sync.selectors import exception_views
+from sync.api import exception_shapes as shapes
+from sync.models import OutcomeRule
+from sync.selectors import exception_views, rule_views
 from sync.services import exceptions
 
 _ONE = {200: Answer(shapes.ExceptionBody)}
@@ -26,6 +27,7 @@ class Exceptions(HubView):
         query=shapes.ExceptionQuery,
         answers={200: Page[shapes.ExceptionBody]},
         id="exceptions_list",
+        notes="Newest first.",
     )
     def get(self, request: Request) -> Response:
         rows = exception_views.matching(exception_views.items(), self.query.model_dump())
@@ -41,6 +43,16 @@ class OneException(HubView):
         return Response(exception_views.as_json(exception_views.find(uid)))
 
 
+def _person(request: Request, name: str | None) -> Any:
+    if name is None:
+        return request.user
+    user = User.objects.filter(username=name, is_active=True).first()
+    if user is None:
+        text = "There is no such person."
+        raise CorrectInput(text, problems=[Problem("user", "unknown", text)])
+    return user
+
+
 class Assign(OneException):
     http_method_names = ["post"]
 
@@ -53,13 +65,7 @@ class Assign(OneException):
         id="exceptions_assign",
     )
     def post(self, request: Request, uid: str) -> Response:
-        user: Any = request.user
-        if self.body.user is not None:
-            user = User.objects.filter(username=self.body.user, is_active=True).first()
-            if user is None:
-                text = "There is no such person."
-                raise CorrectInput(text, problems=[Problem("user", "unknown", text)])
-        exceptions.assign(exception_views.find(uid), user=user, by=self.actor)
+        exceptions.assign(exception_views.find(uid), user=_person(request, self.body.user), by=self.actor)
         return self.shown(uid)
 
 
@@ -113,3 +119,39 @@ class Resolve(OneException):
             raise NotNow(f"This exception is {item.state} already.")
         exceptions.map_value(item.target, table=item.table, ours=item.value, theirs=self.body.theirs, by=self.actor)
         return self.shown(uid)
+
+
+class Decide(HubView):
+    http_method_names = ["post"]
+
+    @operation(
+        "Do the same to many business exceptions",
+        scope="sync:operate",
+        body=shapes.DecideExceptions,
+        answers={200: Answer(shapes.DecidedExceptions)},
+        id="exceptions_decide",
+        notes="Each by itself: one that is closed already, or not there, is left with the reason.",
+    )
+    def post(self, request: Request) -> Response:
+        wanted = self.body
+        found = list(exception_views.items().filter(uid__in=wanted.uids).order_by("pk"))
+        user = _person(request, wanted.user) if wanted.action == "assign" else None
+        decided = exceptions.decide(found, wanted.action, by=self.actor, reason=wanted.reason, user=user)
+        there = {item.uid for item in found}
+        left = [{"uid": str(item.uid), "why": why} for item, why in decided.left]
+        left += [{"uid": str(uid), "why": "There is no such exception."} for uid in wanted.uids if uid not in there]
+        return Response({"done": decided.done, "left": left})
+
+
+class Rules(HubView):
+    @operation(
+        "List the rules by which outcomes are understood",
+        scope="sync:read",
+        query=PageQuery,
+        answers={200: Page[shapes.OutcomeRuleBody]},
+        id="exception_rules_list",
+        notes="In the order in which they are asked. Governance changes them in the admin.",
+    )
+    def get(self, request: Request) -> Response:
+        rows = OutcomeRule.objects.select_related("target").prefetch_related("owners__person")
+        return self.page(rows, present=rule_views.as_json, order=("position",))

@@ -1,4 +1,4 @@
-"""What the calls about deliveries and exceptions show and take."""
+"""What the calls about deliveries show and take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ DeliveryState = Literal[
     "cancelled",
 ]  # fmt: skip
 Reason = Literal["event", "mapping_changed", "effective_date", "drift_repair", "replay", "manual"]
-ExceptionState = Literal["open", "corrected", "cancelled", "resolved"]
 
 
 # --- deliveries -----------------------------------------------------------------------------------------------
@@ -73,6 +72,10 @@ class DeliveryBody(Shown):
     created_at: datetime
     posted_at: datetime | None
     next_at: datetime | None
+    held: str = Field(description="Why its lane is held; `freeze:` and `poison:` say which hold it is.")
+    frozen_until: datetime | None = Field(description="End of the freeze window that holds it.")
+    exception: UUID | None = Field(description="What its refusal asks of stewards.")
+    corrects: list[UUID] = Field(description="Refused deliveries that this one followed.")
     superseded_by: UUID | None
     corrected_by: UUID | None
     attempts: list[AttemptBody]
@@ -114,61 +117,3 @@ class ReplayJobBody(Shown):
     counts: dict[str, int]
     requested_by: str
     created_at: datetime
-
-
-# --- exceptions -----------------------------------------------------------------------------------------------
-
-
-class RefusedField(Shown):
-    field: str
-    path: str
-    code: str
-    message: str
-
-
-class ExceptionBody(Shown):
-    uid: UUID
-    delivery: UUID
-    target: str
-    type: str
-    record: UUID
-    label: str
-    kind: str
-    field: str = Field(description="As the platform names it.")
-    path: str = Field(description="In the canonical document.")
-    message: str = Field(description="In the words of the platform.")
-    problems: list[RefusedField]
-    table: str = Field(description="Value map that lacks a row, when that is the cause.")
-    value: str
-    state: ExceptionState
-    assignee: str | None
-    opened_at: datetime
-    closed_at: datetime | None
-    closed_by: str
-    note: str
-    corrected_by: UUID | None = Field(description="The delivery that followed.")
-
-
-class ExceptionQuery(PageQuery):
-    target: str | None = Field(None, max_length=40)
-    state: ExceptionState | None = None
-    type: str | None = Field(None, max_length=60)
-    record: UUID | None = None
-    field: str | None = Field(None, max_length=200)
-
-
-class AssignException(Body):
-    user: str | None = Field(None, max_length=150, description="User name; without it, yourself.")
-
-
-class CancelException(Body):
-    reason: str = Field(min_length=1, max_length=2000)
-
-
-class ResolveException(Body):
-    note: str | None = Field(None, max_length=2000, description="How it was put right outside the hub.")
-    theirs: str | None = Field(
-        None,
-        max_length=200,
-        description="For a value without counterpart: theirs. Maps it and sends again all that wait.",
-    )

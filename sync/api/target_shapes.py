@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from mdm.api.operations import Body, Shown
+from sync.api.alert_shapes import FreezeBody
 
 
 class TargetQueue(Shown):
@@ -49,6 +50,7 @@ class TargetAlertBody(Shown):
     code: str
     message: str
     since: datetime
+    acknowledged_by: str
 
 
 class TargetBody(Shown):
@@ -78,6 +80,8 @@ class TargetBody(Shown):
     pushable: dict[str, bool] = Field(description="Part of the mapping → can it be written there, as last checked.")
     missing: list[str]
     alerts: list[TargetAlertBody]
+    freezes: list[FreezeBody] = Field(description="Freeze windows that are open, and those to come.")
+    frozen: int = Field(description="Lanes that wait for the end of one.")
 
 
 class TargetCheck(Shown):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.api import deliveries, drift, exceptions, targets
+from sync.api import alerts, deliveries, drift, exceptions, freezes, targets
 
 app_name = "sync-api"
 urlpatterns = [
@@ -17,12 +17,21 @@ urlpatterns = [
     path("deliveries/", deliveries.Deliveries.as_view(), name="deliveries"),
     path("deliveries/replay/", deliveries.Replay.as_view(), name="deliveries-replay"),
     path("deliveries/<str:uid>/", deliveries.OneDelivery.as_view(), name="delivery"),
+    path("deliveries/<str:uid>/release/", deliveries.Release.as_view(), name="delivery-release"),
     path("exceptions/", exceptions.Exceptions.as_view(), name="exceptions"),
+    path("exceptions/decide/", exceptions.Decide.as_view(), name="exceptions-decide"),
     path("exceptions/<str:uid>/", exceptions.OneException.as_view(), name="exception"),
     path("exceptions/<str:uid>/assign/", exceptions.Assign.as_view(), name="exception-assign"),
     path("exceptions/<str:uid>/retry/", exceptions.Retry.as_view(), name="exception-retry"),
     path("exceptions/<str:uid>/cancel/", exceptions.Cancel.as_view(), name="exception-cancel"),
     path("exceptions/<str:uid>/resolve/", exceptions.Resolve.as_view(), name="exception-resolve"),
+    path("exception-rules/", exceptions.Rules.as_view(), name="exception-rules"),
+    path("alerts/", alerts.Alerts.as_view(), name="alerts"),
+    path("alerts/<str:uid>/", alerts.OneAlert.as_view(), name="alert"),
+    path("alerts/<str:uid>/acknowledge/", alerts.Acknowledge.as_view(), name="alert-acknowledge"),
+    path("freeze-windows/", freezes.Freezes.as_view(), name="freezes"),
+    path("freeze-windows/<str:uid>/", freezes.OneFreeze.as_view(), name="freeze"),
+    path("freeze-windows/<str:uid>/lift/", freezes.Lift.as_view(), name="freeze-lift"),
     path("drift-runs/", drift.DriftRuns.as_view(), name="drift-runs"),
     path("drift-runs/<str:uid>/", drift.OneDriftRun.as_view(), name="drift-run"),
     path("drift-runs/<str:uid>/cancel/", drift.CancelRun.as_view(), name="drift-run-cancel"),

@@ -1,13 +1,17 @@
 """Tables of sync, one module per concern."""
 
+from sync.models.alert import AlertRoute, Notification, TargetAlert
 from sync.models.delivery import Attempt, AttemptResult, Delivery, ReplayJob
 from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
+from sync.models.freeze import FreezeWindow
 from sync.models.lane import DispatchCursor, Lane
 from sync.models.mapping import FieldRule, MappingVersion, ValueMapRow
-from sync.models.target import QuotaUse, Subscription, Target, TargetAlert
+from sync.models.rule import ExceptionOwner, OutcomeRule
+from sync.models.target import QuotaUse, Subscription, Target
 
 __all__ = [
+    "AlertRoute",
     "Attempt",
     "AttemptResult",
     "Delivery",
@@ -16,9 +20,13 @@ __all__ = [
     "DriftObservation",
     "DriftRun",
     "ExceptionItem",
+    "ExceptionOwner",
     "FieldRule",
+    "FreezeWindow",
     "Lane",
     "MappingVersion",
+    "Notification",
+    "OutcomeRule",
     "QuotaUse",
     "ReplayJob",
     "Subscription",

@@ -12,10 +12,13 @@ from django.db.models import Q
 class ExceptionItem(models.Model):
     """One rejected delivery. `field` is the platform's, `path` the document's, `words` what the platform said.
 
-    `table` and `value` name the missing row of a value map, when that is the cause.
+    `table` and `value` name the missing row of a value map, when that is the cause. `follows`: the same record was
+    refused before, and what was sent to put that right was refused too; owner and due time were taken over from it.
     """
 
-    STATES = ("open", "corrected", "cancelled", "resolved")
+    # open → retrying (a later delivery is on its way) → corrected when it arrived, repeated when it was refused too,
+    # open again when it came to nothing. The others are ends that a person chose.
+    STATES = ("open", "retrying", "corrected", "repeated", "cancelled", "resolved")
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     delivery = models.OneToOneField("sync.Delivery", on_delete=models.PROTECT, related_name="exception")
@@ -39,6 +42,10 @@ class ExceptionItem(models.Model):
         on_delete=models.SET_NULL,
         related_name="sync_exceptions",
     )
+    rule = models.ForeignKey("sync.OutcomeRule", null=True, on_delete=models.SET_NULL, related_name="exceptions")
+    owner_role = models.CharField(max_length=40, blank=True)
+    due_at = models.DateTimeField(null=True)
+    follows = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followed_by")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=200, blank=True)
@@ -48,6 +55,7 @@ class ExceptionItem(models.Model):
         indexes = [
             models.Index(fields=["target", "field"], condition=Q(state="open"), name="exception_open"),
             models.Index(fields=["record"], name="exception_by_record"),
+            models.Index(fields=["target", "record"], condition=Q(state="retrying"), name="exception_retrying"),
             models.Index(fields=["target", "table", "value"], condition=Q(state="open"), name="exception_unmapped"),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -20,6 +21,8 @@ class Lane(models.Model):
     type = models.CharField(max_length=40)
     uid = models.UUIDField()
     target_key = models.CharField(max_length=100, blank=True)
+    awaits = ArrayField(models.UUIDField(), default=list)  # what the record refers to: made at the target first
+    entities = ArrayField(models.CharField(max_length=40), default=list)  # legal entities the record is used by
     priority = models.PositiveSmallIntegerField(default=5)
     seq = models.PositiveIntegerField(default=0)
     open = models.BooleanField(default=False)
@@ -54,6 +57,7 @@ class Lane(models.Model):
             ),
             models.Index(fields=["target", "lease_until"], condition=~Q(lease_owner=None), name="lane_leased"),
             models.Index(fields=["uid"], name="lane_by_record"),
+            models.Index(fields=["hold_reason"], condition=~Q(hold_reason=""), name="lane_held"),
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from django.db import models
@@ -165,25 +164,3 @@ class QuotaUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target_id} {self.day}: {self.used}"
-
-
-class TargetAlert(models.Model):
-    """One technical alert per target and cause, for operators; closed when the target works again."""
-
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="alerts")
-    code = models.CharField(max_length=40)
-    message = models.TextField()
-    detail: Any = models.JSONField(default=dict)
-    opened_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["target", "code"], condition=models.Q(closed_at=None), name="one_open_alert_per_cause"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} at {self.target_id}"

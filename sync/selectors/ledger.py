@@ -11,16 +11,16 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from mdm.errors import NotFound
-from sync.models import Attempt, AttemptResult, Delivery
+from sync.models import Attempt, AttemptResult, Delivery, FreezeWindow
+from sync.selectors import freeze_views
 
 
 def deliveries(*, exchanges: bool = False) -> QuerySet[Delivery]:
-    """With target, lane and attempts; three queries whatever the number of rows."""
+    """With target, lane, exception and attempts; four queries whatever the number of rows."""
     results = AttemptResult.objects.all() if exchanges else AttemptResult.objects.defer("exchanges")
     attempts = Attempt.objects.prefetch_related(Prefetch("result", queryset=results)).order_by("pk")
-    return Delivery.objects.select_related("target", "lane", "superseded_by", "corrected_by").prefetch_related(
-        Prefetch("attempt_rows", queryset=attempts)
-    )
+    rows = Delivery.objects.select_related("target", "lane", "superseded_by", "corrected_by", "exception")
+    return rows.prefetch_related(Prefetch("attempt_rows", queryset=attempts), "corrects")
 
 
 def find(uid: str | UUID) -> Delivery:
@@ -61,8 +61,12 @@ def shown_state(delivery: Delivery, now: datetime | None = None) -> str:
     return delivery.state
 
 
-def as_json(delivery: Delivery, *, exchanges: bool = False) -> dict[str, Any]:
-    """The shape of the API; needs a row of `deliveries()`."""
+def as_json(
+    delivery: Delivery, *, exchanges: bool = False, freezes: Mapping[int, FreezeWindow] | None = None
+) -> dict[str, Any]:
+    """The shape of the API; needs a row of `deliveries()`. `freezes`: the windows that hold lanes, when known."""
+    held = delivery.state == "held"
+    window = (freeze_views.of_lanes([delivery.lane]) if freezes is None else freezes).get(delivery.lane_id)
     return {
         "uid": str(delivery.uid),
         "target": delivery.target.code,
@@ -87,6 +91,10 @@ def as_json(delivery: Delivery, *, exchanges: bool = False) -> dict[str, Any]:
         "created_at": delivery.created_at.isoformat(),
         "posted_at": delivery.posted_at.isoformat() if delivery.posted_at else None,
         "next_at": delivery.lane.next_at.isoformat() if delivery.state in ("pending", "retrying", "unknown") else None,
+        "held": delivery.lane.hold_reason if held else "",
+        "frozen_until": window.ends_at.isoformat() if held and window else None,
+        "exception": str(delivery.exception.uid) if hasattr(delivery, "exception") else None,
+        "corrects": [str(row.uid) for row in delivery.corrects.all()],
         "superseded_by": str(delivery.superseded_by.uid) if delivery.superseded_by else None,
         "corrected_by": str(delivery.corrected_by.uid) if delivery.corrected_by else None,
         "attempts": [_attempt(row, exchanges=exchanges) for row in delivery.attempt_rows.all()],
@@ -118,4 +126,6 @@ def latest_of_lanes(record: UUID | str) -> list[Delivery]:
 
 
 def page_as_json(rows: Iterable[Delivery]) -> list[dict[str, Any]]:
-    return [as_json(row) for row in rows]
+    shown = list(rows)
+    freezes = freeze_views.of_lanes(row.lane for row in shown)
+    return [as_json(row, freezes=freezes) for row in shown]

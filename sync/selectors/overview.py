@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, FilteredRelation, Max, Min, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from mdm.web import charts
 from mdm.web.page import Link, Notice, Tile
 from sync.models import Delivery, DispatchCursor, DriftFinding, ExceptionItem, Target, TargetAlert
 from sync.models.states import OPEN
-from sync.selectors import drift_views
+from sync.selectors import drift_views, freeze_views
 from sync.selectors.record_status import link
 from sync.services.dispatch import CURSOR
 
@@ -46,12 +46,17 @@ def counts(user: Any) -> Mapping[str, int]:
     """Numbers of the rail."""
     if not _may_read(user):
         return {}
-    troubled = Q(breaker="open") | Q(check_ok=False)
+    troubled = (Q(breaker="open") | Q(check_ok=False)) & Q(active=True, paused_at=None)
+    unseen = FilteredRelation("alerts", condition=Q(alerts__closed_at=None, alerts__acknowledged_at=None))
+    targets = Target.objects.annotate(unseen=unseen).aggregate(
+        troubled=Count("pk", troubled, distinct=True), alerts=Count("unseen", distinct=True)
+    )
     return {
         "exceptions": ExceptionItem.objects.filter(state="open").count(),
         # What differed before anything was ever sent waits for a first push, not for a person.
         "drift": DriftFinding.objects.filter(state="open").exclude(cause="never_pushed").count(),
-        "targets": Target.objects.filter(troubled, active=True, paused_at=None).count(),
+        "alerts": targets["alerts"],
+        "targets": targets["troubled"],
     }
 
 
@@ -116,13 +121,24 @@ def _per_day() -> charts.StackedBars | None:
 def _stuck() -> list[Notice]:
     notices = [
         Notice(
-            title=f"{alert.target.title}: {alert.code.replace('_', ' ')}",
+            title=f"{alert.target.title}: {alert.cause.lower()}",
             evidence=alert.message,
             tone="red",
             icon="alert",
-            action=Link("Targets", link("sync:targets")),
+            action=Link("Alerts", link("sync:alerts")),
         )
         for alert in TargetAlert.objects.select_related("target").filter(closed_at=None).order_by("-opened_at")[:5]
+    ]
+    frozen = freeze_views.matching(freeze_views.windows(), {"state": "open"}).order_by("ends_at")
+    notices += [
+        Notice(
+            title=f"{row.target.title} is frozen",
+            evidence=freeze_views.words(row),
+            tone="purple",
+            icon="lock",
+            action=Link("Targets", link("sync:targets")),
+        )
+        for row in frozen[:3]
     ]
     waiting = (
         ExceptionItem.objects.filter(state="open")
@@ -187,6 +203,8 @@ def metrics() -> list[tuple[str, str, dict[str, str], float]]:
     for code, breaker in Target.objects.filter(active=True).values_list("code", "breaker"):
         state = {"closed": 0, "half_open": 1, "open": 2}[breaker]
         samples.append(("mdm_target_breaker", "0 closed, 1 half open, 2 open.", {"target": code}, state))
+    for code, cause in TargetAlert.objects.filter(closed_at=None).values_list("target__code", "code"):
+        samples.append(("mdm_alert", "Open technical alerts.", {"target": code, "cause": cause}, 1))
     found = DriftFinding.objects.filter(state="open").order_by().values_list("target__code", "kind")
     for code, kind, number in found.annotate(n=Count("pk")):
         samples.append(("mdm_drift_findings", "Open drift findings.", {"target": code, "kind": kind}, number))

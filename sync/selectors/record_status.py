@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,9 @@ from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
-from sync.models import Delivery, DriftFinding, Lane, Subscription
-from sync.selectors import ledger
+from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription
+from sync.selectors import awaiting, freeze_views, ledger
+from sync.selectors.awaiting import Awaited
 
 _STATES = {
     "pending": "sending",
@@ -43,8 +44,11 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     found = DriftFinding.objects.filter(record=uid, state="open")
     drifting = set(found.values_list("target", "target_key"))
     latest = ledger.latest_of_lanes(uid)
+    freezes = freeze_views.of_lanes(delivery.lane for delivery in latest)
+    waits = awaiting.awaited([delivery.lane_id for delivery in latest if delivery.state == "pending"])
     lines = [
-        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting) for delivery in latest
+        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting, freezes, waits)
+        for delivery in latest
     ]
     known = {delivery.target_id for delivery in latest}
     subscribed = Subscription.objects.select_related("target").filter(type=kind.key, active=True, target__active=True)
@@ -57,7 +61,13 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     return lines
 
 
-def _line(delivery: Delivery, version: int | None, drifts: bool) -> dict[str, Any]:
+def _line(
+    delivery: Delivery,
+    version: int | None,
+    drifts: bool,
+    freezes: Mapping[int, FreezeWindow],
+    awaited: Mapping[int, Sequence[Awaited]],
+) -> dict[str, Any]:
     state = _STATES.get(delivery.state, "")
     confirmed = delivery.lane.confirmed_version
     if delivery.state == "posted":
@@ -73,11 +83,19 @@ def _line(delivery: Delivery, version: int | None, drifts: bool) -> dict[str, An
         "wanted_version": delivery.version,
         "seq": delivery.seq,
         "since": (delivery.posted_at or delivery.changed_at).isoformat(),
-        "message": "" if delivery.state == "posted" else delivery.error_text,
+        "message": _message(delivery, freezes.get(delivery.lane_id), awaited.get(delivery.lane_id, ())),
         "verified": delivery.verified,
         "delivery": str(delivery.uid),
         "url": link("sync:delivery", delivery.uid),
     }
+
+
+def _message(delivery: Delivery, window: FreezeWindow | None, awaited: Sequence[Awaited]) -> str:
+    if awaited:
+        return awaiting.words(awaited)
+    if delivery.state == "held":
+        return f"Frozen {freeze_views.span(window)}: {window.reason}" if window else delivery.lane.hold_reason
+    return "" if delivery.state == "posted" else delivery.error_text
 
 
 def usage(type_key: str, uids: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -17,6 +17,7 @@ from sync.models import (
     Delivery,
     DriftFinding,
     ExceptionItem,
+    FreezeWindow,
     Lane,
     QuotaUse,
     Subscription,
@@ -24,6 +25,8 @@ from sync.models import (
     TargetAlert,
 )
 from sync.models.states import DEAD, OPEN
+from sync.selectors import freeze_views
+from sync.services.freezing import HOLD
 
 DEGRADED = 0.05  # share of failed answers in an hour
 
@@ -51,6 +54,8 @@ class Health:
     capability: str
     types: list[str]
     alerts: list[TargetAlert] = field(default_factory=list)
+    freezes: list[FreezeWindow] = field(default_factory=list)  # open ones and those to come
+    frozen: int = 0  # lanes that wait for a thaw
 
 
 def all_targets(targets: Iterable[Target] | None = None) -> list[Health]:
@@ -71,6 +76,8 @@ class _Facts:
         day, hour, minute = now - timedelta(days=1), now - timedelta(hours=1), now - timedelta(minutes=1)
         ready = Q(next_at__lte=now, hold_reason="") & (Q(lease_until=None) | Q(lease_until__lt=now))
         self.lanes = _by(Lane.objects.filter(target__in=pks, open=True), open=Count("pk"), ready=Count("pk", ready))
+        self.frozen = _by(Lane.objects.filter(target__in=pks, hold_reason__startswith=HOLD), n=Count("pk"))
+        self.freezes = freeze_views.ahead(pks)
         self.oldest = _by(Delivery.objects.filter(target__in=pks, state__in=OPEN), at=Min("created_at"))
         failed = Q(technical_failure=True)
         self.answers = _by(
@@ -111,7 +118,8 @@ def _last_errors(pks: list[int]) -> dict[int, str]:
 def _health(target: Target, facts: _Facts) -> Health:
     answers, lanes = facts.answers.get(target.pk, {}), facts.lanes.get(target.pk, {})
     last_ok = facts.posted.get(target.pk, {}).get("at")
-    state, note = _state(target, answers, last_ok, facts.now)
+    freezes = facts.freezes.get(target.pk, [])
+    state, note = _state(target, answers, last_ok, facts.now, freezes)
     try:
         capability = platforms.connector_class(target.connector).capability
     except SyncError:
@@ -136,10 +144,18 @@ def _health(target: Target, facts: _Facts) -> Health:
         capability=capability,
         types=facts.types.get(target.pk, []),
         alerts=facts.alerts.get(target.pk, []),
+        freezes=freezes,
+        frozen=facts.frozen.get(target.pk, {}).get("n", 0),
     )
 
 
-def _state(target: Target, answers: dict[str, Any], last_ok: datetime | None, now: datetime) -> tuple[str, str]:
+def _state(
+    target: Target,
+    answers: dict[str, Any],
+    last_ok: datetime | None,
+    now: datetime,
+    freezes: Iterable[FreezeWindow],
+) -> tuple[str, str]:
     if not target.active:
         return "disabled", "Switched off by governance."
     if target.paused_at:
@@ -148,6 +164,11 @@ def _state(target: Target, answers: dict[str, Any], last_ok: datetime | None, no
         return "down", target.breaker_reason
     if target.check_ok is False:
         return "down", target.check_message
+    whole = next(
+        (row for row in freezes if freeze_views.state_of(row) == "open" and not (row.type or row.entities)), None
+    )
+    if whole is not None:
+        return "frozen", f"Frozen {freeze_views.span(whole)}: {whole.reason}"
     if target.breaker == "half_open":
         return "degraded", f"Trying one request at a time after: {target.breaker_reason}"
     if target.not_before and target.not_before > now:
@@ -190,8 +211,16 @@ def as_json(health: Health) -> dict[str, Any]:
         "pushable": target.pushable,
         "missing": target.missing,
         "alerts": [
-            {"code": alert.code, "message": alert.message, "since": _iso(alert.opened_at)} for alert in health.alerts
+            {
+                "code": alert.code,
+                "message": alert.message,
+                "since": _iso(alert.opened_at),
+                "acknowledged_by": alert.acknowledged_by,
+            }
+            for alert in health.alerts
         ],
+        "freezes": [freeze_views.as_json(row) for row in health.freezes],
+        "frozen": health.frozen,
     }
 
 

@@ -14,6 +14,8 @@ from sync import governors
 from sync.errors import SyncError
 from sync.models import Target
 from sync.models.states import OPEN
+from sync.selectors import awaiting
+from sync.services import freezing
 
 PROCESS = uuid.uuid4()  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
 CRASHES = 3
@@ -44,10 +46,11 @@ def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
         if allowed <= 0:
             return []
         cursor.execute(
-            """WITH c AS (
-                 SELECT id, lease_owner IS NOT NULL AS crashed FROM sync_lane
+            f"""WITH c AS (
+                 SELECT id, lease_owner IS NOT NULL AS crashed FROM sync_lane l
                   WHERE target_id = %s AND open AND hold_reason = '' AND next_at <= now()
-                    AND (lease_until IS NULL OR lease_until < now())
+                    AND (lease_until IS NULL OR lease_until < now()) AND {freezing.covering()} IS NULL
+                    AND {awaiting.NOTHING_AWAITED}
                   ORDER BY priority, next_at LIMIT %s FOR UPDATE SKIP LOCKED)
                UPDATE sync_lane l SET epoch = epoch + 1, lease_owner = %s,
                       lease_until = now() + make_interval(secs => %s)
@@ -137,10 +140,11 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """WITH lane AS (
-                 UPDATE sync_lane SET lease_until = now() + make_interval(secs => %(lease)s),
+            f"""WITH lane AS (
+                 UPDATE sync_lane l SET lease_until = now() + make_interval(secs => %(lease)s),
                         ambiguous_until = now() + make_interval(secs => %(doubt)s)
-                  WHERE id = %(lane)s AND epoch = %(epoch)s AND lease_until > now() RETURNING id),
+                  WHERE id = %(lane)s AND epoch = %(epoch)s AND lease_until > now()
+                    AND {freezing.covering("%(action)s")} IS NULL RETURNING id),
                delivery AS (
                  UPDATE sync_delivery SET state = 'unknown', attempts = attempts + 1, changed_at = now(),
                         payload_hash = %(hash)s, mapping_version = %(mapping)s
@@ -156,12 +160,15 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
                 "delivery": held.delivery_id,
                 "target": target.pk,
                 "process": process,
+                "action": written["action"],
                 "hash": written["payload_hash"],
                 "mapping": written["mapping_version"],
             },
         )
         row = cursor.fetchone()
     if row is None:
+        if freezing.is_frozen(held.lane_id, written["action"]):
+            raise freezing.Frozen("A freeze window opened before this was sent.")
         raise LostLease("Another process took this lane over, or somebody ended the delivery.")
     return int(row[0])
 

@@ -22,6 +22,7 @@ from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, RemoteRecord
 from sync.services import linking, outcomes, recording
 from sync.services.claims import Claim, LostLease, intend
+from sync.services.freezing import Frozen
 from sync.services.outcomes import Situation, Verdict
 from sync.services.recording import Try
 
@@ -79,6 +80,9 @@ def deliver(claim: Claim, process: uuid.UUID, renderers: Callable[[Delivery], Re
         return _deliver(claim, process, delivery, renderers or _renderer)
     except LostLease:
         return "lost_lease"
+    except Frozen:
+        recording.give_back(claim, 0)
+        return "frozen"
     except NoToken as error:
         recording.give_back(claim, error.wait_s)
         return "no_token"
@@ -96,13 +100,13 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
         with platforms.session(delivery.target) as connector:
             connector.exchanges()  # what an earlier use left behind is not evidence of this one
             verdict, said = _outcome(work, connector)
-    except (LostLease, NoToken):
+    except (LostLease, Frozen, NoToken):
         raise
     except Exception as error:
         if isinstance(error, Error):
             raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
         verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
-    recording.record(delivery, verdict, _tried(claim, process, work, started, said))
+    verdict = recording.record(delivery, verdict, _tried(claim, process, work, started, said))
     if work is not None:
         governors.spend(delivery.target, max(0, len(said) - 1))
     return verdict.state
@@ -126,7 +130,7 @@ def _outcome(work: Work, connector: Connector) -> tuple[Verdict, tuple[Exchange,
         verdict = _resolve_doubt(work, connector) if work.claim.state == "unknown" else None
         verdict = verdict or _find(work, connector) or _send(work, connector)
     except errors.SyncError as error:
-        if isinstance(error, LostLease):
+        if isinstance(error, LostLease | Frozen):
             raise
         verdict = outcomes.of_error(error, _situation(work.delivery, work))
     return verdict, (*work.said, *connector.exchanges())
@@ -200,7 +204,11 @@ def _find(work: Work, connector: Connector) -> Verdict | None:
 def _send(work: Work, connector: Connector) -> Verdict:
     _take_token(work)
     target = work.delivery.target
-    written = {"payload_hash": work.payload_hash, "mapping_version": work.renderer.version}
+    written = {
+        "action": work.delivery.action,
+        "payload_hash": work.payload_hash,
+        "mapping_version": work.renderer.version,
+    }
     inflight = platforms.max_inflight(target)
     work.attempt_id = intend(work.claim, target, work.process, inflight_s=inflight, written=written)
     work.sent = True

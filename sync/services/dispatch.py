@@ -14,9 +14,9 @@ from mdm import registry
 from mdm.models import Crosswalk, Event, RecordVersion
 from mdm.selectors.records import current_document
 from mdm.types import Document
-from sync import filters, platforms
+from sync import entities, filters, platforms
 from sync.models import DispatchCursor, Lane, Subscription
-from sync.services import lanes
+from sync.services import dependencies, lanes
 from sync.services.lanes import Want
 
 CURSOR, BATCH = "deliveries", 500
@@ -126,6 +126,7 @@ def wants_for(subscription: Subscription, document: Document, keys: Keys, basis:
         return []
     if not known and (stopped or not subscription.creates):
         return []
+    used_by, refers = entities.of(subscription.type, document), dependencies.named_by(subscription.type, document)
     wanted = [(row.key, "upsert" if not stopped and not index else "block") for index, row in enumerate(known)]
     return [
         Want(
@@ -142,6 +143,8 @@ def wants_for(subscription: Subscription, document: Document, keys: Keys, basis:
             event_id=basis.event_id,
             requested_by=basis.requested_by,
             priority=basis.priority or (lanes.URGENT if action == "block" else lanes.NORMAL),
+            entities=used_by,
+            refers=refers if action == "upsert" else (),
         )
         for key, action in wanted or [("", "upsert")]
     ]

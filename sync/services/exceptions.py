@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from mdm.errors import CorrectInput, NotAllowed, NotNow
+from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow
 from mdm.permissions import may
 from mdm.services import audit
 from mdm.types import Actor
@@ -34,15 +36,13 @@ def assign(item: ExceptionItem, *, user: Any, by: Actor) -> ExceptionItem:
 
 @transaction.atomic
 def retry(item: ExceptionItem, *, by: Actor) -> Pushed:
-    """Send the version that is current now; this item is corrected by it, whatever the next answer is."""
+    """Send the version that is current now; this item is closed when that arrives."""
     require_operate(by)
     item = _open(item)
     pushed = _again(item.target, item.type, [item.record], by, "manual")
     if not pushed.counts["queued"] and not pushed.counts["already_waiting"]:
         raise NotNow("This record is no longer for that target: cancel the exception.")
-    ExceptionItem.objects.filter(pk=item.pk, state="open").update(
-        state="corrected", closed_at=Now(), closed_by=by.name, note="Sent again."
-    )
+    ExceptionItem.objects.filter(pk=item.pk, state="open").update(state="retrying")
     _log(item, "retried", by)
     return pushed
 
@@ -68,6 +68,39 @@ def resolve(item: ExceptionItem, *, note: str, by: Actor) -> ExceptionItem:
     if not note.strip():
         raise CorrectInput("Say how it was put right.")
     return _close(item, "resolved", note, by)
+
+
+ACTIONS = ("retry", "assign", "cancel", "resolve")
+
+
+@dataclass
+class Decided:
+    """What became of many: how many it was done to, and why not to the others."""
+
+    done: int = 0
+    left: list[tuple[ExceptionItem, str]] = field(default_factory=list)
+
+
+def decide(found: Iterable[ExceptionItem], what: str, *, by: Actor, reason: str = "", user: Any = None) -> Decided:
+    """The same for many, each by itself: one that is closed already does not keep the others."""
+    require_operate(by)
+    acts: dict[str, Callable[[ExceptionItem], Any]] = {
+        "retry": lambda item: retry(item, by=by),
+        "assign": lambda item: assign(item, user=user, by=by),
+        "cancel": lambda item: cancel(item, reason=reason, by=by),
+        "resolve": lambda item: resolve(item, note=reason, by=by),
+    }
+    if what not in acts:
+        raise CorrectInput(f"Choose one of: {', '.join(ACTIONS)}.")
+    decided = Decided()
+    for item in found:
+        try:
+            acts[what](item)
+        except (NotNow, NotFound) as error:
+            decided.left.append((item, error.message))
+        else:
+            decided.done += 1
+    return decided
 
 
 @transaction.atomic
@@ -121,12 +154,19 @@ def _log(item: ExceptionItem, action: str, by: Actor, **detail: Any) -> None:
 
 @transaction.atomic
 def retry_poison(delivery: Delivery, *, by: Actor) -> Pushed:
-    """Let a lane go on that was held because its delivery ended the process again and again."""
+    """Let a lane go on that was held because its delivery ended the process again and again.
+
+    The current version is sent, unless the record is no longer for that target; what waited behind goes on either way.
+    """
     require_operate(by)
-    if delivery.state != "poison":
-        raise NotNow("Only a poisonous delivery holds its lane.")
-    Delivery.objects.filter(pk=delivery.pk, state="poison").update(state="cancelled", changed_at=Now())
-    pushed = _again(delivery.target, delivery.type, [delivery.record], by, "manual")
+    locked = Delivery.objects.select_for_update(of=("self",)).get(pk=delivery.pk)
+    if locked.state != "poison":
+        raise NotNow("Only a delivery that was set aside holds its lane.")
+    Delivery.objects.filter(pk=delivery.pk).update(state="cancelled", changed_at=Now())
+    try:
+        pushed = _again(delivery.target, delivery.type, [delivery.record], by, "manual")
+    except (NotFound, NotNow):
+        pushed = Pushed()
     lanes.release(delivery.lane)
     audit.record(
         action="delivery.poison_released", by=by, object_type=delivery.type, object_uid=delivery.record,

@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from mdm import correlation
 from sync.models import Delivery, ExceptionItem, Lane, Target
 from sync.models.states import DEAD, UNSENT
+from sync.selectors import awaiting
+from sync.services import dependencies
 
 _ENQUEUE_LOCK = 7_100  # lanes are made by one transaction at a time, so that one key never gets two
 NEVER_SENT = ("pending", "retrying", "held")
@@ -39,6 +41,8 @@ class Want:
     requested_by: str = ""
     as_of: date | None = None
     priority: int = NORMAL
+    entities: tuple[str, ...] = ()
+    refers: tuple[dependencies.Reference, ...] = ()
 
 
 @transaction.atomic
@@ -50,12 +54,14 @@ def enqueue(wants: Sequence[Want]) -> list[Delivery]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s), now()::date", [_ENQUEUE_LOCK])
         today = cursor.fetchone()[1]
     lanes = _Lanes(wants)
+    known = dependencies.uids_of({reference for want in wants for reference in want.refers})
     deliveries = []
     for want in wants:
         lane = lanes.of(want)
         lane.seq += 1
         lane.priority = min(want.priority, lane.priority) if lane.open else want.priority
-        lane.open = True
+        lane.open, lane.entities = True, list(want.entities)
+        lane.awaits = [UUID(known[reference]) for reference in want.refers if reference in known]
         deliveries.append(_delivery(lane, want, today))
     used = list(dict.fromkeys(delivery.lane for delivery in deliveries))
     Delivery.objects.bulk_create(deliveries, batch_size=1000)
@@ -157,12 +163,19 @@ def _delivery(lane: Lane, want: Want, today: date) -> Delivery:
 
 
 def _store(lanes: Sequence[Lane]) -> None:
-    columns = zip(*((lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key) for lane in lanes), strict=True)
+    rows = (
+        (lane.pk, lane.seq, lane.priority, lane.uid, lane.target_key, "\n".join(lane.entities),
+         "\n".join(map(str, lane.awaits)))
+        for lane in lanes
+    )  # fmt: skip
+    columns = zip(*rows, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true
-                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[])
-                      AS v(id, seq, priority, uid, key)
+            """UPDATE sync_lane l SET seq = v.seq, priority = v.priority, uid = v.uid, target_key = v.key, open = true,
+                      entities = string_to_array(v.entities, chr(10)),
+                      awaits = string_to_array(v.awaits, chr(10))::uuid[]
+                 FROM unnest(%s::bigint[], %s::int[], %s::smallint[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+                      AS v(id, seq, priority, uid, key, entities, awaits)
                 WHERE l.id = v.id""",
             [list(column) for column in columns],
         )
@@ -191,7 +204,7 @@ def _supersede(newest: Iterable[Delivery]) -> None:
 
 
 def _follow_up(deliveries: Sequence[Delivery]) -> None:
-    """A rejected or failed delivery is corrected by the next one of its record; its exception leaves the queue."""
+    """A rejected or failed delivery is followed by the next one of its record; its exception waits for what comes of it."""
     newest = {(d.target_id, d.record): d.pk for d in deliveries if d.action == "upsert"}
     if not newest:
         return
@@ -205,7 +218,7 @@ def _follow_up(deliveries: Sequence[Delivery]) -> None:
     for row in corrected:
         row.corrected_by_id = newest[(row.target_id, row.record)]
     Delivery.objects.bulk_update(corrected, ["corrected_by"], batch_size=1000)
-    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(state="corrected", closed_at=Now())
+    ExceptionItem.objects.filter(delivery__in=corrected, state="open").update(state="retrying")
 
 
 @transaction.atomic
@@ -266,10 +279,10 @@ def ready_targets() -> list[tuple[int, int, float]]:
     """(target id, lanes ready, seconds the oldest is overdue) of every target that may be sent to now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT l.target_id, count(*), extract(epoch FROM max(now() - l.next_at))::float
+            f"""SELECT l.target_id, count(*), extract(epoch FROM max(now() - l.next_at))::float
                  FROM sync_lane l JOIN sync_target t ON t.id = l.target_id
                 WHERE l.open AND l.hold_reason = '' AND l.next_at <= now()
-                  AND (l.lease_until IS NULL OR l.lease_until < now())
+                  AND (l.lease_until IS NULL OR l.lease_until < now()) AND {awaiting.NOTHING_AWAITED}
                   AND t.active AND t.paused_at IS NULL AND (t.not_before IS NULL OR t.not_before <= now())
                   AND (t.breaker <> 'open' OR t.breaker_probe_at <= now())
                 GROUP BY l.target_id ORDER BY 3 DESC"""

@@ -172,5 +172,11 @@ def backoff(attempts: int, scale: float = 1.0) -> float:
     return random.uniform(0.05, 1.0) * step * scale
 
 
+def growing(attempts: int, shortest: float, longest: float) -> float:
+    """From `shortest`, doubled with every attempt up to `longest`; jittered, but never below the shortest."""
+    step = min(longest, shortest * 2 ** min(attempts, 20))
+    return random.uniform(shortest, max(shortest, step))
+
+
 def _jitter(seconds: float) -> float:
     return random.uniform(0.1, seconds)

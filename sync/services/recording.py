@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from sync import errors, governors
-from sync.models import Delivery, DriftRun, ExceptionItem
+from sync import governors
+from sync.models import Delivery, DriftRun, OutcomeRule
+from sync.models.rule import TECHNICAL
 from sync.models.states import OPEN
 from sync.payloads import conceal
 from sync.protocol import Exchange
-from sync.services import linking
+from sync.services import alerts, classifying, correcting, linking
 from sync.services.claims import Claim, LostLease
 from sync.services.outcomes import Verdict
 
@@ -59,22 +60,28 @@ class Try:
     path_of: Callable[[str], str] = str  # a field of the platform -> the document's path
 
 
-def record(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
-    """All or nothing; LostLease when another process holds the lane meanwhile. Governors move after the commit."""
+def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
+    """All or nothing; LostLease when another process holds the lane meanwhile. Governors move after the commit.
+
+    Answers the verdict as it was recorded: a key of another record, or a rule, may have changed what it means.
+    """
     with transaction.atomic():
         if linking.is_new(delivery, verdict):
             _lock_lane(tried.claim)
             verdict = linking.link(delivery, verdict)
+        verdict, rule = classifying.classify(delivery, verdict, sent=tried.attempt_id is not None)
         _put_lane_down(delivery, verdict, tried)
         _move(delivery, verdict, tried)
         _evidence(delivery, verdict, tried)
         if verdict.refusal:
-            _open_exception(delivery, verdict, tried)
+            _refused(delivery, verdict, rule, tried)
+        correcting.settle(delivery, verdict.state)
         if verdict.state == "poison":
             _hold_the_others(delivery)
         if verdict.state == "posted" and delivery.reason == "drift_repair":
             _look_again(delivery)
-    _govern(delivery, verdict)
+    _govern(delivery, verdict, rule)
+    return verdict
 
 
 def _lock_lane(held: Claim) -> None:
@@ -127,11 +134,8 @@ def _move(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
         )  # fmt: skip
 
 
-def _open_exception(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
-    """One item per rejected delivery: what a steward works on."""
-    refusal = verdict.refusal
-    assert refusal is not None
-    unmapped = refusal if isinstance(refusal, errors.Unmapped) else None
+def _refused(delivery: Delivery, verdict: Verdict, rule: OutcomeRule | None, tried: Try) -> None:
+    assert verdict.refusal is not None
     problems = [
         {
             "field": p.field,
@@ -139,26 +143,9 @@ def _open_exception(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
             "code": p.code,
             "message": conceal(p.message, tried.hidden),
         }
-        for p in refusal.problems
+        for p in verdict.refusal.problems
     ]
-    first = problems[0] if problems else {"field": "", "path": "", "code": "", "message": ""}
-    kind = "unmapped" if unmapped else verdict.error_code if verdict.error_code == "linked_elsewhere" else "refused"
-    ExceptionItem.objects.create(
-        delivery=delivery,
-        target=delivery.target,
-        type=delivery.type,
-        record=delivery.record,
-        label=delivery.label,
-        kind=kind,
-        code=first["code"][:100],
-        field=first["field"][:200],
-        path=first["path"][:200],
-        words=verdict.message,
-        problems=problems,
-        table=unmapped.table if unmapped else "",
-        value=unmapped.value[:200] if unmapped else "",
-        opened_at=Now(),
-    )
+    correcting.open_exception(delivery, verdict, rule, problems, tried.hidden)
 
 
 def _put_lane_down(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
@@ -210,7 +197,7 @@ def _look_again(delivery: Delivery) -> None:
     )
 
 
-def _govern(delivery: Delivery, verdict: Verdict) -> None:
+def _govern(delivery: Delivery, verdict: Verdict, rule: OutcomeRule | None) -> None:
     target = delivery.target
     if verdict.throttle_s:
         governors.throttle(target, max(1.0, verdict.throttle_s))
@@ -220,8 +207,11 @@ def _govern(delivery: Delivery, verdict: Verdict) -> None:
         governors.failed(target, verdict.message)
     elif verdict.state in ("posted", "rejected") and target.breaker != "closed":
         governors.succeeded(target)
+    if rule is not None and rule.category == TECHNICAL:
+        alerts.alert(target, alerts.code_of(rule), verdict.message, rule=rule.pk, hint=rule.hint)
     if verdict.state in ("failed", "poison"):
-        governors.alert(target, "dead_letters", verdict.message, delivery=str(delivery.uid))
+        cause = "dead_letters" if verdict.state == "failed" else "poison"
+        alerts.alert(target, cause, verdict.message, delivery=str(delivery.uid))
 
 
 def give_back(held: Claim, wait_s: float) -> None:

@@ -9,23 +9,26 @@ from collections import Counter
 
 from mdm.services import events
 from sync import tasks
-from sync.services import dispatch, drain, drift, lanes, pushing
+from sync.services import alerts, correcting, dispatch, drain, drift, freezing, lanes, notifying, pushing
 
 log = logging.getLogger(__name__)
 OVERDUE_S = 5.0  # a queue nobody has worked for this long is worked by the dispatcher itself
-_REMAP_EVERY_S = 10.0
-_remapped_at = 0.0
+_NOW_AND_THEN_S = 10.0
+_looked_at = 0.0
 
 
 def dispatch_round() -> int:
     """How many events became deliveries."""
-    global _remapped_at
+    global _looked_at
     events.seal()
+    freezing.keep()
     done = dispatch.dispatch_all()
     pushing.go_on()
-    if time.monotonic() - _remapped_at > _REMAP_EVERY_S:
-        _remapped_at = time.monotonic()
+    if time.monotonic() - _looked_at > _NOW_AND_THEN_S:
+        _looked_at = time.monotonic()
         pushing.remap()
+        correcting.reconcile()
+        alerts.look_around()
     return done
 
 
@@ -36,6 +39,8 @@ def ring_round() -> bool:
         rung = tasks.ring_drain(target_id) and rung
     for run_uid in drift.waiting():
         rung = tasks.ring_drift(str(run_uid)) and rung
+    if notifying.due():
+        rung = tasks.ring_notify() and rung
     return rung
 
 
@@ -47,4 +52,6 @@ def own_round(process: uuid.UUID, *, budget_s: float = 5, everything: bool = Fal
             states += drain.drain(target_id, budget_s=budget_s, process=process)
     for run_uid in drift.waiting(overdue_s=0 if everything else OVERDUE_S):
         states[f"drift {drift.run(run_uid).state}"] += 1
+    if notifying.due(overdue_s=0 if everything else OVERDUE_S):
+        states += Counter({f"notification {state}": number for state, number in notifying.send_due(most=10).items()})
     return states

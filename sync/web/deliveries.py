@@ -154,6 +154,8 @@ def again(request: HttpRequest, uid: Any) -> HttpResponse:
             pushed = exceptions.retry_poison(delivery, by=by)
         else:
             pushed = targets.push(delivery.target, by=by, type=delivery.type, uids=[record])
+        if delivery.state == "poison" and not pushed.counts["already_waiting"]:
+            return f"Its line at {delivery.target.title} goes on"
         if pushed.counts["already_waiting"]:
             return f"It waits for {delivery.target.title} already"
         if not pushed.counts["queued"]:

@@ -14,9 +14,9 @@ from mdm.web import visitor
 from mdm.web.page import Action, Badge, Callout, Confirm, Event, Fact, Link, Meta, Part, Rich
 from mdm.web.pointers import request_url
 from mdm.web.states import look
-from sync.models import Attempt, Delivery, ExceptionItem
+from sync.models import Attempt, Delivery
 from sync.models.states import DEAD
-from sync.selectors import ledger
+from sync.selectors import awaiting, freeze_views, ledger
 from sync.web import doors, payload_table
 
 ADDRESS = 90  # characters of an address that fit one line
@@ -59,7 +59,7 @@ def build(request: HttpRequest, row: Delivery) -> dict[str, Any]:
         "state_label": look(ledger.shown_state(row), "delivery").label,
         "meta": _meta(row),
         "callouts": _callouts(row),
-        "actions": [_again(request, row)],
+        "actions": [_release(request, row) if row.state == "poison" else _again(request, row)],
         "facts": _facts(row),
         "story": _story(row, attempts),
         "attempts": _attempt_links(request, attempts, shown),
@@ -103,10 +103,13 @@ def _change(row: Delivery) -> ChangeRequest | None:
 
 
 def _callouts(row: Delivery) -> list[Callout]:
+    if row.state == "held":
+        return [_held(row)]
     if row.corrected_by:
-        url = reverse("sync:delivery", args=[row.corrected_by.uid])
-        body: Rich = ["A later delivery brought the record in order: ", Part(text="open it", url=url), "."]
-        return [Callout(title="Put right since", body=body, tone="green", icon="check")]
+        return [_followed(row, row.corrected_by)]
+    if row.state == "pending" and (found := awaiting.awaited([row.lane_id]).get(row.lane_id)):
+        then = "It goes out as soon as that has arrived, or has ended as a dead letter."
+        return [Callout(title=awaiting.words(found), body=then, tone="amber", icon="clock")]
     if row.superseded_by:
         url = reverse("sync:delivery", args=[row.superseded_by.uid])
         return [
@@ -114,17 +117,66 @@ def _callouts(row: Delivery) -> list[Callout]:
                 title="Overtaken by a newer version", body=["It was never sent. ", Part(text="The newer one", url=url)]
             )
         ]
-    if row.state not in DEAD or not row.error_text:
-        return []
-    item = ExceptionItem.objects.filter(delivery=row, state="open").first()
+    if row.state not in DEAD:
+        return [_corrects(row)] if row.corrects.all() else []
+    item = getattr(row, "exception", None)
     fix = None
-    if item is not None:
-        fix = Action(label="Put it right", url=f"{reverse('sync:exceptions')}?target={row.target.code}", icon="pencil")
+    if item is not None and item.state == "open":
+        fix = Action(label="Put it right", url=reverse("sync:exception", args=[item.uid]), icon="pencil")
+    body: Rich
     if row.state == "poison":
-        body = "It ended the process three times and was set aside; what follows it waits. Send it again to let them go on."
+        body = "It ended the process three times and was set aside; what follows it waits until its line is released."
     else:
         body = "Nothing of this delivery was kept there; what the platform held before still stands."
-    return [Callout(title=row.error_text, body=body, tone="red", icon="no", action=fix)]
+    title = row.error_text or "Its process ended three times"
+    return [Callout(title=title, body=body, tone="red", icon="no", action=fix)]
+
+
+def _held(row: Delivery) -> Callout:
+    window = freeze_views.of_lanes([row.lane]).get(row.lane_id)
+    if window is None:
+        body = "What is before it in its line was set aside; release that, and this goes on."
+        return Callout(title=f"Held: {row.lane.hold_reason}", body=body, tone="amber", icon="lock")
+    body = (
+        f"{window.reason}. Then it goes out in its turn, at the pace of {row.target.title}. Frozen by {window.made_by}."
+    )
+    return Callout(title=f"Frozen {freeze_views.span(window)}", body=body, tone="purple", icon="lock")
+
+
+def _followed(row: Delivery, later: Delivery) -> Callout:
+    """The link between what was refused and what came of it; the other end is `_corrects`."""
+    link = Part(text=f"version {later.version}", url=reverse("sync:delivery", args=[later.uid]))
+    item = getattr(row, "exception", None)
+    more: list[Part | str] = []
+    if item is not None:
+        more = [" ", Part(text="The exception", url=reverse("sync:exception", args=[item.uid])), "."]
+    if later.state == "posted":
+        body: Rich = [f"{row.target.title} took ", link, ".", *more]
+        return Callout(title="Corrected since", body=body, tone="green", icon="check")
+    shown = look(ledger.shown_state(later), "delivery").label.lower()
+    return Callout(
+        title="Followed by a later delivery", body=["It is ", link, f": {shown}.", *more], tone="blue", icon="send"
+    )
+
+
+def _corrects(row: Delivery) -> Callout:
+    body: list[Part | str] = ["What was refused or failed before: "]
+    for earlier in row.corrects.all()[:5]:
+        body += [Part(text=f"version {earlier.version}", url=reverse("sync:delivery", args=[earlier.uid])), " "]
+    done = row.state == "posted"
+    title = "It corrected what was refused" if done else "It is to correct what was refused"
+    return Callout(title=title, body=body, tone="green" if done else "blue", icon="check" if done else "info")
+
+
+def _release(request: HttpRequest, row: Delivery) -> Action:
+    confirm = Confirm(
+        title=f"Release the line of {row.label or 'this record'} to {row.target.title}?",
+        body="The current version is sent, and what waited behind goes on. If it ends its process again, it is set aside "
+        "again after three times.",
+        button="Release the line",
+    )
+    url = reverse("sync:delivery-again", args=[row.uid])
+    return doors.action(request, label="Release the line", name="again", url=url, icon="play", confirm=confirm)
 
 
 def _again(request: HttpRequest, row: Delivery) -> Action:
@@ -161,7 +213,7 @@ def _story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
     if row.posted_at:
         end = "Posted" + (", and verified by reading it back" if row.verified else "")
         story.append(Event(at=row.posted_at, text=end, icon="ok", tone="green", exact=True))
-    elif row.state not in ("pending", "in_flight", "unknown", "retrying"):
+    elif row.state not in ("pending", "in_flight", "unknown", "retrying", "held"):
         shown = look(row.state, "delivery")
         story.append(Event(at=row.changed_at, text=shown.label, icon=shown.icon, tone=shown.tone, exact=True))  # type: ignore[arg-type]
     elif row.state == "retrying":

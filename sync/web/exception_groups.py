@@ -8,37 +8,27 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from mdm.web.page import Action, Confirm, Link
-from mdm.web.tables import Cell, Column, Field, Option, Row, Table
+from mdm.web.page import Action, Link
+from mdm.web.tables import Field, Option, Table
 from sync.models import ExceptionItem, Target
+from sync.selectors import exception_views
 from sync.selectors.exception_views import Group
-from sync.web import doors
+from sync.web import doors, exception_rows
+from sync.web.exception_rows import Proposals
 
 SHOWN = 20  # records shown of one cause; the count tells how many there are
 MOST = 500  # sent again in one go
-COLUMNS = (
-    Column(label="Record"),
-    Column(label="Key there", priority=2),
-    Column(label="Since", priority=1),
-    Column(label="Assigned to", priority=2),
-    Column(label="Actions", hidden_label=True, tight=True),
-)
-CLOSED_COLUMNS = (
-    Column(label="Record"),
-    Column(label="Target"),
-    Column(label="Words of the platform", priority=1),
-    Column(label="State"),
-    Column(label="By", priority=2),
-    Column(label="When", priority=1),
-)
 
 
-def panel(
-    request: HttpRequest, group: Group, target: Target, rows: QuerySet[ExceptionItem], people_: list[Option]
-) -> dict[str, Any]:
-    items = list(same(rows, target, vars(group)).order_by("opened_at")[:SHOWN])
+def panel(request: HttpRequest, group: Group, people_: list[Option], proposals: Proposals) -> dict[str, Any]:
+    target = group.items[0].target
+    may_act = doors.may_act(request)
     table = Table(
-        caption=f"Records: {_title(group)}", columns=COLUMNS, rows=[_row(request, item, people_) for item in items]
+        caption=f"Records: {_title(group)}",
+        columns=exception_rows.COLUMNS,
+        rows=[exception_rows.row(request, item, people_, proposals) for item in group.items],
+        selectable=may_act,
+        form_id=exception_rows.FORM,
     )
     return {
         "title": _title(group),
@@ -47,9 +37,9 @@ def panel(
         "target": Link(label=target.title, url=reverse("sync:targets")),
         "words": group.words,
         "field": group.field,
-        "hint": _hint(request, group, len(items)),
+        "hint": _hint(request, group),
         "action": None if group.table else _retry_all(request, group),
-        "form": _map_form(request, group, target) if group.table and doors.may_map(request) else None,
+        "form": map_form(request, target, group.table, group.value) if group.table and doors.may_map(request) else None,
         "table": table,
     }
 
@@ -67,31 +57,36 @@ def same(rows: QuerySet[ExceptionItem], target: Target, cause: Any) -> QuerySet[
 
 
 def _title(group: Group) -> str:
-    if group.table:
-        return f"“{group.value}” is unknown to {group.title}"
-    return f"{group.title} refuses {group.field.split('.')[-1].replace('_', ' ') or 'the record'}"
+    return title_of(group.title, group.field, group.table, group.value)
 
 
-def _hint(request: HttpRequest, group: Group, shown: int) -> str:
-    words = "Correct the record: its next version is sent by itself. Or send it again once the platform was put right."
+def title_of(target: str, field: str, table: str, value: str) -> str:
+    if table:
+        return f"“{value}” is unknown to {target}"
+    return f"{target} refuses {field.split('.')[-1].replace('_', ' ') or 'the record'}"
+
+
+def _hint(request: HttpRequest, group: Group) -> str:
+    words = exception_views.hint_of(group.items[0])
     if group.table:
         words = f"One row in the value map “{group.table}” releases all of them."
         if not doors.may_map(request):
             words += " A data steward adds it."
+    shown = len(group.items)
     return words if group.count <= shown else f"{words} The oldest {shown} are shown."
 
 
-def _map_form(request: HttpRequest, group: Group, target: Target) -> dict[str, Any]:
+def map_form(request: HttpRequest, target: Target, table: str, value: str) -> dict[str, Any]:
     """What was typed comes back when it was refused."""
-    posted = request.POST if request.POST.get("ours") == group.value else {}
+    posted = request.POST if request.POST.get("ours") == value else {}
     return {
         "url": reverse("sync:exception-map", args=[target.code]),
         "fields": [
-            Field(name="table", label="", kind="hidden", value=group.table),
-            Field(name="ours", label="", kind="hidden", value=group.value),
+            Field(name="table", label="", kind="hidden", value=table),
+            Field(name="ours", label="", kind="hidden", value=value),
             Field(name="next", label="", kind="hidden", value=request.get_full_path()),
             Field(
-                name="theirs", label=f"What {target.title} calls “{group.value}”", id=f"map-{target.code}-{group.value}",
+                name="theirs", label=f"What {target.title} calls “{value}”", id=f"map-{target.code}-{value}",
                 value=posted.get("theirs", ""),
             ),
         ],
@@ -111,67 +106,4 @@ def _retry_all(request: HttpRequest, group: Group) -> Action | None:
         url=reverse("sync:exception-retry-many"),
         fields=cause,
         icon="refresh",
-    )
-
-
-def _row(request: HttpRequest, item: ExceptionItem, people_: list[Option]) -> Row:
-    assigned = Cell(value=item.assignee, kind="person") if item.assignee else Cell(value="", note="nobody")
-    return Row(
-        cells=[
-            Cell(value=item.label, kind="title", url=doors.record_link(item.type, item.record)),
-            Cell(value=item.delivery.target_key or None, kind="id"),
-            Cell(value=item.opened_at, kind="time"),
-            assigned,
-            Cell(kind="actions", actions=_actions(request, item, people_)),
-        ],
-        title=item.label,
-    )
-
-
-def _actions(request: HttpRequest, item: ExceptionItem, people_: list[Option]) -> list[Action]:
-    stop = Confirm(
-        title=f"Stop sending {item.label}?",
-        body="The platform keeps what it holds. The next change of the record is sent again.",
-        button="Stop sending",
-        reason_label="Why",
-        danger=True,
-    )
-    done = Confirm(
-        title=f"Close the exception of {item.label}?",
-        body="For what was put right outside the hub. The delivery stays refused in the ledger.",
-        button="Close it",
-        reason_label="How it was put right",
-    )
-    give = Confirm(
-        title=f"Who looks after {item.label}?",
-        body="They find it under “Mine”.",
-        button="Assign",
-        fields=(Field(name="user", id=f"user-{item.pk}", label="Person", kind="select", options=people_),),
-    )
-
-    def action(what: str, label: str, icon: str, confirm: Confirm | None = None) -> Action:
-        url = reverse(f"sync:exception-{what}", args=[item.uid])
-        return doors.action(request, label=label, name=f"{what}-{item.pk}", url=url, icon=icon, confirm=confirm)
-
-    return [
-        action("retry", "Send again", "refresh"),
-        Action(label="Open the delivery", url=reverse("sync:delivery", args=[item.delivery.uid]), icon="send"),
-        action("take", "Take it", "user"),
-        action("take", "Assign", "user", give) if people_ else action("take", "Assign", "user"),
-        action("close", "Close", "check", done),
-        action("cancel", "Stop sending", "no", stop),
-    ]
-
-
-def closed_row(item: ExceptionItem) -> Row:
-    return Row(
-        title=item.label,
-        cells=[
-            Cell(value=item.label, kind="title", url=reverse("sync:delivery", args=[item.delivery.uid])),
-            Cell(value=item.target.title),
-            Cell(value=item.words[:160], muted=True),
-            Cell(value=item.state, kind="state", domain="exception", note=""),
-            Cell(value=item.closed_by or "a later delivery", sub=item.note[:120]),
-            Cell(value=item.closed_at, kind="time"),
-        ],
     )

@@ -4,186 +4,131 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from mdm import permissions
-from mdm.errors import CorrectInput
-from mdm.web import browsing, people, visitor
+from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter, plural
-from mdm.web.page import Empty, Link, Page
+from mdm.web.page import Action, Empty, Link, Page
 from mdm.web.tables import Option, Table
 from sync.models import ExceptionItem, Target
 from sync.selectors import exception_views
-from sync.services import exceptions
-from sync.web import doors
-from sync.web.exception_groups import CLOSED_COLUMNS, MOST, closed_row, panel, same
+from sync.web import doors, exception_export, exception_rows
+from sync.web.exception_groups import SHOWN, panel
 
 GROUPS = 30
+TABS = (("", "Open"), ("mine", "Mine"), ("retrying", "On their way"), ("closed", "Closed"))
 
 
 @require_GET
 @visitor.page
 def index(request: HttpRequest) -> HttpResponse:
     doors.require_read(request)
-    filters = [Filter(name="target", words="target is", options=tuple(Target.objects.values_list("code", "title")))]
-    held = {name: value for name, value in browsing.values_of(request, filters).items() if value}
-    rows = exception_views.matching(exception_views.items(), held)
-    tab = request.GET.get("tab", "")
+    people_ = exception_rows.operators()
+    filters = _filters(people_)
+    rows, tab = found(request, filters)
     context = {
         "tabs": _tabs(request, tab),
         "filters": browsing.bar(request, "Exceptions where", filters, keep=("tab",)),
         "groups": [],
-        **(_closed(request, rows) if tab == "closed" else _open(request, rows, mine=tab == "mine")),
+        **(_open(request, rows, people_) if tab in ("", "mine") else _listed(request, rows, tab)),
     }
     return render(request, "sync/exceptions.html", context)
 
 
-def _tabs(request: HttpRequest, now: str) -> list[Link]:
+@require_GET
+@visitor.page
+def export(request: HttpRequest) -> HttpResponseBase:
+    """What the list shows, all of it, as a file."""
+    doors.require_read(request)
+    rows, _ = found(request, _filters(exception_rows.operators()))
+    return exception_export.answer(request, rows)
+
+
+def found(request: HttpRequest, filters: list[Filter]) -> tuple[QuerySet[ExceptionItem], str]:
+    """What the tab and the filters leave."""
+    held = {name: value for name, value in browsing.values_of(request, filters).items() if value}
+    rows = exception_views.matching(exception_views.items(), held)
+    tab = request.GET.get("tab", "")
+    if tab == "closed":
+        return rows.exclude(state__in=exception_views.LIVE), tab
+    if tab == "mine":
+        return rows.filter(state="open", assignee=request.user.pk), tab
+    state = "retrying" if tab == "retrying" else "open"
+    return rows.filter(state=state), tab if state == "retrying" else ""
+
+
+def _filters(people_: list[Option]) -> list[Filter]:
+    roles = tuple((key, title) for key, (title, scopes) in permissions.ROLES.items() if "sync:operate" in scopes)
+    persons = ((exception_views.NOBODY, "nobody"), *((one.value, one.label) for one in people_))
+    codes = tuple((code, code.replace("_", " ")) for code in exception_views.codes(ExceptionItem.objects.all()))
     return [
-        Link(label, visitor.changed_query(request, tab=key or None), current=now == key)
-        for key, label in (("", "Open"), ("mine", "Mine"), ("closed", "Closed"))
+        Filter(name="target", words="target is", options=tuple(Target.objects.values_list("code", "title"))),
+        Filter(name="owner", words="owner is", options=roles),
+        Filter(name="assignee", words="assigned to", label="Assigned to", options=persons),
+        Filter(name="code", words="code is", options=codes),
+        Filter(name="overdue", words="overdue", label="Overdue", options=(("yes", "yes"), ("no", "no"))),
     ]
 
 
-def _open(request: HttpRequest, rows: QuerySet[ExceptionItem], *, mine: bool) -> dict[str, Any]:
-    if mine:
-        rows = rows.filter(assignee=request.user.pk)
-    groups = exception_views.groups(rows)
-    targets = {target.code: target for target in Target.objects.select_related("system")}
-    people_ = _operators() if doors.may_act(request) else []
-    total = sum(group.count for group in groups)
+def _tabs(request: HttpRequest, now: str) -> list[Link]:
+    return [Link(label, visitor.changed_query(request, tab=key or None), current=now == key) for key, label in TABS]
+
+
+def _menu(request: HttpRequest) -> list[Action]:
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    files = [
+        Action(
+            label=f"Export as {title}",
+            url=f"{reverse('sync:exceptions-export')}?{query.urlencode()}&format={key}",
+            icon="download",
+        )
+        for key, (title, _) in exception_export.FORMATS.items()
+    ]
+    return [Action(label="Rules and owners", url=reverse("sync:rules"), icon="mapping"), *files]
+
+
+def _open(request: HttpRequest, rows: QuerySet[ExceptionItem], people_: list[Option]) -> dict[str, Any]:
+    groups, causes, total = exception_views.groups(rows, most=GROUPS, shown=SHOWN)
+    proposals = exception_views.proposals(item for group in groups for item in group.items)
     refused = f"{plural(total, 'delivery', 'deliveries')} refused by a platform"
-    if len(groups) > GROUPS:
-        refused += f"; the {GROUPS} most frequent of {len(groups)} causes are shown"
+    if causes > GROUPS:
+        refused += f"; the {GROUPS} most frequent of {causes} causes are shown"
     return {
-        "page": Page(title="Exceptions", note=refused if total else ""),
-        "groups": [panel(request, group, targets[group.target], rows, people_) for group in groups[:GROUPS]],
-        "empty": Empty(
-            title="Nothing is assigned to you" if mine else "No platform refuses anything",
-            text="Look at the open ones."
-            if mine
-            else "When one does, its words stand here with the field and what puts it right.",
-            icon="ok",
-        ),
+        "page": Page(title="Exceptions", note=refused if total else "", menu=_menu(request)),
+        "groups": [panel(request, group, people_, proposals) for group in groups],
+        "bulk": exception_rows.bulk(request, people_) if groups and doors.may_act(request) else [],
+        "form_id": exception_rows.FORM,
+        "empty": _nothing(request),
     }
 
 
-def _closed(request: HttpRequest, rows: QuerySet[ExceptionItem]) -> dict[str, Any]:
-    """What became of earlier ones, newest first."""
-    part = browsing.cut(request, rows.exclude(state="open"))
-    table = Table(caption="Closed exceptions", columns=CLOSED_COLUMNS, rows=[closed_row(item) for item in part.rows])
+def _nothing(request: HttpRequest) -> Empty:
+    if any(request.GET.get(name) for name in ("target", "owner", "assignee", "code", "overdue")):
+        return Empty(title="No exception fits", text="Take a filter away.", icon="filter")
+    if request.GET.get("tab") == "mine":
+        return Empty(title="Nothing is assigned to you", text="Look at the open ones.", icon="ok")
+    text = "When one does, its words stand here with the field and what puts it right."
+    return Empty(title="No platform refuses anything", text=text, icon="ok")
+
+
+def _listed(request: HttpRequest, rows: QuerySet[ExceptionItem], tab: str) -> dict[str, Any]:
+    """What is on its way, or what became of earlier ones; newest first."""
+    part = browsing.cut(request, rows)
+    proposals = exception_views.proposals(part.rows) if tab == "retrying" else {}
+    caption = "Exceptions whose correction is on its way" if tab == "retrying" else "Closed exceptions"
+    shown = [exception_rows.list_row(item, proposals) for item in part.rows]
+    table = Table(caption=caption, columns=exception_rows.LIST_COLUMNS, rows=shown)
+    nothing = "No correction is on its way" if tab == "retrying" else "None was closed yet"
     return {
-        "page": Page(title="Exceptions"),
+        "page": Page(title="Exceptions", menu=_menu(request)),
         "closed": table if part.rows else None,
         "pager": browsing.pager(request, part, "exceptions"),
-        "empty": None if part.rows else Empty(title="None was closed yet", icon="history"),
+        "empty": None if part.rows else Empty(title=nothing, icon="history"),
     }
-
-
-def _operators() -> list[Option]:
-    """Who an exception may be assigned to: everybody who may act on one."""
-    roles = [role for role, (_, scopes) in permissions.ROLES.items() if "sync:operate" in scopes]
-    users = User.objects.filter(is_active=True, groups__name__in=roles).distinct().order_by("first_name", "username")
-    return [Option(value=user.username, label=people.name_of(user)) for user in users[:50]]
-
-
-# --- what is done about them ------------------------------------------------------------------------------------------
-
-
-@require_POST
-@visitor.page
-def retry(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
-
-    def do() -> str:
-        exceptions.retry(item, by=visitor.actor(request))
-        return f"{item.label} is queued again for {item.target.title}"
-
-    return doors.act(request, do, reverse("sync:exceptions"))
-
-
-@require_POST
-@visitor.page
-def retry_many(request: HttpRequest) -> HttpResponse:
-    """Everything open of one cause."""
-    target = get_object_or_404(Target, code=request.POST.get("target", ""))
-    cause = {name: request.POST.get(name, "") for name in ("field", "words", "table", "value")}
-
-    def do() -> str:
-        items = list(same(exception_views.items(), target, cause).order_by("pk")[:MOST])
-        if not items:
-            raise CorrectInput("None of these is open any more.")
-        for item in items:
-            exceptions.retry(item, by=visitor.actor(request))
-        return f"{plural(len(items), 'record')} queued again for {target.title}"
-
-    return doors.act(request, do, reverse("sync:exceptions"))
-
-
-@require_POST
-@visitor.page
-def cancel(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
-
-    def do() -> str:
-        exceptions.cancel(item, reason=request.POST.get("reason", ""), by=visitor.actor(request))
-        return f"{item.label} is not sent to {item.target.title} until it changes"
-
-    return doors.act(request, do, reverse("sync:exceptions"))
-
-
-@require_POST
-@visitor.page
-def close(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
-
-    def do() -> str:
-        exceptions.resolve(item, note=request.POST.get("reason", ""), by=visitor.actor(request))
-        return f"The exception of {item.label} is closed"
-
-    return doors.act(request, do, reverse("sync:exceptions"))
-
-
-@require_POST
-@visitor.page
-def take(request: HttpRequest, uid: Any) -> HttpResponse:
-    """For oneself, or for whom the form names."""
-    item = exception_views.find(uid)
-    named = request.POST.get("user", "")
-
-    def do() -> str:
-        user = User.objects.filter(username=named, is_active=True).first() if named else request.user
-        if user is None:
-            raise CorrectInput("There is no such person.")
-        exceptions.assign(item, user=user, by=visitor.actor(request))
-        return (
-            f"{item.label} is yours" if user == request.user else f"{item.label} is assigned to {people.name_of(user)}"
-        )
-
-    return doors.act(request, do, reverse("sync:exceptions"))
-
-
-@require_POST
-@visitor.page
-def map_value(request: HttpRequest, code: str) -> HttpResponse:
-    """Add the missing row to the target's value map; everything that waited for it is sent again."""
-    target = get_object_or_404(Target, code=code)
-    form = request.POST
-
-    def do() -> str:
-        _, queued = exceptions.map_value(
-            target,
-            table=form.get("table", ""),
-            ours=form.get("ours", ""),
-            theirs=form.get("theirs", ""),
-            by=visitor.actor(request),
-        )
-        words = f"“{form.get('ours')}” reads “{form.get('theirs')}” at {target.title} from now on"
-        return f"{words}; {plural(queued, 'record')} queued"
-
-    return doors.act(request, do, reverse("sync:exceptions"))

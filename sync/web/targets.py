@@ -17,7 +17,7 @@ from mdm.web.browsing import plural
 from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Page, Tile
 from mdm.web.values import age
 from sync.models import Target
-from sync.selectors import success, target_health
+from sync.selectors import freeze_views, success, target_health
 from sync.selectors.target_health import Health
 from sync.services import drift, targets
 from sync.web import doors
@@ -80,16 +80,31 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         "breaker": None
         if target.breaker == "closed"
         else Badge(label=f"Breaker {target.breaker.replace('_', ' ')}", tone="red", icon="no"),
+        "freeze": _freeze(health),
         "types": [kind.plural for key in health.types if (kind := registry.find(key))],
         "missing": [*target.missing, *(part.replace("_", " ") for part, can in target.pushable.items() if not can)],
         "capability": CAPABILITY.get(health.capability, health.capability),
         "facts": [
             Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),
+            *_alerts(target, health),
             Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target)),
             Fact(label="Checked", value=target.checked_at, kind="time"),
         ],
         "actions": _levers(request, target, health),
     }
+
+
+def _freeze(health: Health) -> str:
+    """Every window that is open or comes, in words; and how much waits for the end of one."""
+    words = "; ".join(freeze_views.words(row) for row in health.freezes)
+    if health.frozen:
+        words += f". {plural(health.frozen, 'line waits', 'lines wait')}"
+    return words
+
+
+def _alerts(target: Target, health: Health) -> list[Fact]:
+    url = f"{reverse('sync:alerts')}?target={target.code}"
+    return [Fact(label="Alerts", value=len(health.alerts), kind="link", url=url)] if health.alerts else []
 
 
 def _exceptions(target: Target) -> str:

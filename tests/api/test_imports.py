@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mdm.models import ApprovalPolicy, ImportJob, System
-from mdm.services import loading
+from mdm.services import indexing, loading
 from tests.api import contract
 from tests.api.callers import IBAN, Caller, make_record
 
@@ -55,6 +55,17 @@ def test_a_file_becomes_a_job_whose_counts_add_up(steward):
     [row] = steward.read("crosswalks/?system=coupa&key=A1").json()["results"]
     assert steward.read(f"suppliers/{row['uid']}/").json()["legal_name"] == "Alpha GmbH"
     assert steward.read("imports/?system=coupa&state=done").json()["results"][0]["uid"] == uid
+
+
+def test_an_import_reports_what_counting_anew_flipped(steward):
+    uid = upload(steward, CSV).json()["uid"]
+    run(uid)
+    assert steward.read(f"imports/{uid}/").json()["recounts"] == []
+    report = {"pairs": 5, "flips": 3, "bands": {"review>none": 3}}
+    job = ImportJob.objects.get(uid=uid)
+    indexing.keep_snapshot("supplier", indexing.count("supplier"), cause="grown", report=report, job=job)
+    [told] = steward.read(f"imports/{uid}/").json()["recounts"]
+    assert {name: told[name] for name in report} == report and told["records"] == 2
 
 
 def test_a_refused_row_is_corrected_or_dismissed(steward):

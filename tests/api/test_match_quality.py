@@ -57,7 +57,7 @@ def test_versions_and_their_flips_are_read(crowd):
 
 
 def test_counts_of_keys_are_listed_with_what_they_flipped(crowd):
-    indexing.take_snapshot(SUPPLIER, cause="grown")
+    indexing.keep_snapshot(SUPPLIER, indexing.count(SUPPLIER), cause="grown")
     models.refresh_counts(kind=judged.kind(), by=actor("stan", "steward"))
     work()
     newest, first = caller("integrator").read("matching/snapshots/").json()["results"]

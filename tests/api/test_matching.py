@@ -8,7 +8,7 @@ import pytest
 
 from mdm.models import DuplicatePair
 from mdm.registry import get
-from mdm.services import matching
+from mdm.services import comparisons
 from tests.api.callers import IBAN, caller, make_record
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,14 @@ def test_candidates_with_a_score_that_adds_up(requester):
         assert abs(total - candidate["score"]) < 1e-6
     assert [c["score"] for c in found] == sorted((c["score"] for c in found), reverse=True)
     assert DuplicatePair.objects.count() == known
+
+
+def test_a_search_takes_few_queries_however_much_it_finds(requester, django_assert_max_num_queries):
+    twins()
+    asked = {"document": {"legal_name": "Bergbau Nord", "addresses": [ADDRESS]}}
+    requester.post_json("suppliers/match/", asked)
+    with django_assert_max_num_queries(8):
+        assert requester.post_json("suppliers/match/", asked).json()["candidates"]
 
 
 def test_a_plain_account_number_finds_its_holder_and_is_never_shown(requester):
@@ -81,12 +89,13 @@ def test_why_two_records_are_alike(requester):
     one, two = twins()
     body = requester.read(f"suppliers/{one}/why/{two}/").json()
     assert body["why"] and body["band"] in ("link", "review", "none")
+    assert body["thresholds"]["link"] > body["thresholds"]["review"] and body["confirmed"] == []
     assert requester.read(f"suppliers/{one}/why/code:none/").status_code == 404
 
 
 def test_the_queue_and_a_judgement(steward):
     one, two = twins()
-    matching.find_pairs(kind=get("supplier"), uids=[one, two])
+    comparisons.find_pairs(kind=get("supplier"), uids=[one, two])
     [pair] = steward.read("duplicates/?state=open").json()["results"]
     assert {pair["left"]["uid"], pair["right"]["uid"]} == {one, two}
     assert steward.read(f"duplicates/?record={one}").json()["results"][0]["uid"] == pair["uid"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
-from mdm.models import ChangeRequest, MergeBlock
+from mdm.models import ChangeRequest, MergeBlock, SourceRecord
 from mdm.services import crosswalks
 from tests.api.callers import IBAN, caller, make_record
 from tests.people import system
@@ -74,6 +75,87 @@ def test_by_the_record_that_comes_back(requester, approver, merged):
     refused = requester.post_json(f"suppliers/{stranger}/unmerge/", {"merged_uid": two})
     assert refused.status_code == 400 and refused.json()["errors"][0]["path"] == "merged_uid"
     approved(requester.post_json(f"suppliers/{one}/unmerge/", {"merged_uid": two, "reason": "No."}), approver)
+    assert requester.read(f"suppliers/{two}/").json()["status"] == "active"
+
+
+def source(code, key, uid):
+    """What a platform said of a record, linked to it."""
+    crosswalks.link(system=system(code), type="supplier", key=key, uid=uid)
+    document = {"legal_name": f"{code} {key}", "country": "DE"}
+    return SourceRecord.objects.create(
+        system=system(code), type="supplier", key=key, golden_uid=uid, digest=key, document=document,
+        received_at=timezone.now(), outcome="new",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def of_sources(requester, approver):
+    """A record with a source, a linked one besides, and a merged record that brought two more."""
+    one = str(make_record("supplier", legal_name="Bergbau Nord GmbH").uid)
+    two = str(make_record("supplier", legal_name="Bergbau Nord").uid)
+    source("erp", "1", one)
+    source("buy", "9", one)
+    source("erp", "2", two)
+    source("pay", "2", two)
+    approved(requester.post_json("suppliers/merge/", {"survivor": one, "losers": [two]}), approver)
+    return one, two
+
+
+def named(*pairs):
+    return {"source_records": [{"system": code, "key": key} for code, key in pairs], "reason": "Two companies."}
+
+
+def test_by_the_source_records_that_leave_the_merge_they_came_with_is_undone(requester, approver, of_sources):
+    one, two = of_sources
+    path = f"suppliers/{one}/unmerge/"
+    partly = requester.post_json(path, named(("erp", "2")))
+    assert partly.status_code == 400 and partly.json()["errors"][0]["code"] == "goes_along"
+    assert "pay 2 came with it" in partly.json()["detail"]
+    done = approved(requester.post_json(path, named(("erp", "2"), ("pay", "2"))), approver)
+    assert done["kind"] == "unmerge" and {item["uid"] for item in done["items"]} == {one, two}
+    assert requester.read(f"suppliers/{two}/").json()["status"] == "active"
+    at = dict(SourceRecord.objects.values_list("system__code", "golden_uid").filter(key="2"))
+    assert {str(uid) for uid in at.values()} == {two}
+    gone = requester.post_json(path, named(("erp", "2")))
+    assert gone.status_code == 400 and gone.json()["errors"][0]["code"] == "unknown_source"
+
+
+def test_source_records_that_were_linked_go_to_a_record_of_their_own(requester, approver, of_sources):
+    one, two = of_sources
+    path = f"suppliers/{one}/unmerge/"
+    source("crm", "9", one)
+    silent = requester.post_json(path, {**named(("buy", "9")), "reason": ""})
+    assert silent.status_code == 400 and silent.json()["errors"][0]["path"] == "reason"
+    done = approved(requester.post_json(path, named(("buy", "9"), ("crm", "9"))), approver)
+    assert [item["action"] for item in done["items"]] == ["detach", "create"]
+    fresh = done["items"][1]["uid"]
+    assert {str(s.golden_uid) for s in SourceRecord.objects.filter(key="9")} == {fresh}
+    assert {row["uid"] for row in requester.read("crosswalks/?key=9").json()["results"]} == {fresh}
+    assert fresh not in (one, two) and str(SourceRecord.objects.get(key="1").golden_uid) == one
+
+
+def test_source_records_that_came_in_different_ways_are_named_separately(requester, of_sources):
+    one, _ = of_sources
+    answer = requester.post_json(f"suppliers/{one}/unmerge/", named(("buy", "9"), ("erp", "2"), ("pay", "2")))
+    assert answer.status_code == 400 and answer.json()["errors"][0]["code"] == "came_differently"
+    assert "buy 9 was linked here" in answer.json()["detail"] and "erp 2 came with CR-" in answer.json()["detail"]
+    for body in ({}, {**named(("erp", "2")), "merged_uid": one}):
+        assert requester.post_json(f"suppliers/{one}/unmerge/", body).status_code == 400
+    assert not ChangeRequest.objects.filter(kind__in=("unmerge", "detach")).exists()
+
+
+def test_of_two_merges_the_last_that_brought_a_source_record_is_undone(requester, approver, of_sources):
+    one, two = of_sources
+    three = str(make_record("supplier", legal_name="Three").uid)
+    source("erp", "3", three)
+    later = approved(requester.post_json("suppliers/merge/", {"survivor": three, "losers": [one]}), approver)
+    path = f"suppliers/{three}/unmerge/"
+    partly = requester.post_json(path, named(("erp", "2"), ("pay", "2"))).json()
+    assert partly["errors"][0]["code"] == "goes_along" and later["number"] in partly["detail"]
+    everything = named(("erp", "1"), ("buy", "9"), ("erp", "2"), ("pay", "2"))
+    approved(requester.post_json(path, everything), approver)
+    assert [requester.read(f"suppliers/{uid}/").json()["status"] for uid in (one, two)] == ["active", "merged"]
+    approved(requester.post_json(f"suppliers/{one}/unmerge/", named(("erp", "2"), ("pay", "2"))), approver)
     assert requester.read(f"suppliers/{two}/").json()["status"] == "active"
 
 

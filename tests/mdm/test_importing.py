@@ -13,12 +13,13 @@ from mdm.models import (
     Crosswalk,
     DuplicatePair,
     ImportJob,
+    KeySnapshot,
     QuarantinedRow,
     SourceRecord,
     UploadChunk,
 )
 from mdm.selectors import records
-from mdm.services import changes, importing, loading, quarantine
+from mdm.services import changes, importing, indexing, loading, quarantine, snapshots
 from suppliers.models import Supplier
 from tests.people import actor, auto_approve, make, supplier, system
 
@@ -292,3 +293,21 @@ def test_records_entered_by_hand_are_found_by_the_next_load():
         ],
     )
     assert counts(load(ACME)) == {"in": 1, "linked": 1}
+
+
+def test_a_filling_hub_counts_anew_between_chunks_and_tells_what_that_flips_first(settings, monkeypatch):
+    settings.IMPORT_CHUNK = 4
+    monkeypatch.setattr(indexing, "_FEW", 4)
+    real, seen = snapshots.flips_between, []
+
+    def told(*args):
+        seen.append(KeySnapshot.objects.count())
+        return real(*args)
+
+    monkeypatch.setattr(snapshots, "flips_between", told)
+    twice = [f"{n};Nordlicht Papier {n // 2} GmbH;DE;Weg {n // 2};Berlin;10115;;;" for n in range(12)]
+    job = load(*twice)
+    rows = list(job.snapshots.order_by("pk"))
+    assert len(rows) > 1 and rows[0].total < rows[-1].total
+    assert seen == list(range(len(rows))), "each is told before it is in force"
+    assert all(row.report["after_total"] == row.total for row in rows)

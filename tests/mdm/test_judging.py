@@ -12,7 +12,7 @@ from mdm import registry
 from mdm.errors import CorrectInput, NotAllowed, NotNow
 from mdm.models import ChangeRequest, DuplicatePair, MatchDecision
 from mdm.selectors import records
-from mdm.services import changes, inference, judging, matching, merging
+from mdm.services import changes, comparisons, inference, judging, merging
 from mdm.types import Document
 from tests.people import actor, auto_approve, person, propose, supplier
 
@@ -175,7 +175,7 @@ def test_a_pair_found_later_is_not_asked_either() -> None:
     decide(pairs[0, 1], "same")
     decide(pairs[1, 2], "same")
     pairs[0, 2].delete()
-    matching.find_pairs(kind=kind(), uids=[made[0]["uid"]])
+    comparisons.find_pairs(kind=kind(), uids=[made[0]["uid"]])
     found = DuplicatePair.objects.get(
         left__in=[made[0]["uid"], made[2]["uid"]], right__in=[made[0]["uid"], made[2]["uid"]]
     )
@@ -230,7 +230,7 @@ def test_new_weights_bring_nothing_back() -> None:
     decide(pair, "different")
     before = pair.evidence_hash
     DuplicatePair.objects.update(score=-3, probability=0.1)  # as another model would have scored it
-    matching.recompare(kind=kind(), uids=[pair.left])
+    comparisons.recompare(kind=kind(), uids=[pair.left])
     assert state(pair)[0] == "different" and pair.evidence_hash == before and pair.score > 0
 
 

@@ -16,7 +16,7 @@ from mdm.errors import AlreadyDone, CorrectInput, FourEyes, NotAllowed, NotNow
 from mdm.matching.config import ALL_RULES, NUMBER_CONFLICT
 from mdm.matching.model import shipped
 from mdm.models import AuditEntry, DuplicatePair, KeySnapshot, MatchDecision, MatchJob, MatchModel, MatchProfile
-from mdm.services import indexing, match_jobs, match_labels, match_work, model_rehearsal, models
+from mdm.services import indexing, match_jobs, match_labels, match_work, model_rehearsal, models, snapshots
 from tests.fixtures_processes import new_child
 from tests.mdm import judged
 from tests.mdm.judged import SUPPLIER, company, kind, pair, proposed, trained, work
@@ -346,7 +346,7 @@ def crowd(stan):
         judged.store(*judged.moved(rng))
         left = company(rng)
         judged.store(left, {**left, "legal_name": left["legal_name"].replace("GmbH", f"{number + 2} GmbH")})
-    indexing.take_snapshot(SUPPLIER, cause="asked")
+    indexing.keep_snapshot(SUPPLIER, indexing.count(SUPPLIER), cause="asked")
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -459,11 +459,41 @@ def test_counting_anew_tells_what_it_flips_and_is_then_in_force(crowd, stan):
     assert (new.report["flips"], new.report["pairs"]) == (flips, DuplicatePair.objects.count())
 
 
-def test_a_count_an_import_took_is_reported_afterwards_and_growth_is_noticed(crowd):
-    assert KeySnapshot.objects.get().report == {}
-    match_work.notice()
+def test_what_counts_flip_is_told_before_they_are_in_force(crowd, stan, monkeypatch):
+    held, seen = KeySnapshot.objects.get().pk, []
+    real = snapshots.flips_between
+
+    def told(*args):
+        seen.append(indexing.StoredKeys(SUPPLIER).rarity is indexing.snapshot(held))
+        return real(*args)
+
+    monkeypatch.setattr(snapshots, "flips_between", told)
+    models.refresh_counts(kind=kind(), by=stan)
     work()
-    assert KeySnapshot.objects.get().report["before_total"] == 0
+    newest = KeySnapshot.objects.first()
+    assert seen == [True] and newest.pk != held and newest.report["pairs"] == DuplicatePair.objects.count()
+
+
+def test_counts_that_others_put_in_force_meanwhile_hold(crowd, monkeypatch):
+    real = snapshots.flips_between
+
+    def overtaken(*args):
+        indexing.keep_snapshot(SUPPLIER, indexing.count(SUPPLIER), cause="grown")
+        return real(*args)
+
+    monkeypatch.setattr(snapshots, "flips_between", overtaken)
+    assert snapshots.retake(type_key=SUPPLIER, cause="asked") is None
+    assert [row.cause for row in KeySnapshot.objects.all()] == ["grown", "asked"], (
+        "the one meanwhile, and the fixture's"
+    )
+
+
+def test_a_count_that_is_called_off_changes_nothing(crowd):
+    assert snapshots.retake(type_key=SUPPLIER, cause="asked", beat=lambda *_: False) is None
+    assert KeySnapshot.objects.count() == 1
+
+
+def test_growth_is_noticed(crowd):
     match_work.notice()
     assert not match_jobs.waiting()
     judged.store(*(company(random.Random(n)) for n in range(150)))

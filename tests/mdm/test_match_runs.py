@@ -12,11 +12,15 @@ from django.db import connections
 from django.utils import timezone
 
 from mdm import registry
+from mdm.demo.child import Child
 from mdm.errors import NotNow
 from mdm.matching import Engine
-from mdm.models import DuplicatePair, KeySnapshot, MatchRun, MatchRunPart
-from mdm.services import indexing, match_runs
+from mdm.models import DuplicatePair, KeySnapshot, MatchJob, MatchRun, MatchRunPart
+from mdm.services import indexing, match_runs, match_work
+from mdm.tasks import match_parts
 from mdm.types import Actor
+from tests.fixtures_processes import wait_for
+from tests.mdm.judged import work
 from tests.mdm.matching.configs import blind_index, supplier_config
 from tests.mdm.matching.documents import supplier
 
@@ -41,7 +45,11 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start() -> MatchRun:
-    return match_runs.start(kind=registry.get(KIND), by=BY)
+    """Asked for, and what is rare counted for it."""
+    run = match_runs.start(kind=registry.get(KIND), by=BY)
+    work()
+    run.refresh_from_db()
+    return run
 
 
 def pairs() -> set[tuple[str, str]]:
@@ -64,6 +72,21 @@ def test_one_worker_goes_through_everything(filled: None) -> None:
     again = start()
     match_runs.work(worker=uuid4())
     assert match_runs.progress(again).found == 0, "a second look finds nothing new"
+
+
+@pytest.mark.django_db
+def test_nobody_looks_before_it_is_told_what_the_counts_for_it_flip(filled: None) -> None:
+    run = match_runs.start(kind=registry.get(KIND), by=BY)
+    assert (run.snapshot, match_runs.waiting(), match_runs.work(worker=uuid4())) == (None, 0, 0)
+    MatchJob.objects.all().delete()  # as if it had failed
+    match_work.notice()
+    work()
+    run.refresh_from_db()
+    assert run.snapshot and run.snapshot.cause == "look" and run.snapshot.report["flips"] == 0
+    assert match_runs.waiting() == 6
+    match_runs.work(worker=uuid4())
+    again = start()
+    assert again.snapshot and again.snapshot.report["pairs"] == len(pairs())
 
 
 @pytest.mark.django_db
@@ -106,7 +129,7 @@ def test_two_workers_at_once_find_what_one_finds(filled: None) -> None:
     took: list[int] = []
     failures: list[Any] = []
 
-    def work() -> None:
+    def take() -> None:
         try:
             took.append(match_runs.work(worker=uuid4()))
         except Exception as error:
@@ -114,10 +137,26 @@ def test_two_workers_at_once_find_what_one_finds(filled: None) -> None:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads = [threading.Thread(target=take) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     run.refresh_from_db()
     assert failures == [] and sum(took) == 6 and run.state == "done" and twins() <= pairs()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_real_workers_share_the_parts_and_a_killed_one_is_made_good(filled: None, celery_worker_process: Child) -> None:
+    run = start()
+    for _ in range(2):  # the worker has two processes: each takes a turn
+        match_parts.delay()
+    wait_for(lambda: MatchRunPart.objects.filter(run=run).exclude(worker=None).exists(), celery_worker_process)
+    celery_worker_process.kill()
+    MatchRunPart.objects.filter(run=run, done=False).update(lease_until=timezone.now() - timedelta(seconds=1))
+    celery_worker_process.start()
+    for _ in range(2):
+        match_parts.delay()
+    wait_for(lambda: MatchRun.objects.filter(pk=run.pk, state="done").exists(), celery_worker_process)
+    assert match_runs.progress(run).parts_done == 6 and match_runs.progress(run).done == 60
+    assert twins() <= pairs()

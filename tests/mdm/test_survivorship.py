@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from mdm import registry
@@ -383,12 +384,24 @@ def test_a_file_says_which_rows_are_deleted_there(monkeypatch):
     assert document()["payment_terms"] == "NET30"
 
 
+def test_a_name_that_follows_its_source_is_compared_anew():
+    record = two_sources()
+    other = make("supplier", legal_name="Ziegelwerk Abendrot GmbH", country="DE", website="https://abendrot.example")
+    assert not DuplicatePair.objects.filter(Q(left=other["uid"]) | Q(right=other["uid"])).exists()
+    for source in SourceRecord.objects.filter(golden_uid=record["uid"]):
+        named = {"legal_name": "Ziegelwerk Abendrot", "website": "https://abendrot.example"}
+        SourceRecord.objects.filter(pk=source.pk).update(document={**source.document, **named})
+    assert rebuild() == {"changed": 1}
+    found = DuplicatePair.objects.get(left__in=[record["uid"], other["uid"]], right__in=[record["uid"], other["uid"]])
+    assert found.state == "open"
+
+
 # --- taking a source off ------------------------------------------------------------------------------------------
 
 
 def detach(key: str = "X9", code: str = "buy", **values: Any) -> ChangeRequest:
     return detaching.propose(
-        kind=kind(), uid=document()["uid"], system=code, key=key, by=mara(), reason="Another company", **values
+        kind=kind(), uid=document()["uid"], sources=[(code, key)], by=mara(), reason="Another company", **values
     )
 
 
@@ -442,7 +455,7 @@ def test_what_cannot_be_taken_off():
     with pytest.raises(NotFound):
         detach("nonsense")
     with pytest.raises(CorrectInput):
-        detaching.propose(kind=kind(), uid=record["uid"], system="buy", key="X9", by=mara(), reason=" ")
+        detaching.propose(kind=kind(), uid=record["uid"], sources=[("buy", "X9")], by=mara(), reason=" ")
     detach()
     with pytest.raises(NotNow, match="waits already"):
         detach()

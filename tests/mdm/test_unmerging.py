@@ -20,7 +20,7 @@ from mdm.models import (
     SourceRecord,
 )
 from mdm.selectors import records
-from mdm.services import changes, crosswalks, judging, matching, merge_blocks, merging, unmerging
+from mdm.services import changes, comparisons, crosswalks, judging, merge_blocks, merging, unmerging
 from mdm.types import Document
 from tests.people import actor, auto_approve, propose, supplier, system
 
@@ -114,7 +114,7 @@ def test_a_merge_undone_leaves_everything_as_it_was():
     one, two = twins()
     child = supplier(legal_name="Daughter", parent=two["uid"])
     source("erp", "1", one), source("erp", "2", two), source("buy", "9", two)
-    matching.find_pairs(kind=kind(), uids=[two["uid"]])
+    comparisons.find_pairs(kind=kind(), uids=[two["uid"]])
     before = [body(one), body(two), body(child), keys(), origins(one), origins(two)]
     sources = dict(SourceRecord.objects.values_list("key", "golden_uid"))
 
@@ -310,7 +310,7 @@ def test_a_reference_follows_what_was_merged_while_its_record_was_away():
 def test_decisions_since_stay():
     one, two = twins()
     three = supplier(legal_name="ACME Tools Gmbh", addresses=[REGISTERED])
-    matching.find_pairs(kind=kind(), uids=[one["uid"], two["uid"], three["uid"]])
+    comparisons.find_pairs(kind=kind(), uids=[one["uid"], two["uid"], three["uid"]])
     inner = pair_of(two, three)
     assert inner.state == "open"
     merged = merge(one, two)
@@ -467,12 +467,12 @@ def test_readers_cannot_ask_for_it():
 
 def test_what_was_unmerged_is_not_merged_again_before_a_person_lifts_the_block():
     one, two = twins()
-    matching.find_pairs(kind=kind(), uids=[two["uid"]])
+    comparisons.find_pairs(kind=kind(), uids=[two["uid"]])
     change = unmerge(merge(one, two), reason="Two companies")
     pair = pair_of(one, two)
     assert (pair.state, pair.decisions.first().reason) == ("different", f"Unmerged by {change.number}. Two companies")
     edit(two, legal_name="Acme Tools GmbH")  # its evidence changes: an ordinary “different” would return
-    assert matching.find_pairs(kind=kind(), uids=[one["uid"], two["uid"]]) == 0
+    assert comparisons.find_pairs(kind=kind(), uids=[one["uid"], two["uid"]]) == 0
     pair.refresh_from_db()
     assert pair.state == "different"
     with pytest.raises(CorrectInput, match="lift that block"):

@@ -134,9 +134,14 @@ def test_exceptions_are_assigned_retried_and_cancelled(coupa, operator):
     assert operator.post_json(f"exceptions/{first}/assign/").json()["assignee"] == operator.user.username
     assert operator.post_json(f"exceptions/{first}/assign/", {"user": "nobody"}).status_code == 400
     retried = operator.post_json(f"exceptions/{first}/retry/").json()
-    assert retried["state"] == "corrected" and retried["corrected_by"]
+    assert (retried["state"], retried["corrected"]) == ("retrying", False) and retried["corrected_by"]
     assert operator.post_json(f"exceptions/{first}/retry/").status_code == 409
     assert world.send_now() == {"posted": 1}
+    arrived = operator.read(f"exceptions/{first}/").json()
+    assert (arrived["state"], arrived["corrected"]) == ("corrected", True)
+    followed = operator.read(f"deliveries/{arrived['corrected_by']}/").json()
+    assert followed["corrects"] == [arrived["delivery"]]
+    assert operator.read(f"deliveries/{arrived['delivery']}/").json()["exception"] == first
 
     assert operator.post_json(f"exceptions/{second}/cancel/", {}).status_code == 400
     assert operator.post_json(f"exceptions/{second}/cancel/", {"reason": "not needed"}).json()["state"] == "cancelled"
@@ -151,8 +156,9 @@ def test_a_missing_value_is_mapped_by_the_exception(coupa, operator):
     assert world.send_now() == {"rejected": 2}
     item = ExceptionItem.objects.first()
     shown = operator.post_json(f"exceptions/{item.uid}/resolve/", {"theirs": "Net 30"}).json()
-    assert shown["state"] == "corrected" and shown["path"] == "payment_terms"
+    assert shown["state"] == "retrying" and shown["path"] == "payment_terms"
     assert world.send_now() == {"posted": 2}
+    assert set(ExceptionItem.objects.values_list("state", flat=True)) == {"corrected"}
 
 
 def test_replay_looks_first_and_repeating_it_changes_nothing(coupa, operator):

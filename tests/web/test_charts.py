@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from mdm.web import charts, grids
+from mdm.web.family_chart import FamilyLane, FamilyTurn, family_down
 
 
 def test_scale_covers_the_values_with_round_numbers() -> None:
@@ -87,3 +88,28 @@ def test_lanes_are_half_open_and_tell_the_last_day() -> None:
     assert chart.behind.rows[0][3] == "31 Dec 2025" and chart.behind.rows[1][3] == "open"
     assert chart.as_of is not None and chart.as_of.at < chart.now.at
     assert (date(1970, 1, 1) + timedelta(days=chart.day)) == date(2025, 6, 1)
+
+
+def test_lanes_that_go_down_fit_a_phone_whatever_happened() -> None:
+    lanes = [
+        FamilyLane(
+            uid=str(n), code=f"S-{n}", label="A rather long name of a company", url="/", starts=n % 3, own=n == 0
+        )
+        for n in range(9)
+    ]
+    turns = [
+        FamilyTurn("0", ("3",), True, "1 Jan 2026", "CR-1", "/", "3 became part of 0"),
+        FamilyTurn("0", ("3",), False, "2 Jan 2026", "CR-2", "/", "3 came back out of 0"),
+        FamilyTurn("0", ("1", "2"), True, "3 Jan 2026", "CR-3", "/", "1 and 2 became part of 0"),
+    ]
+    drawn = family_down(lanes, turns, title="T")
+    assert len(drawn.names) == 9 and len(drawn.nodes) == 3 and len(drawn.bends) == 4
+    assert [bend.joins for bend in drawn.bends] == [True, False, True, True]
+    assert all(0 < node.x < drawn.names[0].x < drawn.width for node in drawn.nodes)
+    ys = [*(name.y for name in drawn.names), *(node.y for node in drawn.nodes), drawn.today]
+    assert len(set(ys)) == len(ys) and max(ys) == drawn.today < drawn.height
+    assert all(line.y1 < line.y2 for line in drawn.stretches), "time goes down"
+    assert sum(line.open for line in drawn.stretches) == 7, "all but the two that are merged live today"
+    assert [name.y for name in drawn.names if name.code == "S-1"] > [drawn.nodes[0].y], (
+        "it was made after the first merge"
+    )

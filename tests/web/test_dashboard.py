@@ -22,7 +22,7 @@ from tests.people import SETUP, actor, make, person, propose, supplier
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 36
+QUERIES = 37
 
 
 def signed_in(name: str, *roles: str) -> Client:

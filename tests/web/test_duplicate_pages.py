@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from mdm import registry
 from mdm.models import ChangeRequest, DuplicatePair, EntityScope, MatchDecision
-from mdm.services import matching, merging
+from mdm.services import comparisons, judging, merging
 from mdm.types import Document
 from tests.people import actor, make, person, supplier, system
 from tests.web.test_import_pages import signed_in
@@ -41,7 +41,7 @@ def twins(number: int = 1, **other: Any) -> tuple[DuplicatePair, Document, Docum
     same = {"addresses": [address], "contacts": [{"role": "primary", "phone": f"+49 40 12345{number:03}"}]}
     left = supplier(legal_name=f"Nordlicht Papier {number} GmbH", website=f"https://nordlicht{number}.example", **same)
     right = supplier(legal_name=f"NORDLICHT-PAPIER {number} Gmbh", currency="EUR", **{**same, **other})
-    matching.find_pairs(kind=registry.get("supplier"), uids=[right["uid"]])
+    comparisons.find_pairs(kind=registry.get("supplier"), uids=[right["uid"]])
     pair = DuplicatePair.objects.get(left__in=[left["uid"], right["uid"]], right__in=[left["uid"], right["uid"]])
     return pair, left, right
 
@@ -64,6 +64,21 @@ def test_the_pair_shows_evidence_and_no_bank_number(mara: Client) -> None:
     assert IBAN not in html and "DE89…3000" in html
     assert "Starting point" in html and "a probability of" in html
     assert "Same phone" in html or "same phone" in html
+
+
+def test_a_pair_of_a_confirmed_record_says_whose_word_makes_it_stricter(mara: Client) -> None:
+    pair, left, right = twins()
+    third = supplier(legal_name="Nordlicht Papier 1", website="https://nordlicht1.example")
+    other = DuplicatePair.objects.exclude(pk=pair.pk).filter(state="open").first()
+    assert other and third["uid"] in (str(other.left), str(other.right))
+    assert "Stricter here" not in mara.get(at(other)).content.decode()
+    judging.decide(pair=pair, judgement="same", by=actor("mara", "steward"))
+    html = mara.get(at(other)).content.decode()
+    assert "Stricter here than elsewhere, because Mara said on" in html and at(pair) in html
+    assert "Shown to you from 1 points; linked without asking from 6" in html
+    assert "Stricter here" not in mara.get(at(pair)).content.decode()
+    url = reverse("web:compare", args=["suppliers"])
+    assert "Stricter here" in mara.get(url, {"uid": [other.left, other.right]}).content.decode()
 
 
 def test_htmx_gets_only_the_pair(mara: Client) -> None:
@@ -187,7 +202,7 @@ def test_rows_are_kept_or_dropped_one_by_one(mara: Client) -> None:
 def test_others_that_may_be_the_same_are_added_and_left_out_again(mara: Client) -> None:
     pair, left, right = twins()
     third = supplier(legal_name=left["legal_name"], website=left["website"])
-    matching.find_pairs(kind=registry.get("supplier"), uids=[third["uid"]])
+    comparisons.find_pairs(kind=registry.get("supplier"), uids=[third["uid"]])
     url = at(pair, "merge")
     html = mara.get(url).content.decode()
     assert re.search(rf'name="in" value="{third["uid"]}"(?![^>]* checked)', html)

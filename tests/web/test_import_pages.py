@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from mdm.models import ChangeRequest, ImportJob, QuarantinedRow, SourceRecord
-from mdm.services import importing, loading
+from mdm.services import importing, indexing, loading
 from suppliers.models import Supplier
 from tests.people import actor, auto_approve, person, system
 
@@ -300,3 +300,17 @@ def test_the_list_asks_the_same_whatever_its_length(mara: Client) -> None:
     for number in range(8):
         received(f"{number + 10};X{number};DE;;")
     assert look() == few <= LIST_QUERIES
+
+
+def test_an_import_tells_how_often_it_counted_anew_and_what_that_flipped(mara: Client) -> None:
+    job = loaded(GOOD, "9;Nordlicht Papier GmbH;DE;;")
+    page = reverse("web:import", args=[job.uid])
+    assert "What is rare was counted anew" not in mara.get(page).content.decode()
+    example = {"uid": str(job.uid), "left": str(job.uid), "right": str(job.uid), "before": 0.5, "after": 0.0}
+    report = {"pairs": 5, "flips": 3, "bands": {"review>none": 3}, "examples": [
+        {**example, "before_band": "review", "after_band": "none"}
+    ]}  # fmt: skip
+    indexing.keep_snapshot("supplier", indexing.count("supplier"), cause="grown", report=report, job=job)
+    assert "Once, last over 2 suppliers. 3 known pairs judged otherwise by it." in mara.get(page).content.decode()
+    counts = mara.get(reverse("web:matching")).content.decode()
+    assert "Pairs the counts in force judge otherwise" in counts and "shown → not shown" in counts

@@ -186,7 +186,7 @@ def test_the_admin_shows_versions_and_changes_none(crowd):
 def test_a_steward_lets_the_hub_look_through_everything_and_sees_how_far_it_is():
     mara = browser("mara", "steward")
     page = mara.post(reverse("web:matching-look", args=["supplier"]), follow=True)
-    assert "Workers are looking through all records" in page.content.decode()
+    assert "then workers look through all records" in page.content.decode()
     run = MatchRun.objects.get()
     assert (run.type, run.state) == ("supplier", "done"), "there is nothing to look through"
     MatchRun.objects.update(state="running", ended_at=None)

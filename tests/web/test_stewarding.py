@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from mdm import registry
 from mdm.models import ChangeRequest, DuplicatePair, MatchDecision
 from mdm.services import judging
 from mdm.types import Document
+from mdm.web import kept_forms
 from mdm.web.latin import is_latin, romanise
 from tests.people import actor, auto_approve, person, propose, supplier
+from tests.web.test_propose import fields
 from tests.web.visitors import browser, page_of, queries, read
 
 pytestmark = pytest.mark.django_db
@@ -225,14 +228,17 @@ def test_a_cluster_shows_graph_table_and_what_could_be_merged(mara: Client) -> N
     one, other, third = family(3)
     judging.decide(pair=pair(one, third), judgement="different", by=actor("mara", "steward"))
     html = read(mara, cluster_url(one))
-    assert '<svg class="graph"' in html and html.count('class="graph-edge"') == 3 and html.count("graph-mark") == 3
+    wide, narrow = html.split('<svg class="graph')[1:]
+    for drawn in (wide, narrow):
+        assert drawn.count('class="graph-edge"') == 3 and drawn.count("graph-mark") == 3
+    assert narrow.startswith(" graph--narrow") and 'viewBox="0 0 320' in narrow
     assert "Group 1" in html and "1 stands alone" in html and "Pairs of this cluster" in html
 
 
 def test_a_large_cluster_is_a_table_only(mara: Client) -> None:
     made = [supplier(legal_name=f"Förde Feinkost {'GmbH' * (n % 2)}".strip(), addresses=[STREET]) for n in range(32)]
     html = read(mara, cluster_url(made[0]))
-    assert "a graph could not be read" in html and '<svg class="graph"' not in html and made[-1]["code"] in html
+    assert "a graph could not be read" in html and '<svg class="graph' not in html and made[-1]["code"] in html
 
 
 def test_several_pairs_are_judged_together(mara: Client) -> None:
@@ -277,6 +283,54 @@ def test_the_form_names_country_status_and_systems_and_asks_before_it_discards()
     url = f"/records/suppliers/{known['uid']}/"
     opened = nora.post("/records/suppliers/new/", {"action": "discard", "next": url})
     assert opened.headers["Location"] == url and not ChangeRequest.objects.filter(requester=person("nora")).exists()
+
+
+def test_a_draft_discarded_for_the_existing_record_is_brought_back_with_everything_typed() -> None:
+    known, _ = family()
+    nora, new = browser("nora", "requester"), "/records/suppliers/new/"
+    typed = {
+        "legal_name": "Förde Feinkost", "country": "DE", "reason": "new shop", "trade_names": "One\nTwo",
+        "addresses-0-uid": "", "addresses-0-kind": "registered", "addresses-0-city": "Kiel",
+        "bank_accounts-0-uid": "", "bank_accounts-0-iban": IBAN, "bank_accounts-0-holder": "Ada",
+    }  # fmt: skip
+    panel = nora.post("/records/suppliers/similar/", typed).content.decode()
+    button = re.search(r'form="propose" formaction="([^"]+)" formnovalidate name="action" value="discard"', panel)
+    assert button is not None and known["uid"] in button[1], panel
+    opened = nora.post(button[1], typed | {"action": "discard"})
+    assert opened.headers["Location"] == f"/records/suppliers/{known['uid']}/"
+    sealed = str(dict(nora.session.items()))
+    assert "Feinkost" not in sealed and IBAN not in sealed
+    html = read(nora, opened.headers["Location"])
+    assert "What you typed is discarded." in html and f'action="{new}?back=1"' in html
+    again = nora.post(f"{new}?back=1").content.decode()
+    shown = fields(again)
+    assert {name: shown[name] for name in typed if name in shown and not name.endswith("-uid")} == {
+        name: value for name, value in typed.items() if not name.endswith("-uid")
+    }
+    assert "Bring it back" in read(nora, new) and "Bring it back" not in read(nora, "/records/payment-terms/new/")
+    nora.post(new, typed | {"action": "save"})
+    assert "Bring it back" not in read(nora, new)
+
+
+def test_what_was_discarded_is_gone_after_half_an_hour_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    nora, new = browser("nora", "requester"), "/records/suppliers/new/"
+    nora.post(new, {"legal_name": "Förde Feinkost", "action": "discard"})
+    assert "Förde Feinkost" not in browser("rita", "requester").get(f"{new}?back=1", follow=True).content.decode()
+    monkeypatch.setattr(kept_forms, "ASIDE_S", -1)
+    answer = nora.get(f"{new}?back=1", follow=True).content.decode()
+    assert "It is gone now." in answer and "Förde Feinkost" not in answer
+
+
+def test_a_kept_draft_that_is_discarded_comes_back_as_a_new_one() -> None:
+    nora, new = browser("nora", "requester"), "/records/suppliers/new/"
+    nora.post(new, {"legal_name": "Förde Feinkost", "country": "DE", "action": "save"})
+    draft = ChangeRequest.objects.get()
+    url = f"{new}?request={draft.number[3:]}"
+    nora.post(url, fields(read(nora, url)) | {"legal_name": "Förde Feinkost AG", "action": "discard"})
+    draft.refresh_from_db()
+    assert draft.state == "withdrawn"
+    shown = fields(nora.post(f"{new}?back=1").content.decode())
+    assert shown["legal_name"] == "Förde Feinkost AG" and "content_hash" not in shown
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------

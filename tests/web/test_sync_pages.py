@@ -29,9 +29,9 @@ from tests.web.test_import_pages import signed_in
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("targets", "deliveries", "exceptions", "drift", "replay")
+PAGES = ("targets", "deliveries", "exceptions", "drift", "alerts", "rules", "replay")
 NOBODY = "http://127.0.0.1:9"  # nothing answers there, and no test asks
-QUERIES = {"targets": 32, "deliveries": 20, "exceptions": 26, "drift": 34}
+QUERIES = {"targets": 34, "deliveries": 22, "exceptions": 20, "drift": 34}
 
 
 @pytest.fixture
@@ -104,7 +104,8 @@ def page(client: Client, name: str, **query: str) -> str:
 def test_empty_hub_says_what_will_stand_here(mara: Client) -> None:
     words = {
         "targets": "No target yet", "deliveries": "Nothing was sent yet", "exceptions": "No platform refuses anything",
-        "drift": "Every platform that was looked at", "replay": "Send again what stopped",
+        "drift": "Every platform that was looked at", "alerts": "Every target works",
+        "rules": "Object locked", "replay": "Send again what stopped",
     }  # fmt: skip
     for name in PAGES:
         assert words[name] in page(mara, name)
@@ -211,7 +212,7 @@ def test_a_missing_value_is_mapped_where_it_is_missed(mara: Client, target: Targ
     assert mara.post(url, asked).status_code == 422
     assert mara.post(url, asked | {"theirs": "Net 30"}).status_code == 302
     item.refresh_from_db()
-    assert item.state == "corrected" and ValueMapRow.objects.get().theirs == "Net 30"
+    assert item.state == "retrying" and ValueMapRow.objects.get().theirs == "Net 30"
 
 
 def test_operators_send_again_but_do_not_map(target: Target) -> None:
@@ -232,7 +233,7 @@ def test_all_of_one_cause_at_once(mara: Client, target: Target) -> None:
     assert ExceptionItem.objects.filter(state="open").count() == 0
     nothing = mara.post(reverse("sync:exception-retry-many"), cause)
     assert nothing.status_code == 422 and "open any more" in nothing.content.decode()
-    assert "Corrected" in page(mara, "exceptions", tab="closed")
+    assert "On its way" not in page(mara, "exceptions") and "Trying again" in page(mara, "exceptions", tab="retrying")
 
 
 def test_assigning_and_giving_up(mara: Client, target: Target) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from mdm import registry
-from mdm.models import ChangeRequest, EntityScope, MergeBlock
+from mdm.models import ChangeRequest, EntityScope, MergeBlock, SourceRecord
 from mdm.selectors import records
 from mdm.services import changes, crosswalks, merging, unmerging
 from mdm.types import Document
@@ -54,6 +55,23 @@ def read(client: Client, url: str, status: int = 200, **posted: Any) -> str:
     answer = client.post(url, posted) if posted else client.get(url)
     assert answer.status_code == status, answer.content.decode()[:3000]
     return answer.content.decode()
+
+
+def test_a_source_record_that_a_merge_brought_leads_to_its_undoing(mara: Client) -> None:
+    one, two = twins()
+    for code, key, document in (("erp", "100", one), ("erp", "200", two), ("buy", "7", two)):
+        SourceRecord.objects.create(
+            system=system(code), type="supplier", key=key, golden_uid=document["uid"], digest=key, outcome="new",
+            document={"legal_name": document["legal_name"], "country": "DE"}, received_at=timezone.now(),
+        )  # fmt: skip
+    sources = reverse("web:record-sources", args=["suppliers", one["uid"]])
+    assert "?member=" not in read(mara, sources)
+    merged = merge(one, two)
+    html = read(mara, sources)
+    assert html.count(f"{at(merged)}?member={two['uid']}") == 2 and f"Undo {merged.number}" in html
+    assert html.count("Propose to detach") == 3, "one of two that came together is detached alone"
+    approve(unmerging.propose(merge=merged, by=actor("nora", "steward"), reason="Two companies"))
+    assert "?member=" not in read(mara, sources)
 
 
 def test_the_merge_leads_to_its_undoing_which_says_what_goes_back(mara: Client) -> None:
@@ -168,7 +186,10 @@ def test_the_timeline_draws_lanes_that_join_and_part(mara: Client) -> None:
     again = merge(one, three)
     for document in (one, two):
         html = read(mara, reverse("web:record-timeline", args=["suppliers", document["uid"]]))
-        assert html.count('class="family-bend') == 3 and html.count("is-parting") == 2
+        across, down = html.split('<svg class="lanes family"')[1:3]
+        for drawn in (across, down.split("</svg>")[0]):
+            assert drawn.count('class="family-bend') == 3 and drawn.count("is-parting") == 2
+            assert drawn.count('class="family-end') == 2, "what is alive today"
         for change in (merged, undone, again):
             assert at(change, "request") in html
         assert f"{two['code']} became part of {one['code']}" in html

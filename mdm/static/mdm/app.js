@@ -158,7 +158,8 @@
     if (event.metaKey || event.ctrlKey || event.altKey || $('dialog:modal')) return;
     if (event.target.closest('input:not([type="checkbox"]), select, textarea, [contenteditable]')) return;
     if (event.key === 'Enter' && event.target.closest('a, button, summary')) return;
-    const button = $$(`[data-key="${CSS.escape(event.key)}"]`).findLast((one) => !one.disabled);
+    const button = $$(`[data-key="${CSS.escape(event.key)}"]`)
+      .findLast((one) => !one.disabled && one.closest('.bulk')?.checkVisibility() !== false); // of a bar only while it is shown
     if (event.key.startsWith('Arrow') && !$('[data-arrows]')) return;
     const act = (button && (() => button.click())) || keys[event.key];
     if (act) { event.preventDefault(); act(); }
@@ -176,8 +177,8 @@
     const chosen = boxes.filter((box) => box.checked).length;
     const all = $('[data-all]', table);
     if (all) { all.checked = chosen > 0 && chosen === boxes.length; all.indeterminate = chosen > 0 && chosen < boxes.length; }
-    const number = $('.bulk [data-count]');
-    if (number) number.textContent = chosen || '';
+    const number = $('.bulk [data-count]'); // a page may have several tables with one bar
+    if (number) number.textContent = $$('tbody .table-check:checked').length || '';
   }
   document.addEventListener('change', (event) => {
     const box = event.target;

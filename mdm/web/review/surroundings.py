@@ -15,7 +15,7 @@ from mdm.models import ChangeRequest, DuplicatePair
 from mdm.selectors import duplicates as selected
 from mdm.selectors import records, references
 from mdm.selectors.request_items import Looked
-from mdm.services import matching
+from mdm.services import comparisons, matching
 from mdm.web.page import Badge, Fact, Part
 from mdm.web.values import day
 from mdm.web.visitor import link, record_url
@@ -33,7 +33,7 @@ def duplicates(change: ChangeRequest, looked: Sequence[Looked]) -> list[dict[str
     for part in looked[:FEW]:
         if part.kind.match is None or not change.is_open:
             continue
-        proposed = part.item.action in ("create", "update") and matching.touched(
+        proposed = part.item.action in ("create", "update") and comparisons.touched(
             [(part.before, part.after)], kind=part.kind
         )
         found += _similar(part) if proposed else _pairs(part, among)

@@ -71,7 +71,7 @@ def index(request: HttpRequest) -> HttpResponse:
     )
     jobs = list(MatchJob.objects.filter(type=kind.key).select_related("model").order_by("-pk")[:5])
     waits = next((row for row in rows if row.state in ("draft", "rehearsed")), None)
-    counted = KeySnapshot.objects.filter(type=kind.key).defer("hashes", "held")[:_SNAPSHOTS]
+    counted = list(KeySnapshot.objects.filter(type=kind.key).defer("hashes", "held")[:_SNAPSHOTS])
     text = "The hub judges by the model it was shipped with. Judge pairs of the queue, then let it learn from them."
     context = {
         "page": matching_page.page(kind, by),
@@ -89,7 +89,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "curve": model_page.curve(now.row.report.get("calibration") or []) if now.row and now.row.report else None,
         "disagreement": matching_page.disagreement(match_quality.disagreement(kind.key, found)),
         "versions": matching_page.versions(rows) if rows else None,
-        "snapshots": matching_page.snapshots(list(counted)),
+        "snapshots": matching_page.snapshots(counted),
+        "flipped": matching_page.flipped(kind, counted[0] if counted else None),
         "empty": None if rows else Empty(title="No version of its own yet", text=text, icon="gear"),
     }  # fmt: skip
     return _answer(request, "web/matching.html", context)
@@ -186,7 +187,7 @@ def look(request: HttpRequest, type_key: str) -> HttpResponse:
     kind = _kind(request, type_key)
     if not may(visitor.actor(request), "steward"):
         raise NotAllowed("Only data stewards let the hub look through all records.")
-    done = "Workers are looking through all records. What they find comes into the queue of duplicates."
+    done = "Keys are counted anew, then workers look through all records. What they find comes into the queue of duplicates."
     return _do(request, model_page.index_url(kind), done, lambda by: match_runs.start(kind=kind, by=by))
 
 

@@ -17,7 +17,7 @@ from mdm.registry import RecordType
 from mdm.selectors import request_items
 from mdm.services import changes
 from mdm.types import Problem
-from mdm.web import propose_fields, propose_form, propose_page, propose_subject, visitor
+from mdm.web import kept_forms, propose_fields, propose_form, propose_page, propose_subject, visitor
 from mdm.web.propose_form import Draft
 from mdm.web.propose_page import Said
 from mdm.web.propose_subject import Assembled, Outlook, Subject
@@ -29,11 +29,14 @@ from mdm.web.values import show
 def propose(request: HttpRequest, type_path: str, uid: UUID | None = None) -> HttpResponse:
     kind = visitor.kind_at(request, type_path, "propose")
     subject = propose_subject.find(request, kind, uid)
+    if request.GET.get("back") and uid is None:
+        return _bring_back(request, subject)
     if request.method == "GET":
         draft = subject.draft()
         if subject.new and subject.change is None:
             _prefill(request, kind, draft)
             propose_page.starting(kind, draft)
+        draft.reason = draft.reason or request.GET.get("reason", "")[:300]  # what led here, such as a refusal
         return _answer(request, subject, draft, Said())
     if request.POST.get("action") == "discard":
         return _discard(request, subject)
@@ -48,6 +51,15 @@ def propose(request: HttpRequest, type_path: str, uid: UUID | None = None) -> Ht
         propose_form.remove(draft, request.POST.get("remove", ""))
         return _answer(request, subject, draft, Said())
     return _take(request, subject, draft)
+
+
+def _bring_back(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """What was just discarded, as if it had never been. A number shown masked has to be typed again: its request is gone."""
+    kept = kept_forms.taken_aside(request, subject.kind.path)
+    if kept is None:
+        messages.info(request, "What was discarded can be brought back for half an hour. It is gone now.")
+        return redirect("web:record-new", subject.kind.path)
+    return _answer(request, subject, propose_form.read_post(subject.kind, kept), Said())
 
 
 def _prefill(request: HttpRequest, kind: RecordType, draft: Draft) -> None:
@@ -72,6 +84,8 @@ def _answer(
     except CorrectInput:
         day = None
     context = propose_page.context(request, subject, draft, said, decision=decision, outlook=outlook, effective_on=day)
+    if request.method == "GET" and not request.GET.get("back"):
+        context["put_aside"] = propose_page.put_aside(request, subject)
     return render(request, "web/propose.html", context, status=status)
 
 
@@ -96,6 +110,7 @@ def _take(request: HttpRequest, subject: Subject, draft: Draft) -> HttpResponse:
     except HubError as error:
         said = _refused(subject, draft, error, made)
         return _answer(request, subject, draft, said, status=422)
+    kept_forms.drop_aside(request)
     _say(request, change)
     return redirect("web:request", request_items.number_of(change))
 
@@ -128,14 +143,24 @@ def _say(request: HttpRequest, change: ChangeRequest) -> None:
 
 def _discard(request: HttpRequest, subject: Subject) -> HttpResponse:
     """A kept draft is withdrawn; what was never kept is simply left."""
-    change = subject.change
+    change, typed = subject.change, _has_typed(request, subject)
     if change is not None:
         if change.state != "draft":
             raise NotNow("Only a draft is discarded. Withdraw the request instead.")
         changes.withdraw(change=change, by=visitor.actor(request), comment="Discarded by its author.")
-        messages.success(request, f"{change.number} is discarded.")
+    if typed:
+        kept_forms.put_aside(request, subject.kind.path)
+    if typed or change is not None:
+        back = f"undo:{reverse('web:record-new', args=[subject.kind.path])}?back=1" if typed else ""
+        what = f"{change.number} is" if change else "What you typed is"
+        messages.success(request, f"{what} discarded.", extra_tags=back)
     url = reverse("web:records", args=[subject.kind.path])
     return redirect(visitor.onward(request, url))
+
+
+def _has_typed(request: HttpRequest, subject: Subject) -> bool:
+    """Whether the form came along with anything in it, so that there is something to bring back."""
+    return subject.new and any(propose_form.read_post(subject.kind, request.POST).values.values())
 
 
 # --- the record moves while somebody types --------------------------------------------------------------------

@@ -99,8 +99,7 @@ def detach(request: HttpRequest, type_path: str, uid: Any) -> HttpResponse:
         change = detaching.propose(
             kind=frame.kind,
             uid=uid,
-            system=request.POST.get("system", "")[:40],
-            key=request.POST.get("key", "")[:100],
+            sources=[(request.POST.get("system", "")[:40], request.POST.get("key", "")[:100])],
             reason=request.POST.get("reason", ""),
             by=visitor.actor(request),
             to=to,

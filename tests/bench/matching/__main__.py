@@ -1,6 +1,7 @@
 """`make bench-matching`: our engine beside others on the same files, in one run; writes docs/quality.md.
 
-Parts: generated (pairs, clusters and bulk time against Splink), workers, sites, names, single, rest.
+Parts: generated (pairs, clusters and bulk time against Splink), workers, sites, names, single,
+incremental (one by one against bulk), rest, looking (one and two Celery workers).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from tests.bench.figures import PAGE, Table, keep
 from tests.bench.matching import reports
 from tests.bench.matching.data import invented
 
-PARTS = ("generated", "workers", "sites", "names", "single", "rest")
-_REST_MOST = 20_000  # records imported into a hub for the REST part
+PARTS = ("generated", "workers", "sites", "names", "single", "incremental", "rest", "looking")
+_REST_MOST, _LOOK_MOST = 20_000, 12_000  # records imported into a hub for these parts
 
 
 def main() -> int:
@@ -43,8 +44,11 @@ def _measured(part: str, task: reports.Task, without_splink: bool, rest: int) ->
         return reports.generated(task, splink=not without_splink)
     if part == "rest":
         return reports.rest(task, rest)
+    if part == "looking":
+        return reports.looking(task, min(task.records, _LOOK_MOST))
     return {
         "workers": reports.workers, "sites": reports.sites, "names": reports.names, "single": reports.single,
+        "incremental": reports.incremental,
     }[part](task)  # fmt: skip
 
 

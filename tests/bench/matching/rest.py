@@ -52,15 +52,7 @@ def _measure(here: ground.Ground, file: Path, records: int, count: int) -> dict[
 
     django.setup()
     tokens = ground.populate()
-    cut, mapping = ground.VAR / "rest.csv", ground.VAR / "rest-mapping.json"
-    headers, rows = rows_of(file)
-    with cut.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.DictWriter(target, headers)
-        writer.writeheader()
-        writer.writerows(islice(rows, records))
-    mapping.write_text(json.dumps(MAPPING))
-    command = [sys.executable, "manage.py", "import_records", str(cut), "--system", "bench", "--type", "supplier"]
-    printed, _, _ = ground.run_measured([*command, "--mapping", str(mapping)], here.environment)
+    counts = imported(here, file, records)
     spoken = (row for row in rows_of(file)[1] if row["country"])
     bodies = [json.dumps({"document": _document(row)}).encode() for row in islice(spoken, 0, count * 7, 7)]
     uids = _uids(len(bodies))
@@ -73,9 +65,24 @@ def _measure(here: ground.Ground, file: Path, records: int, count: int) -> dict[
     finally:
         server.end(grace=5)
     return {
-        "imported": json.loads(printed.strip().splitlines()[0])["counts"], "queries": asked, "queries_of_get": read,
+        "imported": counts, "queries": asked, "queries_of_get": read,
         "check": milliseconds(checks), "get": milliseconds(gets), "asked": len(checks),
     }  # fmt: skip
+
+
+def imported(here: ground.Ground, file: Path, records: int) -> dict[str, int]:
+    """The first records of a file in the hub; the counts of the import."""
+    cut, mapping = ground.VAR / "first.csv", ground.VAR / "first-mapping.json"
+    headers, rows = rows_of(file)
+    with cut.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.DictWriter(target, headers)
+        writer.writeheader()
+        writer.writerows(islice(rows, records))
+    mapping.write_text(json.dumps(MAPPING))
+    command = [sys.executable, "manage.py", "import_records", str(cut), "--system", "bench", "--type", "supplier"]
+    printed, _, _ = ground.run_measured([*command, "--mapping", str(mapping)], here.environment)
+    found: dict[str, int] = json.loads(printed.strip().splitlines()[0])["counts"]
+    return found
 
 
 def _document(row: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 
 from mdm.matching import Engine
 from mdm.matching.errors import FeaturesOutdated
+from mdm.matching.keys import build_keys
 from mdm.matching.levels import FEATURES
+from mdm.matching.rarity import Snapshot
 from mdm.matching.vocabulary import mix, signed, stable_hash
 from tests.mdm.matching.configs import blind_index, supplier_config
 from tests.mdm.matching.documents import supplier
@@ -147,3 +149,12 @@ def test_hostile_input_costs_bounded_time_and_space():
     assert len(json.dumps(features)) < 10_000
     assert len(engine.keys([features])[0]) <= 32
     engine.compare(features, engine.features(supplier("Acme")))
+
+
+def test_left_and_right_may_be_swapped_where_one_sound_is_two_words_of_other_rarity():
+    common = [engine.features({"legal_name": f"Ost {word}"}) for word in ("Bau", "Holz", "Stahl", "Glas", "Licht")]
+    rarity = Snapshot.of(build_keys(engine.table(common * 40)), len(common) * 40)
+    left, right = (engine.features({"legal_name": name}) for name in ("Ost System AG", "AAZ Systems AG"))
+    assert left["names"][0]["joined"] == right["names"][0]["joined"] and left["names"] != right["names"]
+    there, back = engine.levels([(left, right), (right, left)], rarity)
+    assert there.tolist() == back.tolist()

@@ -32,7 +32,7 @@ def features(*args: Any, **more: Any) -> Any:
 def freeze(store: Any) -> Any:
     if isinstance(store, MemoryKeyStore):
         return store.freeze()
-    indexing.take_snapshot(store.type_key, cause="asked")
+    indexing.keep_snapshot(store.type_key, indexing.count(store.type_key), cause="asked")
     return store.rarity
 
 

@@ -1,6 +1,7 @@
 """nomenklatura's logic-v2 on pairs of names. Runs in var/peers. `python names_logic.py PAIRS.csv OUT.npz`
 
-Prints microseconds of CPU a pair, from two texts to a score, once everything is loaded.
+Prints microseconds of CPU a pair, from two texts to a score, once everything is loaded: of the pairs as they are
+(`us_a_pair`), and of every left name with every right name (`us_crossed`).
 """
 
 from __future__ import annotations
@@ -35,8 +36,14 @@ def main() -> None:
     began = time.process_time()
     value = judge(rows)
     took = time.process_time() - began
+    began = time.process_time()
+    left, right = ([_entity(row["schema"], row[side]) for row in rows] for side in ("name1", "name2"))
+    for one in left:
+        for other in right:
+            algorithm.compare(one, other, config)
+    crossed = time.process_time() - began
     np.savez(out, value=np.array(value))
-    print(json.dumps({"us_a_pair": 1e6 * took / len(rows)}))
+    print(json.dumps({"us_a_pair": 1e6 * took / len(rows), "us_crossed": 1e6 * crossed / len(rows) ** 2}))
 
 
 def _entity(schema: str, name: str) -> object:
