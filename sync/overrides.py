@@ -32,6 +32,12 @@ def apply(declared: Mapping[str, Any], rules: Rules) -> TypeRules:
     return read_type(changed)
 
 
+def declared_fields(declared: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every field as the file declares it, with its name, rows as `[*]`."""
+    for place, name in _fields(dict(declared)):
+        yield place.item, name
+
+
 class _Place:
     """Where one declared field stands, so that it can be changed or taken out."""
 

@@ -25,7 +25,7 @@ from sync.rules import Rule
 from sync.transforms import SKIP, Scope, Unfit, apply
 
 FIELDS = "fields of "  # the name of a "map" that holds the field rules of a type
-DROP = type("Drop", (), {"__repr__": lambda self: "DROP"})()  # no row of ours; None is a rule: the field is left out
+DROP: Any = object()  # no row of ours; None is a rule: the field is left out
 Key = tuple[str, str]
 State = Mapping[Key, Any]
 

@@ -18,7 +18,7 @@ from mdm.types import Actor, Problem
 from sync import platforms
 from sync.models import FieldRule, MappingVersion, Target, ValueMapRow
 from sync.selectors import mapping_views
-from sync.selectors.mapping_views import FIELDS, Key, State
+from sync.selectors.mapping_views import DROP, FIELDS, Key, State
 
 LONGEST = 200
 
@@ -42,15 +42,12 @@ def change(
     number = mapping_views.number_of(target)
     if base is not None and base != number:
         raise NotNow("Somebody changed this mapping meanwhile. Look at it again, then repeat your change.")
-    wanted = {(table.strip(), name.strip()): _tidy(table, value) for (table, name), value in wanted.items()}
-    before = mapping_views.state_of(target)
-    changes = mapping_views.difference(before, {**before, **wanted})
+    wanted = _tidied(wanted)
+    changes = plan(target, wanted)
     if not changes:
         return None
-    after = {key: value for key, value in {**before, **wanted}.items() if value is not DROP}
-    check(target, {key: after[key] for key in wanted if key in after}, after)
-    for key in wanted:
-        _write(target, key, after.get(key, DROP), by)
+    for key, value in wanted.items():
+        _write(target, key, value, by)
     made = MappingVersion.objects.create(
         target=target, number=number + 1, by=by.name, note=note.strip()[:300], changes=changes
     )
@@ -61,24 +58,30 @@ def change(
     return made
 
 
-DROP = mapping_views.DROP
+def plan(target: Target, wanted: Mapping[Key, Any]) -> list[dict[str, Any]]:
+    """What `change` would change, checked; nothing is written."""
+    before, wanted = mapping_views.state_of(target), _tidied(wanted)
+    changes = mapping_views.difference(before, {**before, **wanted})
+    after = {key: value for key, value in {**before, **wanted}.items() if value is not DROP}
+    touched = {(row["map"], row["name"]) for row in changes}
+    check(target, {key: after[key] for key in touched if key in after}, after)
+    return changes
 
 
-def replace(target: Target, whole: State, *, by: Actor, note: str, base: int | None = None) -> MappingVersion | None:
-    """Make the target's own mapping exactly this: rows that are not named go."""
-    gone = {key: DROP for key in mapping_views.state_of(target) if key not in whole}
-    return change(target, {**gone, **whole}, by=by, note=note, base=base)
+def whole(target: Target, state: State) -> dict[Key, Any]:
+    """What to ask of `change` so that the target's own mapping becomes exactly this: rows not named go."""
+    return {key: DROP for key in mapping_views.state_of(target) if key not in state} | dict(state)
 
 
 def revert(target: Target, *, number: int, by: Actor, base: int | None = None) -> MappingVersion | None:
     """Back to how it was at that version; itself a new version, so that nothing is lost."""
     if not 0 <= number <= mapping_views.number_of(target):
         raise CorrectInput("There is no such version.")
-    whole = mapping_views.state_at(target, number)
-    return replace(target, whole, by=by, note=f"Back to version {number}.", base=base)
+    wanted = whole(target, mapping_views.state_at(target, number))
+    return change(target, wanted, by=by, note=f"Back to version {number}.", base=base)
 
 
-def check(target: Target, changed: State, whole: State) -> None:
+def check(target: Target, changed: State, after: State) -> None:
     """Refuse what cannot be: maps nobody looks up, empty or long values, fields or words the mapping does not know."""
     maps = mapping_views.maps_of(target)
     problems = []
@@ -94,14 +97,14 @@ def check(target: Target, changed: State, whole: State) -> None:
         elif max(len(name), len(value)) > LONGEST:
             problems.append(Problem(where, "too_long", f"At most {LONGEST} characters on either side."))
     for type in sorted({table.removeprefix(FIELDS) for table, _ in changed if table.startswith(FIELDS)}):
-        problems += _field_problems(target, type, whole)
+        problems += _field_problems(target, type, after)
     if problems:
         words = problems[0].message if len(problems) == 1 else f"{len(problems)} rows cannot be so."
         raise CorrectInput(words, problems=problems)
 
 
-def _field_problems(target: Target, type: str, whole: State) -> list[Problem]:
-    rules = {name: rule for (table, name), rule in whole.items() if table == FIELDS + type}
+def _field_problems(target: Target, type: str, after: State) -> list[Problem]:
+    rules = {name: rule for (table, name), rule in after.items() if table == FIELDS + type}
     try:
         if not platforms.takes(target.connector, type):
             raise ValueError(f"{target.title} takes no {type.replace('_', ' ')} from the hub.")
@@ -110,6 +113,10 @@ def _field_problems(target: Target, type: str, whole: State) -> list[Problem]:
         words = str(error) if isinstance(error, ValueError) else "These are no words of a mapping."
         return [Problem(f"{FIELDS}{type}", "invalid_rule", words)]
     return []
+
+
+def _tidied(wanted: Mapping[Key, Any]) -> dict[Key, Any]:
+    return {(table.strip(), name.strip()): _tidy(table, value) for (table, name), value in wanted.items()}
 
 
 def _tidy(table: str, value: Any) -> Any:

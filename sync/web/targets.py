@@ -135,6 +135,12 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
         ),
         doors.action(request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift"),
         Action(
+            label="Mapping",
+            name=f"mapping-{target.code}",
+            url=reverse("sync:mapping", args=[target.code]),
+            icon="mapping",
+        ),
+        Action(
             label="Push everything…",
             name=f"push-{target.code}",
             url=url("push"),
