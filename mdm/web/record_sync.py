@@ -35,7 +35,7 @@ def row_of(line: dict[str, Any]) -> dict[str, Any]:
         "seq": line.get("seq"),
         "at": parse_datetime(since) if isinstance(since, str) else since,
         "at_prefix": "refused" if line["state"] == "refused" else "",
-        "answer": line.get("message") or "",
+        "answer": line.get("message") or line.get("note") or "",
         "message": line.get("message") or "",
         "push": line.get("push"),
         "fields": line.get("fields") or [],
