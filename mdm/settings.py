@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -285,5 +287,10 @@ LOGGING = {
 # --- fault runs only (see sync/crash_points.py): where a process dies as by kill -9 ------------------------------
 CRASH_AT = env.str("CRASH_AT", default="") if ENVIRONMENT == "test" else ""
 
+# --- where targets may be (see sync/hosts.py) -----------------------------------------------------------------
+# Hosts and networks that targets may have although they are no public ones.
+PRIVATE_TARGETS = tuple(env.list("MDM_PRIVATE_TARGETS", default=[] if PRODUCTION else ["127.0.0.0/8", "::1"]))
+
 # --- sandboxes of the demo (see sync/demo.py) -----------------------------------------------------------------
-SANDBOX_URLS = {name: env.str(f"MDM_SANDBOX_{name.upper()}_URL", default="") for name in ("s4hana", "coupa", "concur")}
+_SANDBOX = re.compile("MDM_SANDBOX_(.+)_URL")
+SANDBOX_URLS = {found[1].lower(): url for name, url in os.environ.items() if (found := _SANDBOX.fullmatch(name))}

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 
 from mdm import registry
 from mdm.admin import GovernanceAdmin
-from mdm.permissions import scopes_of
-from mdm.types import Actor
+from mdm.errors import CorrectInput
+from mdm.permissions import actor_of, scopes_of
 from sync import (
     admin_rules,  # noqa: F401 - registers its pages
     platforms,
@@ -21,6 +21,8 @@ from sync import (
 from sync.errors import SyncError
 from sync.models import Subscription, Target, ValueMapRow
 from sync.models.target import SCHEMES
+from sync.selectors.mapping_views import DROP
+from sync.services import mappings
 
 
 class AddressField(forms.URLField):
@@ -139,15 +141,48 @@ class SubscriptionAdmin(GovernanceAdmin):
     list_filter = ("target", "type", "active")
 
 
+class ValueMapRowForm(forms.ModelForm):
+    """Checked as every other door checks it."""
+
+    class Meta:
+        model = ValueMapRow
+        fields = ("target", "table", "ours", "theirs")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        row: dict[str, Any] = {name: given.get(name) or getattr(self.instance, name, None) for name in self.Meta.fields}
+        if not self.errors and row["target"]:
+            try:
+                mappings.plan(row["target"], {(row["table"], row["ours"]): row["theirs"]})
+            except CorrectInput as error:
+                raise forms.ValidationError(error.message) from None
+        return given
+
+
 @admin.register(ValueMapRow)
 class ValueMapRowAdmin(GovernanceAdmin):
     """A changed row is followed by deliveries of the records it changes, and of those that waited for it."""
+
+    form = ValueMapRowForm
 
     list_display = ("target", "table", "ours", "theirs", "updated_by", "updated_at")
     list_filter = ("target", "table")
     search_fields = ("ours", "theirs")
     fields = ("target", "table", "ours", "theirs")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("target", "table", "ours") if obj else ()  # another value of ours is another row
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        obj.updated_by = Actor.person(cast(User, request.user)).name
-        super().save_model(request, obj, form, change)
+        by = actor_of(cast(User, request.user))
+        mappings.change(obj.target, {(obj.table, obj.ours): obj.theirs}, by=by)
+        row = ValueMapRow.objects.get(target=obj.target, table=obj.table.strip(), ours=obj.ours.strip())
+        obj.pk = row.pk
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_queryset(request, [obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for obj in queryset:
+            self._audit(request, "deleted", obj, [])
+            mappings.change(obj.target, {(obj.table, obj.ours): DROP}, by=actor_of(cast(User, request.user)))

@@ -1,4 +1,4 @@
-"""The demo's platforms: three targets at their sandboxes, first deliveries, and drift."""
+"""The demo's platforms: a target at every sandbox, first deliveries, and drift."""
 
 from __future__ import annotations
 
@@ -14,21 +14,17 @@ from django.db import connection
 from django.db.models import Max
 
 from mdm.demo import clock
+from mdm.demo.platforms import Platform, all_platforms
 from mdm.models import Event, System
 from mdm.permissions import actor_of
 from mdm.services import audit, events
 from mdm.types import Actor
 from sync.models import Delivery, DriftFinding, DriftRun, Subscription, Target
-from sync.services import dispatch, drain, drift, lanes, resolving, targets
+from sync.services import dispatch, drain, drift, lanes, mappings, pushing, resolving, targets
 
 Say = Callable[[str], None]
 CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no secret of anybody
-# (code, rate per second, connector options, time a lost request may still be applied there)
-PLATFORMS: tuple[tuple[str, float, dict[str, object], float], ...] = (
-    ("s4hana", 40.0, {}, 20.0),
-    ("coupa", 20.0, {"fallback_contact": "suppliers@nordhaven.example"}, 20.0),
-    ("concur", 20.0, {}, 20.0),
-)
+MAX_INFLIGHT_S = 20.0  # a sandbox applies nothing so late, and nobody wants to wait longer in a demo
 
 
 def load_targets(say: Say) -> None:
@@ -38,7 +34,8 @@ def load_targets(say: Say) -> None:
     while events.seal():
         pass
     now = Event.objects.aggregate(last=Max("seq"))["last"] or 0
-    for code, rate, options, inflight in PLATFORMS:
+    for platform in all_platforms():
+        code = platform.name
         url = settings.SANDBOX_URLS.get(code)
         if not url:
             say(f"{code}: no sandbox is running (MDM_SANDBOX_{code.upper()}_URL is not set), so no target")
@@ -49,12 +46,23 @@ def load_targets(say: Say) -> None:
         )
         target.base_url, target.client_id = url, CLIENT
         if created:
-            target.rate_per_s, target.options, target.max_inflight_s = rate, options, inflight
+            target.rate_per_s, target.options = platform.rate_per_s, platform.options
+            target.max_inflight_s = MAX_INFLIGHT_S
         target.set_secret(SECRET)
         target.save()
-        Subscription.objects.get_or_create(target=target, type="supplier", defaults={"from_seq": now})
         health = targets.check(target, by=person("samir"))
+        _subscribe(platform, target, now)
         say(f"{target.title}: {health.message}")
+
+
+def _subscribe(platform: Platform, target: Target, now: int) -> None:
+    rows = {(table, ours): theirs for table, row in platform.values.items() for ours, theirs in row.items()}
+    mappings.change(target, rows, by=person("mara"), note="Codes of this installation.")
+    for type, wanted in platform.subscriptions.items():
+        values = {"from_seq": now, "filter": wanted.get("filter", {})}
+        _, created = Subscription.objects.get_or_create(target=target, type=type, defaults=values)
+        if created and wanted.get("all"):
+            targets.push(target, by=person("samir"), type=type)
 
 
 def person(username: str) -> Actor:
@@ -66,6 +74,8 @@ def send() -> None:
     while events.seal():
         pass
     dispatch.dispatch_all()
+    while pushing.go_on():
+        pass
     with ThreadPoolExecutor() as pool:  # each target has a pace of its own
         for sent in [pool.submit(_drain, target.pk) for target in lanes.targets_with_work()]:
             sent.result()
@@ -105,19 +115,18 @@ def _control(code: str, verb: str, content: dict[str, object]) -> None:
 
 def _drift(say: Say) -> None:
     """Somebody changes values inside the platforms; a look at each finds them; one finding is ignored with a reason."""
-    changes = {
-        "s4hana": ("A_BusinessPartner.OrganizationBPName1", "CHANGED IN SAP GMBH"),
-        "coupa": ("payment-term.code", "Net 60"),
-        "concur": ("City", "Changed City"),
-    }
-    for code, (field, value) in changes.items():
-        target = Target.objects.filter(code=code).first()
+    for platform in all_platforms():
+        target = Target.objects.filter(code=platform.name).first()
         if target is None:
             continue
         targets.check(target, by=person("samir"))
-        posted = Delivery.objects.filter(target=target, state="posted").exclude(target_key="").order_by("-pk")[:3]
+        posted = (
+            Delivery.objects.filter(target=target, type="supplier", state="posted")
+            .exclude(target_key="")
+            .order_by("-pk")[:3]
+        )
         for delivery in posted:
-            _control(code, "mutate", {"key": delivery.target_key, "field": field, "value": value})
+            _control(platform.name, "mutate", {"key": delivery.target_key, **platform.drift})
         run = _look(target)
         say(f"{target.title}: drift run {run.state}, {json.dumps(run.counts)}")
     finding = DriftFinding.objects.filter(state="open", kind="different").first()

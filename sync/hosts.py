@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from sync.errors import Unauthorised
 
@@ -46,11 +47,37 @@ def connect(host: str, port: int, timeout: float, private: Collection[str] | Non
     raise last or OSError(f"{host} has no address")
 
 
+def wrong_with(url: str, private: Collection[str] | None) -> str:
+    """What is wrong with an address somebody typed, in words; asks no name server, that is done when we connect."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 0
+    except ValueError:
+        return "This is no address."
+    if parts.username is not None or parts.password is not None:
+        return "Leave out what stands before the @: credentials have fields of their own."
+    try:
+        found = socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST, type=socket.SOCK_STREAM)
+    except OSError:
+        named = private is None or any(_names(entry.strip(), host, ipaddress.IPv4Address(0)) for entry in private)
+    else:
+        try:
+            addresses(str(found[0][4][0]), port, private)
+        except Unauthorised as error:
+            return error.message
+        named = not _public(_inner(ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])))
+    if parts.scheme == "http" and not named:
+        return "Give an https address: in clear, credentials and bank numbers could be read on the way."
+    return ""
+
+
 def _allowed(host: str, address: Address, private: Collection[str]) -> bool:
     inner = _inner(address)
-    if inner.is_global and not inner.is_multicast and (inner.version == 4 or inner in _UNICAST):
-        return True
-    return any(_names(entry.strip(), host, inner) for entry in private)
+    return _public(inner) or any(_names(entry.strip(), host, inner) for entry in private)
+
+
+def _public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and (address.version == 4 or address in _UNICAST)
 
 
 def _names(entry: str, host: str, address: Address) -> bool:

@@ -175,6 +175,8 @@ class Client:
         address = httpx.URL(self.url(url))
         if auth and self.auth and _origin(address) != _origin(httpx.URL(self.base_url)):
             raise NotSent(f"The target points to another server ({address.host}); credentials stay here.")
+        if address.userinfo:
+            raise NotSent("The address holds credentials before an @; they have fields of their own.")
         signed = self.auth.headers() if auth and self.auth else {}  # may fetch a token, on a clock of its own
         merged = {**self._standing, **self._extra, **signed, **(headers or {})}
         request = self._http.build_request(method, address, headers=merged, **sent)

@@ -18,12 +18,12 @@ from typing import Any, Literal
 
 import yaml
 
-from sync import flat
+from sync import flat, overrides
 from sync.adopting import adopt_field, adopt_row
 from sync.errors import NotSupported
 from sync.normalise import canonical, is_empty, same
-from sync.rendering import render
-from sync.rules import Rows, Rule, TypeRules, read_type
+from sync.rendering import Found, collect, render
+from sync.rules import Rows, Rule, TypeRules
 from sync.splitting import put_together
 from sync.transforms import ValueMaps
 
@@ -58,13 +58,22 @@ class Pairing:
 class Mapping:
     """One record type at one target."""
 
-    def __init__(self, target: str, type: str, version: str, rules: TypeRules, values: ValueMaps) -> None:
+    def __init__(
+        self,
+        target: str,
+        type: str,
+        version: str,
+        declared: Dict[str, Any],
+        values: ValueMaps,
+        own: overrides.Rules | None = None,
+    ) -> None:
         self.target, self.type, self.version = target, type, version
-        self.rules, self.value_maps = rules, values
+        self.declared, self.value_maps = declared, values
+        self.rules: TypeRules = overrides.apply(declared, own or {})
         self._by_name: dict[str, tuple[Rule, Rows | None]] = {
-            name: (rule, None) for rule in rules.fields for name in rule.names
+            name: (rule, None) for rule in self.rules.fields for name in rule.names
         }
-        for rows in rules.rows:
+        for rows in self.rules.rows:
             self._by_name.update({name: (rule, rows) for rule in rows.fields for name in rule.names})
         self.sealed_fields = frozenset(name for name, (rule, _) in self._by_name.items() if rule.sealed)
 
@@ -76,6 +85,14 @@ class Mapping:
     def render(self, document: Dict[str, Any], values: ValueMaps | None = None) -> dict[str, Any]:
         """Flat target field -> value, None when absent. Raises Unmapped or Refused with every problem."""
         return render(self.rules, document, self.with_values(values))
+
+    def collect(self, document: Dict[str, Any], values: ValueMaps | None = None) -> Found:
+        """The same with its problems beside it, for people to look at: what could be rendered, and what could not."""
+        return collect(self.rules, document, self.with_values(values))
+
+    def with_rules(self, own: overrides.Rules) -> Mapping:
+        """This mapping with a target's own field rules on top; ValueError when they make no sense."""
+        return Mapping(self.target, self.type, self.version, self.declared, self.value_maps, own) if own else self
 
     def compare(
         self, expected: Dict[str, Any], actual: Dict[str, Any], *, parts: Collection[str] | None = None
@@ -181,7 +198,7 @@ def load(path: Path, type: str = "") -> Mapping:
         for table, rows in declared.get("values", {}).items()
     }
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Mapping(declared["target"], name, version, read_type(types[name]), values)
+    return Mapping(declared["target"], name, version, types[name], values)
 
 
 def _compare_rule(

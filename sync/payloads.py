@@ -21,7 +21,7 @@ from sync import flat, platforms
 from sync.errors import NotSupported
 from sync.mapping import Mapping as FieldMapping
 from sync.mapping import ValueMaps
-from sync.models import Target, ValueMapRow
+from sync.models import FieldRule, Target, ValueMapRow
 from sync.redact import mask_number
 
 
@@ -83,8 +83,10 @@ def renderer(target: Target, type: str) -> Renderer:
     values: dict[str, dict[str, Any]] = {}
     for table, ours, theirs in ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs"):
         values.setdefault(table, {})[ours] = theirs
-    own = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8] if values else "default"
-    return Renderer(target, mapping, values, f"{mapping.version}.{own}")
+    rules = dict(FieldRule.objects.filter(target=target, type=type).values_list("field", "rule"))
+    said = [values, rules] if rules else values
+    own = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8] if said else "default"
+    return Renderer(target, mapping.with_rules(rules), values, f"{mapping.version}.{own}")
 
 
 def fingerprint(content: Any) -> str:

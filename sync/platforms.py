@@ -70,7 +70,7 @@ def config_of(target: Target) -> Config:
         token_url=target.token_url,
         timeout=target.timeout_s,
         options=target.all_options,
-        private_hosts=getattr(settings, "PRIVATE_TARGETS", None),
+        private_hosts=settings.PRIVATE_TARGETS,
     )
 
 

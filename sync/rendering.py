@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sync import flat, paths
@@ -16,7 +17,22 @@ Document = Mapping[str, Any]
 OMIT = object()  # this field is not sent; SKIP drops the whole row
 
 
+@dataclass(frozen=True)
+class Found:
+    """What could be rendered, and what could not. A field with a problem stands in the payload without a value."""
+
+    payload: dict[str, Any]
+    problems: list[FieldProblem]
+    unmapped: list[Unmapped]
+
+
 def render(rules: TypeRules, document: Document, values: ValueMaps) -> dict[str, Any]:
+    found = collect(rules, document, values)
+    _refuse(found.problems, found.unmapped)
+    return found.payload
+
+
+def collect(rules: TypeRules, document: Document, values: ValueMaps) -> Found:
     problems: list[FieldProblem] = []
     unmapped: list[Unmapped] = []
     payload: dict[str, Any] = {}
@@ -28,8 +44,7 @@ def render(rules: TypeRules, document: Document, values: ValueMaps) -> dict[str,
         for name, child in children(rows, document).items():
             row = _render_row(rows, document, child, f"{rows.collection}/{name}", values, problems, unmapped)
             payload.update(flat.from_rows(rows.part, {name: row}))
-    _refuse(problems, unmapped)
-    return payload
+    return Found(payload, problems, unmapped)
 
 
 def children(rows: Rows, document: Document) -> dict[str, Mapping[str, Any]]:

@@ -12,9 +12,13 @@ from sync.web import (
     exception_acts,
     exception_page,
     exceptions,
+    map_versions,
+    mapping_preview,
+    mappings,
     record,
     rules,
     targets,
+    value_maps,
 )
 
 app_name = "sync"
@@ -22,6 +26,15 @@ urlpatterns: list[URLPattern] = [
     # In place of the kernel's own tab: only we know what can be done about a target.
     path("records/<slug:type_path>/<uuid:uid>/sync/", record.tab, name="record"),
     path("targets/", targets.board, name="targets"),
+    path("targets/<slug:code>/mapping/", mappings.fields, name="mapping"),
+    path("targets/<slug:code>/mapping/field/", mappings.field, name="mapping-field"),
+    path("targets/<slug:code>/mapping/preview/", mapping_preview.preview, name="mapping-preview"),
+    path("targets/<slug:code>/mapping/values/", value_maps.values, name="mapping-values"),
+    path("targets/<slug:code>/mapping/gaps/", value_maps.gaps, name="mapping-gaps"),
+    path("targets/<slug:code>/mapping/versions/", map_versions.versions, name="mapping-versions"),
+    path("targets/<slug:code>/mapping/versions/revert/", map_versions.revert, name="mapping-revert"),
+    path("targets/<slug:code>/mapping/file.yaml", map_versions.file, name="mapping-file"),
+    path("targets/<slug:code>/mapping/import/", map_versions.import_, name="mapping-import"),
     path("targets/<slug:code>/check/", targets.check, name="target-check"),
     path("targets/<slug:code>/pause/", targets.pause, name="target-pause"),
     path("targets/<slug:code>/resume/", targets.resume, name="target-resume"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mdm.demo.lineup import SANDBOXES
+from mdm.demo.lineup import names
 from mdm.embedded import state
 
 _FIRST = [
@@ -13,7 +13,7 @@ _FIRST = [
     ("/inbox/", "requests waiting for a decision"),
     ("/records/suppliers/", "golden records; open one for its sources, timeline and deliveries"),
     ("/duplicates/", "pairs that may be the same supplier, side by side"),
-    ("/imports/", "what came from the three platforms, and the rows in quarantine"),
+    ("/imports/", "what came from three of the platforms, and the rows in quarantine"),
     ("/drift/", "where a platform no longer holds what was approved"),
     ("/api/v1/docs/", "the REST API"),
 ]
@@ -27,7 +27,7 @@ def write_demo_json(var: Path, base_url: str, sandbox_urls: dict[str, str]) -> d
         "users": loaded.get("users", []),
         "tokens": loaded.get("tokens", {}),
         "sandboxes": {
-            name: {"url": sandbox_urls[name], "control": f"{sandbox_urls[name]}/_control"} for name in SANDBOXES
+            name: {"url": sandbox_urls[name], "control": f"{sandbox_urls[name]}/_control"} for name in names()
         },
     }
     state.write(var / "demo.json", content)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from mdm.demo.platforms import all_platforms
 from mdm.models import ApiToken, ApprovalPolicy, PolicyStep, SurvivorshipRule, System
 from mdm.permissions import ROLES, scopes_of
 from mdm.services import tokens
@@ -29,13 +30,6 @@ PEOPLE = (
     ("jonas", "Jonas", "Adler", "auditor"),
     ("samir", "Samir", "Haddad", "operator"),
     ("aiko", "Aiko", "Tanaka", "governance"),
-)
-
-SYSTEMS = (
-    ("hub", "Entered in the hub", "HB", "e", 1),
-    ("s4hana", "SAP S/4HANA", "S4", "a", 10),
-    ("coupa", "Coupa", "CP", "b", 20),
-    ("concur", "SAP Concur", "CC", "c", 30),
 )
 
 # (name, conditions, steps as (order, role, quorum, hours))
@@ -76,8 +70,9 @@ def load(say: Say) -> None:
     """People, systems and rules; nothing that exists already is changed."""
     say(f"people: {len(PEOPLE)}, one per role")
     _people()
-    for code, title, mark, tone, rank in SYSTEMS:
-        System.objects.get_or_create(code=code, defaults={"title": title, "mark": mark, "tone": tone, "rank": rank})
+    systems = _systems()
+    for code, values in systems.items():
+        System.objects.get_or_create(code=code, defaults=values)
     for name, conditions, steps in POLICIES:
         policy, created = ApprovalPolicy.objects.get_or_create(name=name, defaults=conditions)
         if created:
@@ -85,7 +80,13 @@ def load(say: Say) -> None:
                 PolicyStep.objects.create(policy=policy, order=order, role=role, quorum=quorum, sla_hours=hours)
     for type_key, path, order_, ranks in RULES:
         SurvivorshipRule.objects.get_or_create(type=type_key, path=path, defaults={"order": order_, "ranks": ranks})
-    say(f"systems: {len(SYSTEMS)}, approval policies: {len(POLICIES)}, survivorship rules: {len(RULES)}")
+    say(f"systems: {len(systems)}, approval policies: {len(POLICIES)}, survivorship rules: {len(RULES)}")
+
+
+def _systems() -> dict[str, dict[str, object]]:
+    """The hub itself and one per platform: its rank says who is believed first."""
+    hub = {"title": "Entered in the hub", "mark": "HB", "tone": "e", "rank": 1}
+    return {"hub": hub, **{platform.name: platform.system for platform in all_platforms()}}
 
 
 def _people() -> None:

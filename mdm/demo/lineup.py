@@ -6,28 +6,28 @@ import sys
 from pathlib import Path
 
 from mdm.demo.child import Child
+from mdm.demo.platforms import ROOT, all_platforms
 from mdm.embedded import state
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Each sandbox starts out holding the records of its own extract, as a platform in use would.
-SANDBOXES = {
-    "s4hana": "s4hana_suppliers.csv",
-    "coupa": "coupa_suppliers.xlsx",
-    "concur": "concur_vendors.ndjson",
-}
 PREPARATION = [sys.executable, "-m", "mdm.demo.preparation"]
-_EXTRACTS = ROOT / "suppliers" / "demo" / "extracts"
+
+
+def names() -> list[str]:
+    """The sandboxes of the demo."""
+    return [platform.name for platform in all_platforms()]
 
 
 def sandbox_urls(var: Path) -> dict[str, str]:
     """The same addresses at every start, so that what the hub has stored about a target stays true."""
-    return {name: f"http://127.0.0.1:{state.port_for(var, name)}" for name in SANDBOXES}
+    return {name: f"http://127.0.0.1:{state.port_for(var, name)}" for name in names()}
 
 
 def sandboxes(var: Path, urls: dict[str, str], environment: dict[str, str]) -> list[Child]:
+    """Each starts out holding the records of its own extract, as a platform in use would."""
     (var / "sandboxes").mkdir(exist_ok=True)
     children = []
-    for name, extract in SANDBOXES.items():
+    for platform in all_platforms():
+        name = platform.name
         command = [
             sys.executable,
             "-m",
@@ -35,7 +35,7 @@ def sandboxes(var: Path, urls: dict[str, str], environment: dict[str, str]) -> l
             "--port",
             urls[name].rpartition(":")[2],
         ]
-        command += ["--state", str(var / "sandboxes" / f"{name}.sqlite3"), "--seed", str(_EXTRACTS / extract)]
+        command += ["--state", str(var / "sandboxes" / f"{name}.sqlite3"), "--seed", str(platform.seed)]
         children.append(_child(var, name, command, environment))
     return children
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mdm.demo.console import say
-from mdm.demo.lineup import ROOT, SANDBOXES
+from mdm.demo.lineup import ROOT, names
 from mdm.embedded import state
 from mdm.embedded.missing import Missing
 
@@ -57,7 +57,7 @@ def _collect_static(var: Path) -> None:
 
 def _wait_for_sandboxes(var: Path) -> None:
     """Loading the demo pushes to them."""
-    for name in SANDBOXES:
+    for name in names():
         _wait_for(name, var)
 
 

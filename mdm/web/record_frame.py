@@ -122,7 +122,7 @@ def badges(frame: Frame) -> list[Badge]:
 
 
 def _sync_badges(frame: Frame) -> list[Badge]:
-    states = [line["state"] for line in frame.targets]
+    states = [line["state"] for line in frame.targets if line["state"] != "not_pushable"]
     troubled = len({line["target"] for line in frame.targets if line["state"] in TROUBLE})
     if troubled:
         label = f"Refused by {troubled} target{'s' * (troubled > 1)}"
@@ -219,7 +219,9 @@ def menu(frame: Frame) -> list[Action]:
 
 
 def _reach(frame: Frame) -> str:
-    titles = list(dict.fromkeys(line["title"] for line in frame.targets if line["state"] != "not_sent"))
+    titles = list(
+        dict.fromkeys(line["title"] for line in frame.targets if line["state"] not in ("not_sent", "not_pushable"))
+    )
     return f" It stands in {', '.join(titles)}." if titles else ""
 
 

@@ -59,6 +59,7 @@ LOOKS: dict[str, dict[str, Look]] = {
         "held": Look("purple", "lock", "Held"),
         "unknown": Look("amber", "info", "Answer unknown"),
         "not_sent": Look("grey", "draft", "Not sent yet"),
+        "not_pushable": Look("grey", "no", "Not pushable here"),
         "blocked": Look("grey", "lock", "Blocked there"),
         "drift": Look("amber", "drift", "Drift"),
     },

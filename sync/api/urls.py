@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.api import alerts, deliveries, drift, exceptions, freezes, targets
+from sync.api import alerts, deliveries, drift, exceptions, freezes, targets, value_maps
 
 app_name = "sync-api"
 urlpatterns = [
     path("targets/", targets.Targets.as_view(), name="targets"),
     path("targets/<str:code>/", targets.OneTarget.as_view(), name="target"),
+    path("targets/<str:code>/value-maps/", value_maps.ValueMaps.as_view(), name="value-maps"),
+    path("targets/<str:code>/value-maps/gaps/", value_maps.Gaps.as_view(), name="value-map-gaps"),
+    path("targets/<str:code>/value-maps/versions/", value_maps.Versions.as_view(), name="value-map-versions"),
+    path("targets/<str:code>/value-maps/revert/", value_maps.Revert.as_view(), name="value-map-revert"),
     path("targets/<str:code>/check/", targets.Check.as_view(), name="target-check"),
     path("targets/<str:code>/pause/", targets.Pause.as_view(), name="target-pause"),
     path("targets/<str:code>/resume/", targets.Resume.as_view(), name="target-resume"),

@@ -6,8 +6,9 @@ from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
 from sync.models.freeze import FreezeWindow
 from sync.models.lane import DispatchCursor, Lane
+from sync.models.mapping import FieldRule, MappingVersion, ValueMapRow
 from sync.models.rule import ExceptionOwner, OutcomeRule
-from sync.models.target import QuotaUse, Subscription, Target, ValueMapRow
+from sync.models.target import QuotaUse, Subscription, Target
 
 __all__ = [
     "AlertRoute",
@@ -20,8 +21,10 @@ __all__ = [
     "DriftRun",
     "ExceptionItem",
     "ExceptionOwner",
+    "FieldRule",
     "FreezeWindow",
     "Lane",
+    "MappingVersion",
     "Notification",
     "OutcomeRule",
     "QuotaUse",

@@ -1,4 +1,4 @@
-"""Targets: where golden records are sent, what each may get and how fast, and its value maps."""
+"""Targets: where golden records are sent, what each may get and how fast."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ class Target(models.Model):
     token_url = models.URLField(max_length=300, blank=True)
     client_id = models.CharField(max_length=200, blank=True)
     sealed_secret = models.BinaryField(null=True, editable=False)
+    secret_expires_on = models.DateField(
+        null=True, blank=True, help_text="When the platform stops taking these credentials; the board warns before."
+    )
+    secret_set_at = models.DateTimeField(null=True, editable=False)
+    secret_set_by = models.CharField(max_length=200, blank=True, editable=False)
     options = models.JSONField(
         default=dict,
         blank=True,
@@ -159,24 +164,6 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} to {self.target.code}"
-
-
-class ValueMapRow(models.Model):
-    """One row of a value map of one target, on top of the defaults in the connector's mapping file."""
-
-    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="value_rows")
-    table = models.CharField(max_length=60)
-    ours = models.CharField(max_length=200)
-    theirs = models.CharField(max_length=200)
-    updated_by = models.CharField(max_length=200, blank=True, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        ordering = ["target", "table", "ours"]
-        constraints = [models.UniqueConstraint(fields=["target", "table", "ours"], name="one_value_per_ours")]
-
-    def __str__(self) -> str:
-        return f"{self.table}: {self.ours} → {self.theirs}"
 
 
 class QuotaUse(models.Model):

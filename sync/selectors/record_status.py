@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from mdm import registry
 from sync import platforms
-from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription
+from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription, Target
 from sync.selectors import awaiting, freeze_views, ledger
 from sync.selectors.awaiting import Awaited
 
@@ -42,7 +42,7 @@ def link(view: str, *args: Any) -> str:
 
 
 def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
-    """One line per target and key, and one for every subscribed target that never got it."""
+    """One line per target and key, and one for every other target: not sent yet, or nothing this platform can take."""
     kind = registry.find(type)
     if kind is None:
         return []
@@ -59,12 +59,20 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     known = {delivery.target_id for delivery in latest}
     subscribed = Subscription.objects.select_related("target").filter(type=kind.key, active=True, target__active=True)
     for subscription in subscribed.exclude(target__in=known).order_by("target__code"):
-        target = subscription.target
-        lines.append(
-            {"target": target.code, "title": target.title, "target_key": "", "state": "not_sent", "version": None,
-             "since": None, "message": "", "url": "", "delivery": None}
-        )  # fmt: skip
+        lines.append(_unsent(subscription.target, "not_sent"))
+    known |= {subscription.target_id for subscription in subscribed}
+    for target in Target.objects.filter(active=True).exclude(pk__in=known).order_by("code"):
+        if target.connector in platforms.names() and not platforms.takes(target.connector, kind.key):
+            words = f"{target.title} takes no {kind.plural.lower()} from the hub: nothing documented writes them there."
+            lines.append(_unsent(target, "not_pushable", words))
     return lines
+
+
+def _unsent(target: Target, state: str, note: str = "") -> dict[str, Any]:
+    return {
+        "target": target.code, "title": target.title, "target_key": "", "state": state, "version": None,
+        "since": None, "message": "", "note": note, "url": "", "delivery": None,
+    }  # fmt: skip
 
 
 def _line(

@@ -14,7 +14,7 @@ from mdm.permissions import may
 from mdm.services import audit
 from mdm.types import Actor
 from sync.models import Delivery, ExceptionItem, Target, ValueMapRow
-from sync.services import lanes, pushing
+from sync.services import lanes, mappings, pushing
 from sync.services.dispatch import Basis
 from sync.services.pushing import Pushed
 
@@ -108,22 +108,8 @@ def map_value(
     target: Target, *, table: str, ours: str, theirs: str, by: Actor, retry_waiting: bool = True
 ) -> tuple[ValueMapRow, int]:
     """Give a value its counterpart and send again everything that waited for it; (row, deliveries queued)."""
-    if not may(by, "steward") and not may(by, "admin"):
-        raise NotAllowed("You may not change value maps.")
-    if not ours.strip() or not theirs.strip():
-        raise CorrectInput("Give both our value and theirs.")
-    before = ValueMapRow.objects.filter(target=target, table=table, ours=ours).first()
-    row, _ = ValueMapRow.objects.update_or_create(
-        target=target,
-        table=table,
-        ours=ours.strip(),
-        defaults={"theirs": theirs.strip(), "updated_by": by.name},
-    )
-    detail = {"table": table, "ours": ours, "theirs": theirs, "before": before.theirs if before else None}
-    audit.record(
-        action="value_map.changed", by=by, object_type="target", object_uid=target.code, object_label=target.title,
-        detail=detail,
-    )  # fmt: skip
+    mappings.change(target, {(table, ours): theirs}, by=by)
+    row = ValueMapRow.objects.get(target=target, table=table.strip(), ours=ours.strip())
     if not retry_waiting:
         return row, 0
     waiting = ExceptionItem.objects.filter(target=target, table=table, value=ours, state="open")

@@ -76,6 +76,14 @@ def action(request: HttpRequest, **values: Any) -> Action:
     return Action(method="post", fields=fields, allowed=allowed, why_not="" if allowed else why_not, **values)
 
 
+def map_action(request: HttpRequest, **values: Any) -> Action:
+    """A button that posts a change of a mapping, usable by those who answer for the data."""
+    own, why_not = values.pop("allowed", True), values.pop("why_not", "")
+    may = may_map(request)
+    why_not = why_not if may else "This needs the role of a data steward or a governance lead."
+    return Action(method="post", allowed=own and may, why_not="" if own and may else why_not, **values)
+
+
 def source(system: System) -> Source:
     return Source(mark=system.mark, slot=system.tone, title=system.title)
 

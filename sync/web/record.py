@@ -68,7 +68,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
             row["source"] = doors.source(target.system)
             here = differences.get((target.pk, line.get("target_key") or ""), [])
             row["fields"] = [_difference(one) for one in here[:FIELDS]]
-            row["actions"] = _actions(frame, target)
+            row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target)
         rows.append(row)
     return rows
 

@@ -144,6 +144,12 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
             allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,
         ),
         Action(
+            label="Mapping",
+            name=f"mapping-{target.code}",
+            url=reverse("sync:mapping", args=[target.code]),
+            icon="mapping",
+        ),
+        Action(
             label="Push everything…",
             name=f"push-{target.code}",
             url=url("push"),

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from mdm import embedded
+from mdm.demo import lineup
 from mdm.demo.leftovers import Leftovers
 from mdm.embedded import processes, state
 from tests import database
@@ -160,7 +161,7 @@ def test_what_programs_need_is_written_for_the_owner_only(running):
     assert content["base_url"] == f"http://127.0.0.1:{running.port}"
     assert content["users"] == [{"username": "ada", "password": "pw", "role": "steward"}]
     assert content["tokens"] == {"steward": "t"}
-    assert set(content["sandboxes"]) == {"s4hana", "coupa", "concur"}
+    assert set(content["sandboxes"]) == set(lineup.names()) > {"s4hana", "coupa", "netsuite"}
     for sandbox in content["sandboxes"].values():
         assert sandbox["control"] == sandbox["url"] + "/_control"
     assert "steward  ada    pw" in running.said()

@@ -110,3 +110,23 @@ def test_a_name_is_asked_once_and_what_was_checked_is_connected_to(inside, monke
     with pytest.raises(NotSent):
         client.request("GET", "/")
     assert connected == ["8.8.8.8"] and len(left) == 1 and not inside.asked  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://coupa.example/api", ""),
+        ("https://203.0.113.9", "no public address"),
+        ("https://2130706433/", "no public address"),
+        ("https://[::ffff:169.254.169.254]/latest/meta-data", "no public address"),
+        ("https://good.example@127.0.0.1/", "before the @"),
+        ("http://coupa.example", "https"),
+        ("http://8.8.8.8", "https"),
+        ("http://10.20.30.40:8080", ""),
+        ("http://sap.corp.example:8080", ""),
+        ("https://coupa.example:port", "no address"),
+    ],
+)
+def test_what_is_wrong_with_an_address_somebody_types(url: str, words: str) -> None:
+    found = hosts.wrong_with(url, ("10.20.0.0/16", "sap.corp.example"))
+    assert words in found and bool(words) == bool(found)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from sync.auth import OAuth2, forget_tokens
 from sync.errors import Ambiguous, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
@@ -269,3 +277,96 @@ def test_credentials_do_not_travel_to_another_server() -> None:
     session.auth = OAuth2(session, config, url="/oauth2/token")
     with pytest.raises(NotSent, match="another server"):
         session.request("GET", "http://127.0.0.1:2/next-page")
+
+
+@pytest.mark.parametrize("scheme", ["file", "gopher", "ftp", "dict"])
+def test_no_other_scheme_is_spoken(scheme: str) -> None:
+    with pytest.raises(NotSent):
+        client(f"{scheme}://127.0.0.1:1").request("GET", "/etc/passwd")
+
+
+def test_an_address_with_credentials_in_it_is_not_called() -> None:
+    with answering(reply(200)) as url, pytest.raises(NotSent, match="before an @"):
+        client(url.replace("//", "//public.example@")).request("GET", "/x")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed(status: int) -> None:
+    """Neither to another server nor to the next page of the same one: 0 connections there."""
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        inside.settimeout(0.3)
+        place = f"Location: http://127.0.0.1:{inside.getsockname()[1]}/latest/meta-data"
+        with answering(reply(status, "", place)) as url, pytest.raises(NotSent):
+            client(url).request("GET", "/x")
+        with pytest.raises(TimeoutError):
+            inside.accept()
+
+
+def test_a_packed_answer_is_measured_unpacked() -> None:
+    packed = gzip.compress(b"x" * (20 * 1024 * 1024))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(packed)}\r\nContent-Encoding: gzip\r\n\r\n"
+    with answering(head.encode() + packed) as url, pytest.raises(NotSent, match="larger than 1024 KiB"):
+        client(url, timeout=5).request("GET", "/x")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that signs itself, for 127.0.0.1, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    file.write_bytes(key.private_bytes(*private) + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@contextmanager
+def answering_tls(certificate: Path, seen: list[bytes]) -> Iterator[int]:
+    """A server behind TLS; what it was sent is in `seen`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(5)
+
+    def serve() -> None:
+        try:
+            plain, _ = server.accept()
+            with context.wrap_socket(plain, server_side=True) as connection:
+                seen.append(connection.recv(65536))
+                connection.sendall(reply(200))
+        except OSError:
+            return  # whoever called did not like the certificate
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.close()
+        thread.join(timeout=5)
+
+
+def test_a_server_that_vouches_for_itself_is_refused(certificate: Path) -> None:
+    seen: list[bytes] = []
+    with answering_tls(certificate, seen) as port, pytest.raises(Unauthorised, match="certificate is not trusted"):
+        client(f"https://127.0.0.1:{port}").request("POST", "/x", json={"iban": IBAN})
+    assert not any(seen), "nothing may be said before the server is known"
+
+
+def test_a_server_of_another_name_is_refused_and_a_trusted_one_is_heard(certificate: Path) -> None:
+    seen: list[bytes] = []
+    trusting = {"ca_file": str(certificate)}
+    with answering_tls(certificate, seen) as port, pytest.raises(Unauthorised, match="certificate"):
+        Client(Config(f"https://localhost:{port}", timeout=2.0, options=trusting)).request("GET", "/x")
+    assert not any(seen)
+    with answering_tls(certificate, seen) as port:
+        Client(Config(f"https://127.0.0.1:{port}", timeout=2.0, options=trusting)).request("GET", "/x")
+    assert any(seen)

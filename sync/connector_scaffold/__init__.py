@@ -1,0 +1,1 @@
+"""New Platform as a target."""
