@@ -62,6 +62,8 @@ REST = (
             Entry("Targets", "target", "sync:targets", scope="sync:read", count="targets"),
             Entry("Deliveries", "send", "sync:deliveries", scope="sync:read"),
             Entry("Exceptions", "alert", "sync:exceptions", scope="sync:read", count="exceptions"),
+            Entry("Dead letters", "offline", "sync:dead-letters", scope="sync:read", count="dead"),
+            Entry("Push jobs", "upload", "sync:jobs", scope="sync:read", count="jobs"),
             Entry("Drift", "drift", "sync:drift", scope="sync:read", count="drift"),
         ),
     ),

@@ -1,8 +1,9 @@
 """Tables of sync, one module per concern."""
 
-from sync.models.delivery import Attempt, AttemptResult, Delivery, ReplayJob
+from sync.models.delivery import Attempt, AttemptResult, Delivery
 from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
+from sync.models.job import PushJob, PushRow
 from sync.models.lane import DispatchCursor, Lane
 from sync.models.target import QuotaUse, Subscription, Target, TargetAlert, ValueMapRow
 
@@ -16,8 +17,9 @@ __all__ = [
     "DriftRun",
     "ExceptionItem",
     "Lane",
+    "PushJob",
+    "PushRow",
     "QuotaUse",
-    "ReplayJob",
     "Subscription",
     "Target",
     "TargetAlert",

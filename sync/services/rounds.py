@@ -9,7 +9,7 @@ from collections import Counter
 
 from mdm.services import events
 from sync import tasks
-from sync.services import dispatch, drain, drift, lanes, pushing
+from sync.services import dispatch, drain, drift, job_work, lanes, planning, pushing
 
 log = logging.getLogger(__name__)
 OVERDUE_S = 5.0  # a queue nobody has worked for this long is worked by the dispatcher itself
@@ -22,7 +22,7 @@ def dispatch_round() -> int:
     global _remapped_at
     events.seal()
     done = dispatch.dispatch_all()
-    pushing.go_on()
+    job_work.go_on()
     if time.monotonic() - _remapped_at > _REMAP_EVERY_S:
         _remapped_at = time.monotonic()
         pushing.remap()
@@ -36,6 +36,8 @@ def ring_round() -> bool:
         rung = tasks.ring_drain(target_id) and rung
     for run_uid in drift.waiting():
         rung = tasks.ring_drift(str(run_uid)) and rung
+    for job_uid in planning.waiting():
+        rung = tasks.ring_plan(str(job_uid)) and rung
     return rung
 
 
@@ -47,4 +49,6 @@ def own_round(process: uuid.UUID, *, budget_s: float = 5, everything: bool = Fal
             states += drain.drain(target_id, budget_s=budget_s, process=process)
     for run_uid in drift.waiting(overdue_s=0 if everything else OVERDUE_S):
         states[f"drift {drift.run(run_uid).state}"] += 1
+    for job_uid in planning.waiting(overdue_s=0 if everything else OVERDUE_S):
+        states[f"plan {planning.run(job_uid).state}"] += 1
     return states
