@@ -100,10 +100,10 @@ SAID: dict[str, Said] = {
 AREAS = (
     ("request.", "Requests"), ("record.", "Records"), ("bank.", "Bank numbers looked at"), ("value.", "Pins"),
     ("records.", "Exports"), ("import.", "Imports"), ("quarantine.", "Quarantine"), ("pair.", "Duplicates"),
-    ("target.", "Targets"), ("delivery.", "Deliveries"), ("push_job.", "Push jobs"), ("exception.", "Exceptions"), ("drift.", "Drift"),
+    ("target.", "Targets"), ("delivery.", "Deliveries"), ("exception.", "Exceptions"), ("drift.", "Drift"),
     ("survivorship.", "Survivorship rules"), ("value_map.", "Value maps"), ("configuration.", "Configuration"),
     ("session.", "Sign-in"), ("token.", "Tokens"), ("person.", "People and roles"), ("match_run.", "Looks for duplicates"),
-    ("match_model.", "Matching model"),
+    ("match_model.", "Matching model"), ("push_job.", "Push jobs"),
 )  # fmt: skip
 
 

@@ -52,10 +52,12 @@ def of(correlation_id: str, *, hidden: Collection[str] = (), exchanges: bool = F
 
 
 def exists(correlation_id: str) -> bool:
-    return any(
-        model._default_manager.filter(correlation_id=correlation_id).exists()
-        for model in (Delivery, ChangeRequest, PushJob)
-    )
+    """Whether anything carries the id; one query."""
+
+    def carriers(model: Any) -> Any:
+        return model._default_manager.filter(correlation_id=correlation_id).order_by().values("correlation_id")
+
+    return bool(carriers(Delivery).union(carriers(ChangeRequest), carriers(PushJob))[:1])
 
 
 def as_json(chain: Chain) -> dict[str, Any]:

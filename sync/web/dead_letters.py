@@ -114,8 +114,8 @@ def _wanted(request: HttpRequest, held: Mapping[str, str]) -> dict[str, Any]:
     wanted: dict[str, Any] = {"state": held["state"] or list(DEAD)}
     wanted |= {name: held[name] for name in ("target", "type") if held[name]}
     if held["code"]:
-        wanted["error_code"] = held["code"]
-    if words := request.GET.get("q", "").strip()[:100]:
+        wanted["error_code"] = held["code"].replace("\x00", "")
+    if words := request.GET.get("q", "").replace("\x00", "").strip()[:100]:
         wanted["q"] = words
     if held["age"]:
         moment = (timezone.now() - AGES[held["age"]][1]).isoformat(timespec="seconds")

@@ -175,5 +175,5 @@ def repeat(request: HttpRequest, uid: Any) -> HttpResponse:
         made.append(again(job, by=visitor.actor(request)))
         return "Planned again" if made[0].kind == "plan" else "What failed is sent again"
 
-    back = reverse("sync:job", args=[uid])
-    return doors.act(request, do, lambda: reverse("sync:job", args=[made[0].uid]) if made else back)
+    page = reverse("sync:job", args=[uid])
+    return doors.act(request, do, page, lambda: reverse("sync:job", args=[made[0].uid]))

@@ -78,7 +78,7 @@ def _many(request: HttpRequest, target: Target) -> HttpResponse:
         waits = made[0].state == "waiting"
         return "It waits for a second person" if waits else f"{job_words.title(made[0])} is under way"
 
-    return doors.act(request, do, lambda: reverse("sync:job", args=[made[0].uid]))
+    return doors.act(request, do, request.path, lambda: reverse("sync:job", args=[made[0].uid]))
 
 
 def _since(request: HttpRequest) -> Any:

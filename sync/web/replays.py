@@ -83,7 +83,8 @@ def _wanted(request: HttpRequest) -> dict[str, Any]:
     """The filter in the address; without any, everything that stopped and nobody followed up."""
     given: dict[str, Any] = {}
     for name in FILTERS:
-        values = [value.strip()[:200] for value in request.GET.getlist(name)[:200] if value.strip()]
+        values = [value.replace("\x00", "").strip()[:200] for value in request.GET.getlist(name)[:200]]
+        values = [value for value in values if value]
         if values:
             given[name] = values[0] if name in ("created_from", "created_to", "q") else values
     if set(given.get("state", ())) == set(DEAD):
@@ -107,7 +108,7 @@ def _start(request: HttpRequest, wanted: dict[str, Any]) -> HttpResponse:
             return f"{plural(waiting, 'job waits', 'jobs wait')} for a second person"
         return f"{plural(len(found.jobs), 'job is', 'jobs are')} under way"
 
-    return doors.act(request, do, lambda: _onward(made))
+    return doors.act(request, do, request.get_full_path(), lambda: _onward(made))
 
 
 def _onward(made: list[Any]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from mdm import correlation
 from mdm.models import ApprovalPolicy, Crosswalk
-from sync.models import Delivery, ExceptionItem, Subscription, Target
+from sync.models import Delivery, ExceptionItem, Target
 from sync.services import drift
 from tests.api.callers import caller
 from tests.sync import world
