@@ -51,7 +51,7 @@ def build(job: PushJob) -> bool:
     candidates, onward = _candidates(job)
     left = _left_out(job, candidates)
     rows = _rows(job, [one for one in candidates if _name(job, one) not in left])
-    before = PushRow.objects.filter(job=job).count()
+    before = job.total
     PushRow.objects.bulk_create(rows, ignore_conflicts=True)
     job.total = PushRow.objects.filter(job=job).count()
     counts = dict(job.counts)

@@ -116,6 +116,7 @@ def _look_up(job: PushJob, epoch: int) -> None:
                 _keep_plan(held, rows, found)
             else:
                 _keep_check(held, rows, found)
+            held.restarts = 0  # it gets on: a long plan outlives many processes
             held.save()
     with transaction.atomic():
         held = _hold(job, epoch)

@@ -138,21 +138,15 @@ def _jobs(found: Chain) -> Table | None:
 
 
 def _delivery(row: Delivery) -> dict[str, Any]:
-    """Its story with every attempt, and what the target said last."""
+    """Its story with every attempt, and what the target answered to the last thing it was told to write."""
     attempts = list(row.attempt_rows.all())
-    said = next(
-        (
-            one
-            for attempt in reversed(attempts)
-            for one in reversed(getattr(getattr(attempt, "result", None), "exchanges", []))
-        ),
-        None,
-    )
+    said = [one for attempt in attempts for one in getattr(getattr(attempt, "result", None), "exchanges", [])]
+    told = [one for one in said if one["method"] != "GET"] or said
     return {
         "title": f"{row.label or row.record} to {row.target.title}",
         "url": reverse("sync:delivery", args=[row.uid]),
         "badge": Badge(state=ledger.shown_state(row), domain="delivery"),
         "key": row.target_key,
         "story": delivery_page.story(row, attempts),
-        "answer": delivery_page.exchange(said) if said else None,
+        "answer": delivery_page.exchange(told[-1]) if told else None,
     }

@@ -169,8 +169,8 @@ def _facts(job: PushJob) -> list[Fact]:
         found.append(Fact(label="Why", value=job.reason))
     found += [
         Fact(label="Would be sent", value=job.sends, note=f"more than {LIMIT} need a second person"),
-        Fact(label="Started", value=job.started_at, kind="time"),
-        Fact(label="Ended", value=job.finished_at, kind="time"),
+        *([Fact(label="Started", value=job.started_at, kind="time")] if job.started_at else []),
+        *([Fact(label="Ended", value=job.finished_at, kind="time")] if job.finished_at else []),
         Fact(label="Fingerprint", value=job.content_hash or None, kind="id"),
         Fact(label="Correlation", value="Follow it", kind="link", url=reverse("sync:chain", args=[job.correlation_id])),
     ]

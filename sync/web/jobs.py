@@ -70,7 +70,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def _table(rows: list[PushJob]) -> Table:
     def cells(job: PushJob) -> list[Cell]:
         badges = [Badge(label="As it was", tone="amber", icon="history", outline=True)] if job.forced else []
-        share = views.progress(job)
+        share = 0 if job.state == "waiting" else views.progress(job)
         return [
             Cell(
                 value=job_words.title(job), kind="title", url=reverse("sync:job", args=[job.uid]),
@@ -82,7 +82,7 @@ def _table(rows: list[PushJob]) -> Table:
             Cell(value=job.requested_by_name, kind="person"),
             Cell(value=views.name_of(job.approved_by) if job.approved_by else None, kind="person")
             if job.approved_by
-            else Cell(value="", note="needs somebody" if job.state == "waiting" else ""),
+            else Cell(value="", note="needs somebody" if job.state == "waiting" and job.needs_approval else ""),
             Cell(value=job.created_at, kind="time"),
         ]  # fmt: skip
 

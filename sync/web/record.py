@@ -71,6 +71,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
     for line in frame.targets:
         row = record_sync.row_of(line) | {"golden_version": frame.row.version, "status": _status(line)}
         if line.get("correlation_id"):
+            row["correlation_id"] = line["correlation_id"]
             row["chain"] = reverse("sync:chain", args=[line["correlation_id"]])
         if target := targets.get(line["target"]):
             row["source"] = doors.source(target.system)
