@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -19,15 +18,11 @@ from django.db.models.functions import Now
 
 from mdm import correlation
 from mdm.errors import HubError
-from mdm.models import Crosswalk
-from mdm.selectors.records import current_documents
-from mdm.types import Document
 from sync import errors, governors, platforms
-from sync.models import PushJob, PushRow, Subscription
-from sync.payloads import Renderer, fingerprint, renderer
-from sync.protocol import Connector, RemoteRecord
-from sync.services import job_work, pushing
-from sync.services.dispatch import Basis, keys_of, label_of, wants_for
+from sync.models import PushJob, PushRow
+from sync.protocol import Connector
+from sync.services import job_work, outlook
+from sync.services.outlook import Found, Glass
 
 log = logging.getLogger(__name__)
 CHUNK = 25
@@ -37,19 +32,6 @@ _LEASE_S, _RESTARTS, _AGAIN = 60, 5, 4
 
 class Superseded(Exception):
     """The job was paused or cancelled, or another process goes on with it."""
-
-
-@dataclass
-class Found:
-    """What a look at the target says about one row."""
-
-    effect: str
-    why: str = ""
-    key: str = ""
-    version: int | None = None
-    payload_hash: str = ""
-    remote_digest: str = ""
-    changes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def waiting(*, overdue_s: float = 0) -> list[UUID]:
@@ -209,21 +191,14 @@ def _stop(job: PushJob, moved: int) -> None:
     job_work.end(job, "stale", f"{moved} of its rows are not as they were planned on; plan again.")
 
 
-# --- looking ------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Glass:
-    """What is needed to look at the rows of one type: ours as it is now, and how it would be said there."""
-
-    subscription: Subscription
-    render: Renderer
-    documents: dict[str, Document]
-    keys: dict[tuple[int, str], list[Crosswalk]]
+# --- at the target's pace ---------------------------------------------------------------------------------------------
 
 
 def _look_at(job: PushJob, epoch: int, rows: Sequence[PushRow]) -> list[Found]:
-    glasses = {type: _glass(job, type, rows) for type in {row.type for row in rows}}
+    glasses = {
+        type: outlook.glass(job.target, type, [row for row in rows if row.type == type])
+        for type in {row.type for row in rows}
+    }
     found = []
     with platforms.session(job.target) as connector:
         for row in rows:
@@ -231,22 +206,14 @@ def _look_at(job: PushJob, epoch: int, rows: Sequence[PushRow]) -> list[Found]:
     return found
 
 
-def _glass(job: PushJob, type: str, rows: Sequence[PushRow]) -> _Glass:
-    subscription = pushing.subscription_of(job.target, type)
-    uids = [str(row.record) for row in rows if row.type == type]
-    return _Glass(
-        subscription, renderer(job.target, type), current_documents(type, uids), keys_of([subscription], uids)
-    )
-
-
-def _patiently(job: PushJob, epoch: int, connector: Connector, row: PushRow, glass: _Glass) -> Found:
+def _patiently(job: PushJob, epoch: int, connector: Connector, row: PushRow, glass: Glass) -> Found:
     """At the target's pace, also when it says: later."""
     for again in range(_AGAIN):
         while (wait := governors.take(job.target)) > 0:
             _wait(job, epoch, min(wait, 5))
         connector.exchanges()
         try:
-            return look(job, connector, row, glass)
+            return outlook.look(connector, row, glass)
         except errors.Throttled as error:
             governors.throttle(job.target, max(1.0, error.retry_after))
             _wait(job, epoch, max(1.0, error.retry_after))
@@ -265,72 +232,3 @@ def _wait(job: PushJob, epoch: int, seconds: float) -> None:
         with transaction.atomic():
             _hold(job, epoch)
         time.sleep(min(10.0, left))
-
-
-def look(job: PushJob, connector: Connector, row: PushRow, glass: _Glass) -> Found:
-    """What a push would do to one record there; reads, never writes."""
-    document = glass.documents.get(str(row.record))
-    wants = wants_for(glass.subscription, document, glass.keys, Basis(reason="manual")) if document else []
-    if document is None or not wants:
-        return Found("not_for_target", version=document["version"] if document else None)
-    want, version = wants[0], int(document["version"])
-    if want.action == "block":
-        return _block(connector, row, want.key, version)
-    try:
-        payload = glass.render.render(document)
-        there = connector.read(row.type, want.key) if want.key else connector.find(row.type, want.uid, payload)
-    except errors.Refused as error:
-        return Found("refused", error.message, want.key, version)
-    if there is None and want.key:
-        return Found("refused", f"The target has no record {want.key} any more.", want.key, version)
-    base = Found(
-        "create",
-        key=there.key if there else "",
-        version=version,
-        payload_hash=glass.render.hash(payload),
-        remote_digest=digest_of(there),
-    )
-    if there is None:
-        return base
-    if not want.key and (owner := _owner(job, row, there.key)):
-        base.effect, base.why = "refused", f"The record {there.key} there already belongs to {owner}."
-        return base
-    base.changes = _changes(glass.render, payload, there)
-    base.effect = "change" if base.changes or not want.key else "unchanged"
-    return base
-
-
-def _block(connector: Connector, row: PushRow, key: str, version: int) -> Found:
-    there = connector.read(row.type, key)
-    if there is None:
-        return Found("refused", f"The target has no record {key} any more.", key, version)
-    effect = "unchanged" if there.blocked else "block"
-    return Found(effect, key=key, version=version, remote_digest=digest_of(there))
-
-
-def _changes(render: Renderer, payload: dict[str, Any], there: RemoteRecord) -> list[dict[str, Any]]:
-    found = [
-        {
-            "field": one.field,
-            "path": one.path,
-            "ours": render.storable(one.field, one.expected),
-            "theirs": render.storable(one.field, one.actual),
-        }
-        for one in render.mapping.compare(payload, there.fields, parts=render.parts)
-    ]
-    if there.blocked:
-        found.append({"field": "blocked", "path": "", "ours": False, "theirs": True})
-    return found[:MOST_CHANGES]
-
-
-def digest_of(there: RemoteRecord | None) -> str:
-    """The same for the same content there; nothing can be guessed back from it."""
-    return fingerprint(None if there is None else [there.fields, there.blocked])
-
-
-def _owner(job: PushJob, row: PushRow, key: str) -> str:
-    link = Crosswalk.objects.filter(system=job.target.system_id, type=row.type, key=key, active=True).first()
-    if link is None or link.uid == row.record:
-        return ""
-    document = current_documents(row.type, [link.uid]).get(str(link.uid))
-    return label_of(row.type, document) if document else "another golden record"

@@ -11,14 +11,13 @@ from django.urls import reverse
 from mdm.crypto import mask_tree
 from mdm.web import browsing
 from mdm.web.browsing import Filter, plural
-from mdm.web.page import Action, Badge, Callout, Confirm, Fact, Link, Meta, Page, Part, Rich, Step, Tile
+from mdm.web.page import Badge, Callout, Fact, Link, Meta, Page, Part, Rich, Step, Tile
 from mdm.web.states import LOOKS
 from mdm.web.tables import Cell, Column, Row, Table
 from sync.models import PushJob, PushRow
 from sync.models.job import LIMIT, MOVES
 from sync.selectors import jobs as views
-from sync.services import jobs
-from sync.web import doors, job_words
+from sync.web import doors, job_levers, job_words
 
 MOVING = ("building", "planning", "queued", "checking", "running")
 SHOWN_CHANGES = 6
@@ -47,8 +46,8 @@ def build(request: HttpRequest, job: PushJob) -> dict[str, Any]:
             crumbs=[Link("Push jobs", reverse("sync:jobs")), Link(job.target.title, "")],
             badges=_badges(job),
             meta=_meta(job),
-            menu=_menu(request, job),
-            primary=_primary(request, job),
+            menu=job_levers.menu(request, job),
+            primary=job_levers.primary(request, job),
         ),
         "job": {
             "live": job.state in MOVING,
@@ -257,71 +256,3 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         value = ", ".join(str(item) for item in value.values() if item not in (None, ""))
     return "nothing" if value in (None, "") else str(value)[:60]
-
-
-# --- levers -------------------------------------------------------------------------------------------------------
-
-
-def _lever(request: HttpRequest, job: PushJob, label: str, name: str, icon: str, view: str, **more: Any) -> Action:
-    return doors.action(
-        request, label=label, name=name, url=reverse(f"sync:{view}", args=[job.uid]), icon=icon, **more
-    )  # fmt: skip
-
-
-def _move(request: HttpRequest, job: PushJob, label: str, what: str, icon: str, **more: Any) -> Action:
-    return _lever(request, job, label, what, icon, "job-move", fields={"do": what}, **more)
-
-
-def _primary(request: HttpRequest, job: PushJob) -> Action | None:
-    if job.state == "waiting":
-        return _approve(request, job)
-    if job.state == "running" or job.state == "checking":
-        return _move(request, job, "Pause", "pause", "pause")
-    if job.state == "paused":
-        return _move(request, job, "Go on", "resume", "play")
-    if job.state == "stale" or (job.kind == "plan" and job.state == "failed"):
-        return _lever(request, job, "Plan again", "repeat", "refresh", "job-repeat")
-    if not MOVES[job.state] and (failed := jobs.failed_rows(job).count()):
-        label = f"Send {plural(failed, 'failed one')} again"
-        return _lever(request, job, label, "repeat", "refresh", "job-repeat")
-    return None
-
-
-def _approve(request: HttpRequest, job: PushJob) -> Action:
-    own = job.needs_approval and job.requested_by_id == request.user.pk
-    label = "Apply the plan" if job.kind == "plan" else "Approve"
-    body = f"{plural(job.sends, 'record is', 'records are')} sent to {job.target.title} at {job.rate_per_s:g} a second."
-    if job.kind == "plan":
-        body += " It is looked up first whether the target still holds what was planned on; if not, nothing is sent."
-    confirm = Confirm(
-        title=f"{label}?",
-        body=body,
-        button=label,
-        cancel="Not now",
-        reason_label="Comment",
-        reason_name="comment",
-        reason_required=False,
-    )
-    why_not = "You asked for it: somebody else decides." if own else ""
-    fields = {"content_hash": job.content_hash}
-    return _lever(
-        request, job, label, "approve", "check", "job-approve", confirm=confirm, fields=fields, allowed=not own,
-        why_not=why_not,
-    )  # fmt: skip
-
-
-def _menu(request: HttpRequest, job: PushJob) -> list[Action]:
-    found = []
-    if job.state == "waiting":
-        ask = Confirm(title="Refuse this job?", body="Nothing of it is sent.", button="Refuse", reason_label="Why")
-        found.append(_lever(request, job, "Refuse", "refuse", "no", "job-refuse", confirm=ask))
-    if "cancelled" in MOVES[job.state]:
-        ask = Confirm(
-            title="Cancel this job?",
-            body="The records that were not queued yet are not sent. What was queued goes out.",
-            button="Cancel the job",
-            danger=True,
-        )
-        found.append(_move(request, job, "Cancel", "cancel", "no", confirm=ask, style="danger"))
-    found.append(Action(label="Download the rows", url=reverse("sync:job-export", args=[job.uid]), icon="download"))
-    return found

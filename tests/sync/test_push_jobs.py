@@ -4,7 +4,11 @@ database says the same; replays, forced ones, loads and what changed."""
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
+import sys
+import time
 from datetime import timedelta
 
 import pytest
@@ -17,6 +21,8 @@ from mdm.errors import CorrectInput, FourEyes, NotAllowed, NotNow, Reload
 from sync.models import Delivery, PushJob, PushRow, Subscription, Target
 from sync.models.job import LIMIT, MOVES
 from sync.services import job_work, jobs, replay
+from tests.database import ROOT
+from tests.fixtures_processes import new_child
 from tests.people import actor
 from tests.sync import world
 from tests.sync.world import ROBOT, Side
@@ -314,6 +320,49 @@ def test_a_job_that_was_torn_off_in_the_middle_goes_on(silent, samir):
     assert Delivery.objects.filter(state="pending").count() == 10
     made = PushRow.objects.filter(job=job).values_list("made", flat=True)
     assert len(set(made)) == 10 and None not in made
+
+
+def test_a_process_killed_in_the_middle_of_a_job_loses_and_doubles_nothing(silent, samir):
+    """kill -9 of whoever works the job, twice, and three who work it at once afterwards."""
+    count = LIMIT
+    suppliers(count)
+    world.dispatch_now()
+    Delivery.objects.update(state="cancelled")
+    job = jobs.ask_for_records(silent, by=samir, rate_per_s=10)
+    program = (
+        "import django; django.setup(); from sync.models import PushJob; from sync.services import job_work\n"
+        "while True:\n  PushJob.objects.update(paced_at='2020-01-01T00:00:00Z'); job_work.go_on()"
+    )
+
+    def start() -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **(new_child("pusher", []).environment or {})}
+        return subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=environment)
+
+    def sent() -> int:
+        # What was queued is ended, so that the job may queue more; never the whole of it at once.
+        Delivery.objects.filter(state="pending").update(state="cancelled")
+        return PushRow.objects.exclude(made=None).count()
+
+    def until(number: int, processes: list[subprocess.Popen[bytes]]) -> None:
+        ends = time.monotonic() + 60
+        try:
+            while sent() < number:
+                assert time.monotonic() < ends
+                time.sleep(0.01)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+    until(25, [start()])
+    until(50, [start()])
+    until(count, [start() for _ in range(3)])
+    made = list(PushRow.objects.filter(job=job).values_list("made", flat=True))
+    assert None not in made and len(set(made)) == count
+    assert Delivery.objects.filter(reason="manual").count() == count
+    job_work.go_on()
+    job.refresh_from_db()
+    assert (job.state, job.done, sum(job.counts.values())) == ("done", count, count)
 
 
 def test_only_what_failed_is_repeated(coupa, samir):
