@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models.functions import Now
 
 from mdm import correlation, ports
-from sync.models import Delivery, ExceptionItem, Subscription, Target
+from sync.models import Delivery, ExceptionItem, Lane, Subscription, Target
 from sync.selectors import chain
 from sync.services import exceptions
 from tests.api.callers import caller, person
@@ -35,9 +36,11 @@ def test_a_business_object_says_where_it_stands(coupa):
     assert line(uid)["status"] == "not_sent"
     world.dispatch_now()
     assert line(uid)["status"] == "pending"
+    Target.objects.update(retry_scale=10)
     side.fault("500", "GET /api/suppliers")
     world.send_now()
     assert Delivery.objects.get().state == "retrying" and line(uid)["status"] == "retried"
+    Lane.objects.update(next_at=Now())
     side.fault("refuse", "POST /api/suppliers")
     world.send_until_settled()
     refused = line(uid)
