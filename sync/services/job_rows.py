@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 from django.utils.dateparse import parse_datetime
 
 from mdm import registry
@@ -86,6 +86,8 @@ def hash_of(job: PushJob) -> str:
 
 
 def _rows(job: PushJob, candidates: Sequence[Candidate]) -> list[PushRow]:
+    # Not the number of rows: one that was there already (a record that failed twice) leaves a gap.
+    last = PushRow.objects.filter(job=job).aggregate(last=Max("place"))["last"] or 0
     return [
         PushRow(
             job=job,
@@ -98,7 +100,7 @@ def _rows(job: PushJob, candidates: Sequence[Candidate]) -> list[PushRow]:
             forced=job.forced,
             key=one.source.target_key if one.source else "",
         )
-        for place, one in enumerate(candidates, job.total + 1)
+        for place, one in enumerate(candidates, last + 1)
     ]
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from mdm.errors import CorrectInput, FourEyes, NotAllowed, NotNow, Reload
 from sync.models import Delivery, PushJob, PushRow, Subscription, Target
 from sync.models.job import LIMIT, MOVES
-from sync.services import job_work, jobs, replay
+from sync.services import job_rows, job_work, jobs, replay
 from tests.database import ROOT
 from tests.fixtures_processes import new_child
 from tests.people import actor
@@ -111,6 +111,23 @@ def test_the_same_replay_twice_changes_nothing(coupa, samir):
     job_work.go_on()
     again.refresh_from_db()
     assert again.counts == {"unchanged": 3} and side.effects() == effects
+
+
+def test_a_record_that_failed_twice_is_one_row_and_places_stay_unique(silent, samir, monkeypatch):
+    """Over several pieces; the hash of what was approved rests on the order of the rows."""
+    monkeypatch.setattr(job_rows, "CHUNK", 3)
+    twice = world.supplier()
+    die([twice])
+    world.propose("supplier", {"website": "https://neu.example"}, uid=twice)
+    die([twice])
+    die(suppliers(2))
+    Delivery.objects.update(corrected_by=None)
+    (job,) = replay.replay(filter={"target": "coupa"}, dry_run=False, by=samir).jobs
+    job_work.go_on()
+    job.refresh_from_db()
+    assert Delivery.objects.filter(reason="replay").count() == 3 and job.state == "running"
+    places = list(PushRow.objects.filter(job=job).values_list("place", flat=True))
+    assert len(places) == len(set(places)) == 3
 
 
 def test_a_poisonous_delivery_lets_its_lane_go_on_when_it_is_repeated(silent, samir):
