@@ -23,7 +23,17 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
     "lead_steward": (
         "Lead steward",
         frozenset(
-            {READ_ALL, PROPOSE_ALL, "approve", "steward", "settle", "bank:warnings", "sync:read", "sync:operate"}
+            {
+                READ_ALL,
+                PROPOSE_ALL,
+                "approve",
+                "steward",
+                "settle",
+                "bank:warnings",
+                "sync:read",
+                "sync:operate",
+                "sync:force",
+            }
         ),
     ),
     "approver": ("Approver", frozenset({READ_ALL, PROPOSE_ALL, "approve", "sync:read"})),

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Max
 
+from mdm import registry
 from mdm.demo import clock
 from mdm.demo.platforms import Platform, all_platforms
 from mdm.models import Event, System
@@ -20,7 +21,7 @@ from mdm.permissions import actor_of
 from mdm.services import audit, events
 from mdm.types import Actor
 from sync.models import Delivery, DriftFinding, DriftRun, Subscription, Target
-from sync.services import dispatch, drain, drift, lanes, mappings, pushing, resolving, targets
+from sync.services import dispatch, drain, drift, job_work, lanes, mappings, resolving, targets
 
 Say = Callable[[str], None]
 CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no secret of anybody
@@ -62,7 +63,8 @@ def _subscribe(platform: Platform, target: Target, now: int) -> None:
         values = {"from_seq": now, "filter": wanted.get("filter", {})}
         _, created = Subscription.objects.get_or_create(target=target, type=type, defaults=values)
         if created and wanted.get("all"):
-            targets.push(target, by=person("samir"), type=type)
+            uids = registry.get(type).model._default_manager.exclude(status="merged").values_list("uid", flat=True)
+            targets.push(target, by=person("samir"), type=type, uids=[str(uid) for uid in uids])
 
 
 def person(username: str) -> Actor:
@@ -74,7 +76,7 @@ def send() -> None:
     while events.seal():
         pass
     dispatch.dispatch_all()
-    while pushing.go_on():
+    while job_work.go_on():
         pass
     with ThreadPoolExecutor() as pool:  # each target has a pace of its own
         for sent in [pool.submit(_drain, target.pk) for target in lanes.targets_with_work()]:

@@ -49,6 +49,13 @@ def readable(connector: str) -> bool:
     return connector in names() and issubclass(connector_class(connector), Readable)
 
 
+def as_readable(target: Target, connector: Connector) -> Readable:
+    """The same connector, as one that can be asked; NotSupported when its platform shows nothing."""
+    if not isinstance(connector, Readable):
+        raise NotSupported(f"{target.title} cannot be asked what it holds.")
+    return connector
+
+
 def mapping_of(connector: str, type: str) -> mapping.Mapping:
     """The declared mapping of one record type; NotSupported when the platform does not take it."""
     if type not in connector_class(connector).types:

@@ -71,6 +71,10 @@ def ring_drift(run_uid: str) -> bool:
     return _send(run_drift, run_uid)
 
 
+def ring_plan(job_uid: str) -> bool:
+    return _send(run_plan, job_uid)
+
+
 def ring_notify() -> bool:
     return _send(notify)
 
@@ -113,6 +117,14 @@ def run_drift(run_uid: str) -> None:
     from sync.services import drift
 
     drift.run(uuid.UUID(run_uid))
+
+
+@shared_task(name="sync.tasks.run_plan", ignore_result=True)
+def run_plan(job_uid: str) -> None:
+    """Look up what a plan needs to know of its target."""
+    from sync.services import planning
+
+    planning.run(uuid.UUID(job_uid))
 
 
 @shared_task(name="sync.tasks.notify", ignore_result=True)

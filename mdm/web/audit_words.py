@@ -71,7 +71,12 @@ SAID: dict[str, Said] = {
     "target.checked": Said("checked", "check", "grey"),
     "target.pushed": Said("pushed to", "send", "blue"),
     "value_map.changed": Said("changed a value map of", "mapping", "blue"),
-    "delivery.replayed": Said("sent stopped deliveries again", "refresh", "blue"),
+    "push_job.asked": Said("asked for the push job", "send", "blue"),
+    "push_job.approved": Said("let go on the push job", "check", "green"),
+    "push_job.refused": Said("refused the push job", "no", "red"),
+    "push_job.paused": Said("paused the push job", "pause", "amber"),
+    "push_job.resumed": Said("resumed the push job", "play", "blue"),
+    "push_job.cancelled": Said("cancelled the push job", "no", "amber"),
     "delivery.poison_released": Said("released a line of", "refresh", "amber"),
     "alert.acknowledged": Said("looks after", "user", "amber"),
     "freeze.planned": Said("planned a freeze of", "lock", "purple"),
@@ -102,7 +107,7 @@ AREAS = (
     ("alert.", "Alerts"), ("freeze.", "Freezes"), ("drift.", "Drift"),
     ("survivorship.", "Survivorship rules"), ("value_map.", "Value maps"), ("configuration.", "Configuration"),
     ("session.", "Sign-in"), ("token.", "Tokens"), ("person.", "People and roles"), ("match_run.", "Looks for duplicates"),
-    ("match_model.", "Matching model"),
+    ("match_model.", "Matching model"), ("push_job.", "Push jobs"),
 )  # fmt: skip
 
 
@@ -147,4 +152,6 @@ def _page(object_type: str, label: str, uid: Any) -> str:
         return link("web:rule-change", uid)
     if object_type == "match_model" and uid:
         return link("web:match-model", uid)
+    if object_type == "push_job" and uid:
+        return link("sync:job", uid)
     return link("sync:targets") if object_type == "target" else ""

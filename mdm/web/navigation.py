@@ -63,6 +63,8 @@ REST = (
             Entry("Deliveries", "send", "sync:deliveries", scope="sync:read"),
             Entry("Exceptions", "alert", "sync:exceptions", scope="sync:read", count="exceptions"),
             Entry("Alerts", "flag", "sync:alerts", scope="sync:read", count="alerts"),
+            Entry("Dead letters", "offline", "sync:dead-letters", scope="sync:read", count="dead"),
+            Entry("Push jobs", "upload", "sync:jobs", scope="sync:read", count="jobs"),
             Entry("Drift", "drift", "sync:drift", scope="sync:read", count="drift"),
         ),
     ),

@@ -7,7 +7,8 @@ from rest_framework.response import Response
 
 from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
-from sync.api import shapes
+from sync.api import job_shapes, shapes
+from sync.selectors import jobs as jobs_view
 from sync.selectors import ledger
 from sync.services import exceptions, replay
 
@@ -55,23 +56,24 @@ class Replay(HubView):
     @operation(
         "Repeat deliveries",
         scope="sync:operate",
-        body=shapes.ReplayBody,
+        body=job_shapes.ReplayBody,
         answers={
-            200: Answer(shapes.ReplayJobBody, "A dry run: only counted."),
-            202: Answer(shapes.ReplayJobBody, "Queued."),
+            200: Answer(job_shapes.ReplayShown, "A dry run: only looked at."),
+            202: Answer(job_shapes.ReplayShown, "A job per target was made; see `jobs`."),
         },
         id="deliveries_replay",
-        notes="Sends the current version of the records found. Repeating a replay changes nothing.",
+        notes="Sends the current version of the records found; with `force` the version as it was (needs the scope "
+        "`sync:force` and a reason). More than 100 deliveries, and forced ones, wait for a second person: "
+        "`POST /push-jobs/{uid}/approve/`. Repeating a replay changes nothing.",
     )
     def post(self, request: Request) -> Response:
-        wanted = self.body.filter.model_dump(mode="json", exclude_none=True)
-        job = replay.replay(filter=wanted, dry_run=self.body.dry_run, by=self.actor)
-        shown = {
-            "uid": str(job.uid),
-            "filter": job.filter,
-            "dry_run": job.dry_run,
-            "counts": job.counts,
-            "requested_by": job.requested_by_name,
-            "created_at": job.created_at.isoformat(),
-        }
-        return Response(shown, status=200 if job.dry_run else 202)
+        body = self.body
+        found = replay.replay(
+            filter=body.filter.model_dump(mode="json", exclude_none=True),
+            dry_run=body.dry_run,
+            by=self.actor,
+            forced=body.force,
+            reason=body.reason,
+            rate_per_s=body.rate_per_s,
+        )
+        return Response(jobs_view.replay_as_json(found, body.dry_run), status=200 if body.dry_run else 202)

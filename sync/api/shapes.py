@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from mdm.api.operations import Body, PageQuery, Shown
+from mdm.api.operations import PageQuery, Shown
 
 DeliveryState = Literal[
     "pending", "in_flight", "unknown", "retrying", "posted", "rejected", "failed", "poison", "superseded", "held",
@@ -89,31 +89,3 @@ class DeliveryQuery(PageQuery):
     record: UUID | None = None
     correlation_id: str | None = Field(None, max_length=64)
     q: str | None = Field(None, max_length=100, description="Words of the record's code or name.")
-
-
-class ReplayFilter(Body):
-    """At least one. Without `state` and `uid`: dead letters that nothing followed."""
-
-    target: str | list[str] | None = None
-    type: str | list[str] | None = None
-    record: UUID | list[UUID] | None = None
-    uid: UUID | list[UUID] | None = None
-    state: DeliveryState | list[DeliveryState] | None = None
-    error_code: str | list[str] | None = None
-    correlation_id: str | list[str] | None = None
-    created_from: AwareDatetime | None = None
-    created_to: AwareDatetime | None = None
-
-
-class ReplayBody(Body):
-    filter: ReplayFilter
-    dry_run: bool = True
-
-
-class ReplayJobBody(Shown):
-    uid: UUID
-    filter: dict[str, Any]
-    dry_run: bool
-    counts: dict[str, int]
-    requested_by: str
-    created_at: datetime

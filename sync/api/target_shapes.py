@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from mdm.api.operations import Body, Shown
+from mdm.api.operations import Body, Moment, Shown
 from sync.api.alert_shapes import FreezeBody
 
 
@@ -98,10 +98,12 @@ class PauseTarget(Body):
 class PushToTarget(Body):
     type: str | None = Field(None, max_length=60, description="Record type; without it, every type of the target.")
     records: list[UUID] | None = Field(None, max_length=1000, description="Without it, everything it is subscribed to.")
+    since: Moment | None = Field(None, description="Only records that changed since.")
     dry_run: bool = Field(False, description="Only count.")
 
 
 class PushedBody(Shown):
     counts: dict[str, int]
     dry_run: bool
-    deliveries: list[UUID] = Field(description="For named records; a whole push is queued piece by piece.")
+    deliveries: list[UUID] = Field(description="Of up to 100 named records.")
+    job: UUID | None = Field(description="Of everything else: the push job, see `GET /push-jobs/{uid}/`.")

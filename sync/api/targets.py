@@ -9,13 +9,18 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mdm import registry
 from mdm.api.operations import Answer, Page, PageQuery, operation
 from mdm.api.view import HubView
-from mdm.errors import NotFound
+from mdm.errors import CorrectInput, NotFound
+from mdm.types import Problem
+from sync.api import job_shapes
+from sync.api import jobs as job_calls
 from sync.api import target_shapes as shapes
 from sync.models import Target
+from sync.models.job import LIMIT
 from sync.selectors import target_health
-from sync.services import targets
+from sync.services import jobs, targets
 
 
 def rows() -> QuerySet[Target]:
@@ -96,18 +101,48 @@ class Push(HubView):
         "Push to a target",
         scope="sync:operate",
         body=shapes.PushToTarget,
-        answers={202: Answer(shapes.PushedBody, "Queued.")},
+        answers={202: Answer(shapes.PushedBody, "Queued, or a job was made.")},
         id="targets_push",
-        notes="The current version of the records named, or of everything the target is subscribed to.",
+        notes="Up to 100 named records are queued at once. More of them, everything the target is subscribed to, or "
+        "(`since`) what changed since a moment is a push job; over 100 deliveries it waits for a second person.",
     )
     def post(self, request: Request, code: str) -> Response:
-        body = self.body
-        pushed = targets.push(
-            find(code),
-            by=self.actor,
-            type=body.type or "",
-            uids=[str(uid) for uid in body.records or []],
-            dry_run=body.dry_run,
-        )
-        shown = {"counts": dict(pushed.counts), "dry_run": body.dry_run}
-        return Response({**shown, "deliveries": [str(row.uid) for row in pushed.deliveries]}, status=202)
+        body, target = self.body, find(code)
+        uids = sorted({str(uid) for uid in body.records or []})
+        if uids and len(uids) <= LIMIT:
+            pushed = targets.push(target, by=self.actor, type=_type(body.type), uids=uids, dry_run=body.dry_run)
+            counts, deliveries, job = dict(pushed.counts), [str(row.uid) for row in pushed.deliveries], None
+        elif body.dry_run:
+            counts, deliveries, job = dict(jobs.count(target, by=self.actor, **_scope(body))), [], None
+        else:
+            made = jobs.ask_for_records(target, by=self.actor, **_scope(body))
+            counts, deliveries, job = made.counts | {"queued": made.total}, [], str(made.uid)
+        return Response({"counts": counts, "dry_run": body.dry_run, "deliveries": deliveries, "job": job}, status=202)
+
+
+def _type(given: str | None) -> str:
+    kind = registry.find(given) if given else None
+    if given and kind is None:
+        raise CorrectInput("There is no such record type.", problems=[Problem("type", "unknown", "No such type.")])
+    return kind.key if kind else ""
+
+
+def _scope(body: Any) -> dict[str, Any]:
+    return {"type": _type(body.type), "since": body.since, "records": [str(uid) for uid in body.records or []]}
+
+
+class Plan(HubView):
+    @operation(
+        "Plan a push",
+        scope="sync:operate",
+        body=job_shapes.PlanPush,
+        body_required=False,
+        answers={202: Answer(job_shapes.PushJobBody, "Being looked up; nothing is written.", headers=("Location",))},
+        id="targets_plan",
+        notes="Computes per record what would be created, changed, blocked or left at the target. Read its rows, then "
+        "`POST /push-jobs/{uid}/approve/` applies it; refused (`stale`) when the target moved meanwhile.",
+    )
+    def post(self, request: Request, code: str) -> Response:
+        scope = {**_scope(self.body), "plan": True, "rate_per_s": self.body.rate_per_s}
+        job = jobs.ask_for_records(find(code), by=self.actor, **scope)
+        return job_calls.made(request, job)

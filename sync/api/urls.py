@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sync.api import alerts, deliveries, drift, exceptions, freezes, targets, value_maps
+from sync.api import alerts, deliveries, drift, exceptions, freezes, jobs, targets, value_maps
 
 app_name = "sync-api"
 urlpatterns = [
@@ -18,10 +18,21 @@ urlpatterns = [
     path("targets/<str:code>/pause/", targets.Pause.as_view(), name="target-pause"),
     path("targets/<str:code>/resume/", targets.Resume.as_view(), name="target-resume"),
     path("targets/<str:code>/push/", targets.Push.as_view(), name="target-push"),
+    path("targets/<str:code>/plan/", targets.Plan.as_view(), name="target-plan"),
     path("deliveries/", deliveries.Deliveries.as_view(), name="deliveries"),
     path("deliveries/replay/", deliveries.Replay.as_view(), name="deliveries-replay"),
     path("deliveries/<str:uid>/", deliveries.OneDelivery.as_view(), name="delivery"),
     path("deliveries/<str:uid>/release/", deliveries.Release.as_view(), name="delivery-release"),
+    path("push-jobs/", jobs.Jobs.as_view(), name="push-jobs"),
+    path("push-jobs/<str:uid>/", jobs.OneJob.as_view(), name="push-job"),
+    path("push-jobs/<str:uid>/rows/", jobs.Rows.as_view(), name="push-job-rows"),
+    path("push-jobs/<str:uid>/approve/", jobs.Approve.as_view(), name="push-job-approve"),
+    path("push-jobs/<str:uid>/refuse/", jobs.Refuse.as_view(), name="push-job-refuse"),
+    path("push-jobs/<str:uid>/pause/", jobs.Pause.as_view(), name="push-job-pause"),
+    path("push-jobs/<str:uid>/resume/", jobs.Resume.as_view(), name="push-job-resume"),
+    path("push-jobs/<str:uid>/cancel/", jobs.Cancel.as_view(), name="push-job-cancel"),
+    path("push-jobs/<str:uid>/repeat/", jobs.Repeat.as_view(), name="push-job-repeat"),
+    path("correlations/<str:correlation_id>/", jobs.Chain.as_view(), name="correlation"),
     path("exceptions/", exceptions.Exceptions.as_view(), name="exceptions"),
     path("exceptions/decide/", exceptions.Decide.as_view(), name="exceptions-decide"),
     path("exceptions/<str:uid>/", exceptions.OneException.as_view(), name="exception"),

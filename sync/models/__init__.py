@@ -1,10 +1,11 @@
 """Tables of sync, one module per concern."""
 
 from sync.models.alert import AlertRoute, Notification, TargetAlert
-from sync.models.delivery import Attempt, AttemptResult, Delivery, ReplayJob
+from sync.models.delivery import Attempt, AttemptResult, Delivery
 from sync.models.drift import DriftFinding, DriftObservation, DriftRun
 from sync.models.exception import ExceptionItem
 from sync.models.freeze import FreezeWindow
+from sync.models.job import PushJob, PushRow
 from sync.models.lane import DispatchCursor, Lane
 from sync.models.mapping import FieldRule, MappingVersion, ValueMapRow
 from sync.models.rule import ExceptionOwner, OutcomeRule
@@ -27,8 +28,9 @@ __all__ = [
     "MappingVersion",
     "Notification",
     "OutcomeRule",
+    "PushJob",
+    "PushRow",
     "QuotaUse",
-    "ReplayJob",
     "Subscription",
     "Target",
     "TargetAlert",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -118,22 +117,3 @@ class AttemptResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempt_id}: {self.outcome}"
-
-
-class ReplayJob(models.Model):
-    """A selective repetition: what was asked for, and what it did or (dry run) would have done."""
-
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    filter = models.JSONField(default=dict)
-    dry_run = models.BooleanField(default=True)
-    counts = models.JSONField(default=dict)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    requested_by_name = models.CharField(max_length=200)
-    correlation_id = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"replay {self.uid}"

@@ -155,8 +155,6 @@ class Subscription(models.Model):
     from_seq = models.BigIntegerField(default=0)
     active = models.BooleanField(default=True)
     mapping_version = models.CharField(max_length=40, blank=True, editable=False)  # what was sent is up to date with
-    push_from = models.BigIntegerField(null=True, editable=False)  # last record of a whole push under way
-    push_by = models.CharField(max_length=200, blank=True, editable=False)
     remapped_to = models.BigIntegerField(null=True, editable=False)  # last lane looked at after the mapping changed
 
     class Meta:

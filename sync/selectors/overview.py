@@ -17,7 +17,7 @@ from mdm.web import charts
 from mdm.web.page import Link, Notice, Tile
 from sync.models import Delivery, DispatchCursor, DriftFinding, ExceptionItem, Target, TargetAlert
 from sync.models.states import OPEN
-from sync.selectors import drift_views, freeze_views
+from sync.selectors import chain, dead_letters, drift_views, freeze_views, jobs
 from sync.selectors.record_status import link
 from sync.services.dispatch import CURSOR
 
@@ -52,6 +52,8 @@ def counts(user: Any) -> Mapping[str, int]:
         troubled=Count("pk", troubled, distinct=True), alerts=Count("unseen", distinct=True)
     )
     return {
+        "dead": dead_letters.dead().exclude(state="rejected").count(),
+        "jobs": jobs.waiting_for(user),
         "exceptions": ExceptionItem.objects.filter(state="open").count(),
         # What differed before anything was ever sent waits for a first push, not for a person.
         "drift": DriftFinding.objects.filter(state="open").exclude(cause="never_pushed").count(),
@@ -161,9 +163,14 @@ def _stuck() -> list[Notice]:
 
 
 def search(query: str, user: Any) -> list[dict[str, Any]]:
-    """Deliveries by the target's key or the correlation id."""
+    """Deliveries by the target's key or the correlation id, and the chain that hangs on a correlation id."""
     if not _may_read(user) or len(query) < 3:
         return []
+    groups: list[dict[str, Any]] = []
+    if len(query) <= 64 and chain.exists(query):
+        hint = "from who asked to what the targets answered"
+        found = {"title": f"Follow {query}", "hint": hint, "url": link("sync:chain", query), "icon": "link"}
+        groups.append({"title": "Correlation", "results": [found]})
     rows = Delivery.objects.select_related("target").filter(Q(target_key=query) | Q(correlation_id=query))
     results = [
         {
@@ -174,7 +181,7 @@ def search(query: str, user: Any) -> list[dict[str, Any]]:
         }
         for row in rows.order_by("-pk")[:5]
     ]
-    return [{"title": "Deliveries", "results": results}] if results else []
+    return [*groups, {"title": "Deliveries", "results": results}] if results else groups
 
 
 def readiness() -> list[str]:

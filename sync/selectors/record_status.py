@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from mdm import registry
 from sync import platforms
 from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription, Target
+from sync.models.states import DEAD
 from sync.selectors import awaiting, freeze_views, ledger
 from sync.selectors.awaiting import Awaited
 
@@ -52,9 +53,10 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     latest = ledger.latest_of_lanes(uid)
     freezes = freeze_views.of_lanes(delivery.lane for delivery in latest)
     waits = awaiting.awaited([delivery.lane_id for delivery in latest if delivery.state == "pending"])
+    followed = set(Delivery.objects.filter(corrected_by__in=latest).values_list("corrected_by", flat=True))
     lines = [
-        _line(delivery, version, (delivery.target_id, delivery.lane.target_key) in drifting, freezes, waits)
-        for delivery in latest
+        _line(row, version, (row.target_id, row.lane.target_key) in drifting, freezes, waits, row.pk in followed)
+        for row in latest
     ]
     known = {delivery.target_id for delivery in latest}
     subscribed = Subscription.objects.select_related("target").filter(type=kind.key, active=True, target__active=True)
@@ -70,9 +72,22 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
 
 def _unsent(target: Target, state: str, note: str = "") -> dict[str, Any]:
     return {
-        "target": target.code, "title": target.title, "target_key": "", "state": state, "version": None,
-        "since": None, "message": "", "note": note, "url": "", "delivery": None,
+        "target": target.code, "title": target.title, "target_key": "", "state": state, "status": state,
+        "version": None, "since": None, "message": "", "note": note, "verified": False, "correlation_id": "", "url": "",
+        "delivery": None,
     }  # fmt: skip
+
+
+def status_of(delivery: Delivery, followed: bool = False) -> str:
+    """The five words of a business object at a target, of the last delivery there: pending, retried, failed, posted,
+    and corrected (posted, after an earlier one of the record had been refused or had failed)."""
+    if delivery.state == "posted":
+        return "corrected" if followed else "posted"
+    if delivery.state in DEAD:
+        return "corrected" if delivery.corrected_by_id else "failed"
+    if delivery.state in ("superseded", "cancelled"):
+        return "not_sent"
+    return "retried" if delivery.state == "retrying" or delivery.attempts > 1 else "pending"
 
 
 def _line(
@@ -81,6 +96,7 @@ def _line(
     drifts: bool,
     freezes: Mapping[int, FreezeWindow],
     awaited: Mapping[int, Sequence[Awaited]],
+    followed: bool,
 ) -> dict[str, Any]:
     state = _STATES.get(delivery.state, "")
     readable = platforms.readable(delivery.target.connector)
@@ -99,6 +115,8 @@ def _line(
         "version": confirmed,
         "wanted_version": delivery.version,
         "seq": delivery.seq,
+        "status": status_of(delivery, followed),
+        "correlation_id": delivery.correlation_id,
         "since": (delivery.posted_at or delivery.changed_at).isoformat(),
         "message": _message(delivery, freezes.get(delivery.lane_id), awaited.get(delivery.lane_id, ())),
         "verified": delivery.verified,

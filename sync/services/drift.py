@@ -23,7 +23,7 @@ from mdm.services import audit
 from mdm.types import Actor
 from sync import errors, governors, platforms
 from sync.models import DriftRun, Subscription, Target
-from sync.protocol import Connector, Readable, RemoteRecord
+from sync.protocol import Connector, RemoteRecord
 from sync.services import absences, comparing, findings
 from sync.services.comparing import Scope
 from sync.services.exceptions import require_operate
@@ -197,7 +197,7 @@ def _scan(progress: Progress, scope: Scope) -> Iterator[RemoteRecord]:
     for again in range(_RESCANS):
         try:
             with platforms.session(scope.target) as connector:
-                for number, remote in enumerate(_readable(scope.target, connector).scan(scope.type, since)):
+                for number, remote in enumerate(platforms.as_readable(scope.target, connector).scan(scope.type, since)):
                     if number % CHUNK == 0:
                         _keep_pace(scope.target, connector)
                     yield remote
@@ -210,12 +210,6 @@ def _scan(progress: Progress, scope: Scope) -> Iterator[RemoteRecord]:
                 raise
             _wait(progress, 2.0**again)
     raise errors.NotSent(f"{scope.target.title} kept asking for time; look again later.")
-
-
-def _readable(target: Target, connector: Connector) -> Readable:
-    if not isinstance(connector, Readable):
-        raise errors.NotSupported(f"{target.title} cannot be asked what it holds.")
-    return connector
 
 
 def _keep_pace(target: Target, connector: Connector) -> None:
@@ -252,7 +246,7 @@ def _look_at_record(progress: Progress, scope: Scope) -> None:
         )
     )
     with platforms.session(scope.target) as connector:
-        held = _readable(scope.target, connector)
+        held = platforms.as_readable(scope.target, connector)
         there = [remote for key in keys if (remote := held.read(scope.type, key)) is not None]
     with transaction.atomic():
         progress.counts += comparing.compare(scope, there)

@@ -46,6 +46,12 @@ class Want:
     refers: tuple[dependencies.Reference, ...] = ()
 
 
+def lock() -> None:
+    """For whoever looks at what waits before queueing: nobody else queues before the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ENQUEUE_LOCK])
+
+
 @transaction.atomic
 def enqueue(wants: Sequence[Want]) -> list[Delivery]:
     """One delivery per want, in order; older ones that were never sent are superseded, dead ones are followed up."""

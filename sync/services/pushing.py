@@ -1,4 +1,4 @@
-"""Owns sending the current version on demand: some records, a whole type, or those a changed mapping changes."""
+"""Owns queueing the current version of records for one target: on demand, and when a changed mapping changes them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def push_records(
 
     What waits already in the same version is left alone, so that asking twice changes nothing.
     """
-    subscription = _subscription(target, type)
+    subscription = subscription_of(target, type)
     result = Pushed()
     wanted = [str(uid) for uid in uids]
     for start in range(0, len(wanted), CHUNK):
@@ -53,53 +53,34 @@ def push_records(
     return result
 
 
-def push_type(target: Target, type: str, basis: Basis) -> Counter[str]:
-    """What a push of everything the subscription covers would queue; counts only."""
-    subscription = _subscription(target, type)
-    result = Pushed()
-    last = 0
-    while rows := _records_after(type, last):
-        last = rows[-1][0]
-        _push_chunk(subscription, [uid for _, uid in rows], basis, None, True, result)
-    return result.counts
+@dataclass(frozen=True)
+class Choice:
+    """What a target should get of one record now: `fresh` is what does not wait there already."""
+
+    wants: list[Want]
+    fresh: list[Want]
+    why: str = ""  # unknown · not_for_target · already_waiting: nothing is to be queued
 
 
-def schedule(target: Target, type: str, by: str) -> None:
-    """Ask for a push of everything; `go_on` does it piece by piece, so that nothing is locked for long."""
-    subscription = _subscription(target, type)
-    Subscription.objects.filter(pk=subscription.pk).update(push_from=0, push_by=by)
+def choose(
+    subscription: Subscription, uids: Collection[str], basis: Basis, keys: Collection[str] | None = None
+) -> dict[str, Choice]:
+    """For every uid, what would be queued and why nothing is; a few queries whatever the number."""
+    documents = current_documents(subscription.type, uids)
+    known = keys_of([subscription], uids)
+    wants: dict[str, list[Want]] = {}
+    for uid, document in documents.items():
+        found = wants_for(subscription, document, known, basis)
+        wants[str(uid)] = [want for want in found if keys is None or want.key in keys]
+    waiting = _waiting(subscription.target, [want for found in wants.values() for want in found])
+    return {uid: _choice(wants.get(uid), waiting) for uid in dict.fromkeys(map(str, uids))}
 
 
-def go_on(*, chunks: int = 4) -> Counter[str]:
-    """The next pieces of every whole push that was asked for; survives being killed anywhere."""
-    result = Pushed()
-    for pk in Subscription.objects.filter(push_from__isnull=False, active=True).values_list("pk", flat=True):
-        for _ in range(chunks):
-            if not _go_on(pk, result):
-                break
-    return result.counts
-
-
-@transaction.atomic
-def _go_on(pk: int, result: Pushed) -> bool:
-    row = Subscription.objects.select_for_update(of=("self",), skip_locked=True).select_related("target").filter(
-        pk=pk, push_from__isnull=False
-    ).first()  # fmt: skip
-    if row is None:
-        return False
-    records = _records_after(row.type, row.push_from or 0)
-    basis = Basis(reason="manual", requested_by=row.push_by, priority=lanes.BULK)
-    _push_chunk(row, [uid for _, uid in records], basis, None, False, result)
-    result.deliveries.clear()
-    row.push_from = records[-1][0] if len(records) == CHUNK else None
-    row.save(update_fields=["push_from"])
-    return row.push_from is not None
-
-
-def _records_after(type: str, last: int) -> list[tuple[int, str]]:
-    model = registry.get(type).model
-    rows = model._default_manager.filter(pk__gt=last).exclude(status="merged").order_by("pk")
-    return [(pk, str(uid)) for pk, uid in rows.values_list("pk", "uid")[:CHUNK]]
+def _choice(wants: list[Want] | None, waiting: Collection[tuple[str, str, int]]) -> Choice:
+    if not wants:
+        return Choice([], [], "unknown" if wants is None else "not_for_target")
+    fresh = [want for want in wants if (want.uid, want.key, want.version) not in waiting]
+    return Choice(wants, fresh, "" if fresh else "already_waiting")
 
 
 def _push_chunk(
@@ -110,17 +91,11 @@ def _push_chunk(
     dry_run: bool,
     result: Pushed,
 ) -> None:
-    documents = current_documents(subscription.type, uids)
-    known = keys_of([subscription], uids)
-    result.counts["unknown"] += len(set(uids) - set(documents))
-    wants: list[Want] = []
-    for document in documents.values():
-        found = wants_for(subscription, document, known, basis)
-        result.counts["not_for_this_target"] += not found
-        wants += [want for want in found if keys is None or want.key in keys]
-    waiting = _waiting(subscription.target, wants)
-    fresh = [want for want in wants if (want.uid, want.key, want.version) not in waiting]
-    result.counts["already_waiting"] += len(wants) - len(fresh)
+    choices = choose(subscription, uids, basis, keys).values()
+    fresh = [want for choice in choices for want in choice.fresh]
+    result.counts["unknown"] += sum(choice.why == "unknown" for choice in choices)
+    result.counts["not_for_this_target"] += sum(choice.why == "not_for_target" for choice in choices)
+    result.counts["already_waiting"] += sum(len(choice.wants) for choice in choices) - len(fresh)
     result.counts["queued"] += len(fresh)
     if not dry_run:
         result.deliveries += lanes.enqueue(fresh)
@@ -132,7 +107,7 @@ def _waiting(target: Target, wants: Iterable[Want]) -> set[tuple[str, str, int]]
     return {(str(uid), key, version) for uid, key, version in rows.values_list("record", "lane__target_key", "version")}
 
 
-def _subscription(target: Target, type: str) -> Subscription:
+def subscription_of(target: Target, type: str) -> Subscription:
     try:
         platforms.mapping_of(target.connector, type)
     except SyncError as error:

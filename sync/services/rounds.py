@@ -11,7 +11,19 @@ from mdm.services import events
 from sync import tasks
 from sync.crash_points import reach
 from sync.frozen import losing_locks
-from sync.services import alerts, correcting, dispatch, drain, drift, freezing, lanes, notifying, pushing
+from sync.services import (
+    alerts,
+    correcting,
+    dispatch,
+    drain,
+    drift,
+    freezing,
+    job_work,
+    lanes,
+    notifying,
+    planning,
+    pushing,
+)
 
 log = logging.getLogger(__name__)
 OVERDUE_S = 5.0  # a queue nobody has worked for this long is worked by the dispatcher itself
@@ -31,7 +43,7 @@ def _dispatch_round() -> int:
     reach("sealed")
     freezing.keep()
     done = dispatch.dispatch_all()
-    pushing.go_on()
+    job_work.go_on()
     if time.monotonic() - _looked_at > _NOW_AND_THEN_S:
         _looked_at = time.monotonic()
         pushing.remap()
@@ -47,6 +59,8 @@ def ring_round() -> bool:
         rung = tasks.ring_drain(target_id) and rung
     for run_uid in drift.waiting():
         rung = tasks.ring_drift(str(run_uid)) and rung
+    for job_uid in planning.waiting():
+        rung = tasks.ring_plan(str(job_uid)) and rung
     if notifying.due():
         rung = tasks.ring_notify() and rung
     return rung
@@ -60,6 +74,8 @@ def own_round(process: uuid.UUID, *, budget_s: float = 5, everything: bool = Fal
             states += drain.drain(target_id, budget_s=budget_s, process=process)
     for run_uid in drift.waiting(overdue_s=0 if everything else OVERDUE_S):
         states[f"drift {drift.run(run_uid).state}"] += 1
+    for job_uid in planning.waiting(overdue_s=0 if everything else OVERDUE_S):
+        states[f"plan {planning.run(job_uid).state}"] += 1
     if notifying.due(overdue_s=0 if everything else OVERDUE_S):
         states += Counter({f"notification {state}": number for state, number in notifying.send_due(most=10).items()})
     return states

@@ -12,7 +12,8 @@ from mdm.services import audit
 from mdm.types import Actor
 from sync import governors, platforms
 from sync.errors import SyncError
-from sync.models import Subscription, Target
+from sync.models import Target
+from sync.models.job import LIMIT
 from sync.protocol import Health
 from sync.services import pushing
 from sync.services.dispatch import Basis
@@ -70,23 +71,16 @@ def check(target: Target, *, by: Actor) -> Health:
     return health
 
 
-def push(target: Target, *, by: Actor, type: str = "", uids: list[str] | None = None, dry_run: bool = False) -> Pushed:
-    """Queue the current version of some records, or (piece by piece, from now on) of everything it is subscribed to."""
+def push(target: Target, *, by: Actor, type: str, uids: list[str], dry_run: bool = False) -> Pushed:
+    """Queue the current version of some records at once; more than a person may send alone is a job (`jobs`)."""
     require_operate(by)
-    basis = Basis(reason="manual", requested_by=by.name)
-    if uids:
-        if not type:
-            raise CorrectInput("Name the type of the records.")
-        result = pushing.push_records(target, type, uids, basis, dry_run=dry_run)
-    else:
-        result = Pushed()
-        subscribed = Subscription.objects.filter(target=target, active=True).values_list("type", flat=True)
-        for covered in [type] if type else subscribed:
-            result.counts += pushing.push_type(target, covered, basis)
-            if not dry_run:
-                pushing.schedule(target, covered, by.name)
+    if not type:
+        raise CorrectInput("Name the type of the records.")
+    if len(set(uids)) > LIMIT:
+        raise CorrectInput(f"More than {LIMIT} records are sent by a job.")
+    result = pushing.push_records(target, type, uids, Basis(reason="manual", requested_by=by.name), dry_run=dry_run)
     if not dry_run:
-        _logged(target, "pushed", by, type=type, records=len(uids or []), **dict(result.counts))
+        _logged(target, "pushed", by, type=type, records=len(uids), **dict(result.counts))
     return result
 
 

@@ -1,4 +1,4 @@
-"""The ledger of deliveries, one delivery beside it or on its own, and sending again: one, or many after a look."""
+"""The ledger of deliveries, one delivery beside it or on its own, and sending that one again."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from mdm.errors import CorrectInput
 from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter, plural
-from mdm.web.page import Action, Empty, Item, Link, Page, Tile
+from mdm.web.page import Action, Empty, Item, Link, Page
 from mdm.web.states import look
 from sync.models import Delivery, Target
 from sync.models.states import DEAD, OPEN, STATES
 from sync.selectors import ledger
-from sync.services import exceptions, replay, targets
+from sync.services import exceptions, targets
 from sync.web import delivery_page, doors
 from sync.web.delivery_page import REASONS
 
 TABS = (("", "All"), ("open", "Under way"), ("dead", "Stopped"), ("posted", "Posted"), ("held", "Held"))
-REPLAYED = ("target", "record", "correlation_id")  # filters of the list that a replay understands
 
 
 @require_GET
@@ -45,9 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
     else:
         part = browsing.cut(request, _matching(request, held), size=40)
         context |= {
-            "page": Page(
-                title="Deliveries", note="What was sent to whom, and what came of it", menu=[_replay_all(request)]
-            ),
+            "page": Page(title="Deliveries", note="What was sent to whom, and what came of it", menu=[_dead_letters()]),
             "filters": browsing.bar(request, "Deliveries where", filters, placeholder="Name or code", keep=("state",)),
             "tabs": _tabs(request),
             "items": [_item(request, row, chosen) for row in part.rows],
@@ -64,6 +61,10 @@ def _empty(request: HttpRequest) -> Empty:
         return Empty(title="No delivery fits", text="Take a filter away, or look at all states.", icon="filter")
     text = "As soon as an approved change concerns a target, what is sent stands here with every answer."
     return Empty(title="Nothing was sent yet", text=text, icon="send")
+
+
+def _dead_letters() -> Action:
+    return Action(label="Send again what stopped…", url=reverse("sync:dead-letters"), icon="refresh")
 
 
 @require_GET
@@ -163,59 +164,3 @@ def again(request: HttpRequest, uid: Any) -> HttpResponse:
         return f"Queued again for {delivery.target.title}"
 
     return doors.act(request, do, reverse("sync:delivery", args=[uid]))
-
-
-# --- many at once, after a look ---------------------------------------------------------------------------------------
-
-
-def _replay_all(request: HttpRequest) -> Action:
-    """Leads to the look; carries the filters of the list along."""
-    kept = {name: request.GET[name] for name in REPLAYED if request.GET.get(name)}
-    query = "&".join(f"{name}={value}" for name, value in kept.items())
-    url = reverse("sync:replay")
-    return Action(
-        label="Send everything that stopped again…",
-        url=f"{url}?{query}" if query else url,
-        icon="refresh",
-        allowed=doors.may_act(request),
-        why_not=doors.WHY_NOT,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@visitor.page
-def replay_stopped(request: HttpRequest) -> HttpResponse:
-    """Dead letters that nobody followed up: counted first, queued by the button."""
-    asked = {name: value for name in REPLAYED if (value := request.GET.get(name, "").strip()[:200])}
-    wanted: dict[str, Any] = asked or {"target": [*Target.objects.values_list("code", flat=True), "-"]}  # never empty
-    if request.method == "POST":
-
-        def do() -> str:
-            job = replay.replay(filter=wanted, dry_run=False, by=visitor.actor(request))
-            return f"{plural(job.counts.get('queued', 0), 'line')} queued again"
-
-        return doors.act(request, do, reverse("sync:deliveries"))
-    counts = replay.replay(filter=wanted, dry_run=True, by=visitor.actor(request)).counts
-    queued = counts.get("queued", 0)
-    send = doors.action(
-        request, label=f"Queue {plural(queued, 'line')}", name="replay", url=request.get_full_path(), icon="refresh",
-        style="primary", fields={"next": f"{reverse('sync:deliveries')}?state=open"}, allowed=queued > 0,
-        why_not="There is nothing that stopped and was not followed up.",
-    )  # fmt: skip
-    context = {
-        "page": Page(
-            title="Send again what stopped",
-            crumbs=[Link("Deliveries", reverse("sync:deliveries")), Link("Send again", "")],
-            note=" · ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked.items()),
-        ),
-        "tiles": [
-            Tile(label="Stopped deliveries", value=counts.get("found", 0), note="refused, failed or set aside"),
-            Tile(label="Records", value=counts.get("records", 0)),
-            Tile(label="Would be queued", value=queued, note="the current version of each"),
-            Tile(label="On their way already", value=counts.get("already_waiting", 0), note="left as they are"),
-        ],
-        "text": "What was refused for its content is refused again unless the record, the mapping or the platform changed.",
-        "send": send,
-        "cancel_url": reverse("sync:deliveries"),
-    }
-    return render(request, "sync/push.html", context)

@@ -65,7 +65,7 @@ def build(request: HttpRequest, row: Delivery) -> dict[str, Any]:
         "callouts": _callouts(row),
         "actions": [_release(request, row) if row.state == "poison" else _again(request, row)],
         "facts": _facts(row),
-        "story": _story(row, attempts),
+        "story": story(row, attempts),
         "attempts": _attempt_links(request, attempts, shown),
         "attempt": _attempt(shown, attempts.index(shown) + 1) if shown else None,
         "mapping": mapping,
@@ -194,7 +194,7 @@ def _again(request: HttpRequest, row: Delivery) -> Action:
 
 
 def _facts(row: Delivery) -> list[Fact]:
-    same = f"{reverse('sync:deliveries')}?correlation_id={row.correlation_id}"
+    same = reverse("sync:chain", args=[row.correlation_id])
     found = [
         Fact(label="Reason", value=REASONS[row.reason]),
         Fact(label="Asked to", value=_ASKED.get(row.action, row.action)),
@@ -203,7 +203,7 @@ def _facts(row: Delivery) -> list[Fact]:
         Fact(label="Line", value=f"number {row.seq}, generation {row.generation}"),
         Fact(label="As of", value=row.as_of, kind="date"),
         Fact(label="Correlation", value=row.correlation_id, kind="id"),
-        Fact(label="Same cause", value="Other deliveries", kind="link", url=same),
+        Fact(label="Same cause", value="Follow it from the request to the answer", kind="link", url=same),
     ]
     if row.requested_by:
         found.insert(1, Fact(label="Asked for by", value=row.requested_by, kind="person"))
@@ -216,7 +216,7 @@ def _verified(row: Delivery) -> str:
     return "Acknowledged by the receiver" if row.verified else "Not possible: the receiver cannot be read"
 
 
-def _story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
+def story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
     words = f"Queued: {REASONS[row.reason].lower()}, version {row.version}"
     story = [Event(at=row.created_at, text=words, icon="clock", tone="blue", exact=True)]
     story += [_tried(number, attempt) for number, attempt in enumerate(attempts, 1)]
@@ -255,11 +255,11 @@ def _attempt(attempt: Attempt, number: int) -> dict[str, Any]:
         "state": result.outcome if result else "",
         "at": attempt.started_at,
         "note": "",
-        "exchanges": [_exchange(one) for one in exchanges],
+        "exchanges": [exchange(one) for one in exchanges],
     }
 
 
-def _exchange(said: dict[str, Any]) -> dict[str, Any]:
+def exchange(said: dict[str, Any]) -> dict[str, Any]:
     """The address in one line, decoded; a long one stands whole over the body of the request."""
     url = unquote_plus(said.get("url", ""))
     short = url if len(url) <= ADDRESS else f"{url[:ADDRESS]}…"

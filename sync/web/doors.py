@@ -36,8 +36,10 @@ def may_map(request: HttpRequest) -> bool:
     return permissions.may(by, "steward") or permissions.may(by, "admin")
 
 
-def act(request: HttpRequest, do: Callable[[], str], default: str) -> HttpResponse:
-    """Run one action and go back to where the person was, with what happened in words.
+def act(
+    request: HttpRequest, do: Callable[[], str], default: str, onward: Callable[[], str] | None = None
+) -> HttpResponse:
+    """Run one action and go back to where the person was (or `onward`, to what it made), with what happened in words.
 
     A refusal changes nothing: the page the person was on is drawn again, with the words and its status.
     """
@@ -49,7 +51,7 @@ def act(request: HttpRequest, do: Callable[[], str], default: str) -> HttpRespon
     except HubError as error:
         messages.error(request, error.message)
         return again(request, back, visitor.status_of(error))
-    return redirect(back)
+    return redirect(onward() if onward else back)
 
 
 def again(request: HttpRequest, url: str, status: int) -> HttpResponse:

@@ -25,6 +25,13 @@ from sync.web.delivery_page import REASONS
 from sync.web.findings import is_uid
 
 FIELDS = 6  # differences shown of one target; the rest is on the drift page
+STATUS = {
+    "pending": "Pending",
+    "retried": "Retried",
+    "failed": "Failed",
+    "corrected": "Corrected",
+    "posted": "Posted",
+}
 COLUMNS = (
     Column(label="Delivery"),
     Column(label="Target"),
@@ -63,7 +70,10 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
         differences.setdefault((finding.target_id, finding.target_key), []).append(finding)
     rows = []
     for line in frame.targets:
-        row = record_sync.row_of(line) | {"golden_version": frame.row.version}
+        row = record_sync.row_of(line) | {"golden_version": frame.row.version, "status": _status(line)}
+        if line.get("correlation_id"):
+            row["correlation_id"] = line["correlation_id"]
+            row["chain"] = reverse("sync:chain", args=[line["correlation_id"]])
         if target := targets.get(line["target"]):
             row["source"] = doors.source(target.system)
             here = differences.get((target.pk, line.get("target_key") or ""), [])
@@ -71,6 +81,14 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
             row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target)
         rows.append(row)
     return rows
+
+
+def _status(line: dict[str, Any]) -> str:
+    """The business word, and of what was posted whether anybody looked; a receiver that shows nothing has a note."""
+    word = STATUS.get(line.get("status") or "", "")
+    if line.get("status") in ("posted", "corrected") and line.get("readable"):
+        return f"{word}, {'read back and the same' if line.get('verified') else 'not read back'}"
+    return word
 
 
 def _difference(finding: DriftFinding) -> dict[str, Any]:
@@ -92,7 +110,9 @@ def _actions(frame: Frame, target: Target) -> list[Action]:
 
     gone = frame.row.status == "merged"
     return [
-        action("Push now", "push", "sync:target-push", "send", allowed=not gone, why_not="This record was merged."),
+        action(
+            "Send again now", "push", "sync:target-push", "send", allowed=not gone, why_not="This record was merged."
+        ),
         action(
             "Look what it holds", "look", "sync:target-look", "drift",
             allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,

@@ -8,13 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from mdm import registry
-from mdm.errors import CorrectInput
 from mdm.web import charts, visitor
 from mdm.web.browsing import plural
-from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Page, Tile
+from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Page
 from mdm.web.values import age
 from sync import platforms
 from sync.models import Target
@@ -150,7 +149,7 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
             icon="mapping",
         ),
         Action(
-            label="Push everything…",
+            label="Push…",
             name=f"push-{target.code}",
             url=url("push"),
             icon="send",
@@ -189,64 +188,6 @@ def resume(request: HttpRequest, code: str) -> HttpResponse:
         return f"{target.title} is sent to again"
 
     return doors.act(request, do, reverse("sync:targets"))
-
-
-@require_http_methods(["GET", "POST"])
-@visitor.page
-def push(request: HttpRequest, code: str) -> HttpResponse:
-    """Everything, after a look at how much that is; or the one record named, at once."""
-    target = get_object_or_404(Target, code=code)
-    if request.method == "GET":
-        return _push_preview(request, target)
-    uid, type_key = request.POST.get("record", ""), request.POST.get("type", "")
-
-    def do() -> str:
-        pushed = targets.push(target, by=visitor.actor(request), type=type_key, uids=[uid] if uid else None)
-        if uid and not pushed.counts["queued"] and not pushed.counts["already_waiting"]:
-            raise CorrectInput(f"{target.title} is not subscribed to this record.")
-        return f"Queued for {target.title}" if uid else f"{pushed.counts['queued']} lines are queued for {target.title}"
-
-    return doors.act(request, do, reverse("sync:targets"))
-
-
-def _push_preview(request: HttpRequest, target: Target) -> HttpResponse:
-    """What a push of everything would queue, counted now; nothing is queued by looking."""
-    counts = targets.push(target, by=visitor.actor(request), dry_run=True).counts
-    queued, minutes = counts["queued"], counts["queued"] / target.rate_per_s / 60
-    send = doors.action(
-        request,
-        label=f"Queue {plural(queued, 'line')}",
-        name="push",
-        url=request.path,
-        icon="send",
-        style="primary",
-        fields={"next": reverse("sync:targets")},
-        allowed=queued > 0,
-        why_not="Everything is on its way already, or the target takes nothing.",
-    )
-    context = {
-        "page": Page(
-            title=f"Push everything to {target.title}",
-            crumbs=[Link("Targets", reverse("sync:targets")), Link(target.title, "")],
-        ),
-        "tiles": [
-            Tile(label="Would be queued", value=queued, note="the current version, one line per key"),
-            Tile(label="On their way already", value=counts["already_waiting"], note="left as they are"),
-            Tile(label="Not for this target", value=counts["not_for_this_target"], note="by its subscription"),
-        ],
-        "text": f"At {target.rate_per_s:g} requests a second this takes at least {_minutes(minutes)}. "
-        "Urgent changes overtake it. "
-        "What the platform holds already is read and left alone.",
-        "send": send,
-        "cancel_url": reverse("sync:targets"),
-    }
-    return render(request, "sync/push.html", context)
-
-
-def _minutes(minutes: float) -> str:
-    if minutes < 1:
-        return "some seconds"
-    return plural(round(minutes), "minute") if minutes < 120 else f"{minutes / 60:.0f} hours"
 
 
 @require_POST

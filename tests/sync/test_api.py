@@ -6,7 +6,7 @@ import pytest
 
 from mdm import correlation
 from mdm.models import ApprovalPolicy, Crosswalk
-from sync.models import Delivery, ExceptionItem, Subscription, Target
+from sync.models import Delivery, ExceptionItem, Target
 from sync.services import drift
 from tests.api.callers import caller
 from tests.sync import world
@@ -67,6 +67,7 @@ def test_targets_pause_resume_check_and_push(coupa, operator):
 
     counted = operator.post_json("targets/coupa/push/", {"dry_run": True})
     assert counted.status_code == 202 and counted.json()["counts"]["queued"] == 1 and Delivery.objects.count() == 1
+    assert counted.json()["job"] is None
     pushed = operator.post_json("targets/coupa/push/", {"type": "supplier", "records": [uid]}).json()
     assert len(pushed["deliveries"]) == 1
     again = operator.post_json("targets/coupa/push/", {"type": "supplier", "records": [uid]}).json()
@@ -76,22 +77,6 @@ def test_targets_pause_resume_check_and_push(coupa, operator):
     assert operator.post_json("targets/coupa/push/", {"records": [uid]}).status_code == 400
     assert operator.post_json("targets/coupa/push/", {"type": "unicorn"}).status_code in (400, 404, 409)
     assert operator.read("targets/nowhere/").status_code == 404
-
-
-def test_a_whole_push_is_queued_piece_by_piece(coupa, operator):
-    Target.objects.update(paused_at=None)
-    Subscription.objects.update(from_seq=10**9)
-    for number in range(3):
-        world.supplier(legal_name=f"Ganz {number} GmbH", tax_registrations=[])
-    world.dispatch_now()
-    assert Delivery.objects.count() == 0
-    assert operator.post_json("targets/coupa/push/", {}).json()["counts"]["queued"] == 3
-    from sync.services import pushing
-
-    pushing.go_on()
-    assert set(Delivery.objects.values_list("reason", "state")) == {("manual", "pending")}
-    assert world.send_now() == {"posted": 3}
-    assert Subscription.objects.get().push_from is None
 
 
 def test_the_ledger(coupa, operator, django_assert_max_num_queries):
@@ -169,11 +154,13 @@ def test_replay_looks_first_and_repeating_it_changes_nothing(coupa, operator):
         world.supplier(legal_name=f"Nochmal {number} GmbH", tax_registrations=[])
     assert world.send_until_settled() == {"failed": 2}
     dry = operator.post_json("deliveries/replay/", {"filter": {"target": "coupa"}})
-    assert dry.status_code == 200 and dry.json()["counts"]["queued"] == 2
+    assert dry.status_code == 200 and dry.json()["counts"]["queued"] == 2 and dry.json()["jobs"] == []
     assert Delivery.objects.count() == 2
     go = {"filter": {"target": "coupa"}, "dry_run": False}
-    assert operator.post_json("deliveries/replay/", go).json()["counts"]["queued"] == 2
-    assert operator.post_json("deliveries/replay/", go).json()["counts"]["found"] == 0
+    (job,) = operator.post_json("deliveries/replay/", go).json()["jobs"]
+    assert (job["kind"], job["state"], job["total"]) == ("replay", "running", 2)
+    again = operator.post_json("deliveries/replay/", go).json()
+    assert (again["counts"]["found"], again["jobs"]) == (0, [])
     assert world.send_until_settled() == {"posted": 2}
     assert {row.corrected_by.state for row in Delivery.objects.filter(state="failed")} == {"posted"}
     for wrong in ({}, {"filter": {}}, {"filter": {"colour": "red"}}, {"filter": {"created_from": "soon"}}):

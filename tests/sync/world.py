@@ -14,7 +14,7 @@ from mdm.services.changes import ProposedItem
 from mdm.types import Actor
 from sync.models import Delivery, Subscription, Target
 from sync.sandbox import CLIENT_ID, SECRET
-from sync.services import dispatch, drain
+from sync.services import dispatch, drain, job_work
 
 ROBOT = Actor.system("test")
 SUPPLIER: dict[str, Any] = {
@@ -76,7 +76,9 @@ def target(code: str, base_url: str, *, secret: str = SECRET, **different: Any) 
 
 def dispatch_now() -> int:
     events.seal()
-    return dispatch.dispatch_all()
+    done = dispatch.dispatch_all()
+    job_work.go_on()
+    return done
 
 
 def send_now(rounds: int = 1, *, pause_s: float = 0.0) -> Counter[str]:

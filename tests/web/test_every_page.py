@@ -27,6 +27,8 @@ LISTS = [
     (reverse("sync:drift"), 24),
     (reverse("sync:alerts"), 20),
     (reverse("sync:rules"), 20),
+    (reverse("sync:dead-letters"), 22),
+    (reverse("sync:jobs"), 18),
 ]
 FORMS = [reverse("web:import-new"), *(reverse("web:record-new", args=[kind.path]) for kind in registry.all_types())]
 FOR_AUDITORS = reverse("web:audit")

@@ -29,9 +29,9 @@ from tests.web.test_import_pages import signed_in
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("targets", "deliveries", "exceptions", "drift", "alerts", "rules", "replay")
+PAGES = ("targets", "deliveries", "exceptions", "drift", "alerts", "rules", "dead-letters", "jobs", "replay")
 NOBODY = "http://127.0.0.1:9"  # nothing answers there, and no test asks
-QUERIES = {"targets": 34, "deliveries": 22, "exceptions": 20, "drift": 34}
+QUERIES = {"targets": 34, "deliveries": 22, "exceptions": 20, "drift": 34, "dead-letters": 24, "jobs": 20}
 
 
 @pytest.fixture
@@ -105,7 +105,8 @@ def test_empty_hub_says_what_will_stand_here(mara: Client) -> None:
     words = {
         "targets": "No target yet", "deliveries": "Nothing was sent yet", "exceptions": "No platform refuses anything",
         "drift": "Every platform that was looked at", "alerts": "Every target works",
-        "rules": "Object locked", "replay": "Send again what stopped",
+        "rules": "Object locked", "replay": "Nothing to send again",
+        "dead-letters": "Everything that was to be sent arrived", "jobs": "No push job yet",
     }  # fmt: skip
     for name in PAGES:
         assert words[name] in page(mara, name)
@@ -146,17 +147,6 @@ def test_a_refused_lever_draws_the_page_again_with_the_reason(mara: Client, targ
     assert mara.post(reverse("sync:target-resume", args=["coupa"])).status_code == 302
 
 
-def test_pushing_everything_is_counted_before_it_is_done(mara: Client, target: Target) -> None:
-    sent(target)
-    Delivery.objects.update(state="cancelled")
-    url = reverse("sync:target-push", args=["coupa"])
-    html = mara.get(url).content.decode()
-    assert "Queue 1 line" in html and Delivery.objects.count() == 1
-    assert mara.post(url).status_code == 302
-    target.subscriptions.get()
-    assert target.subscriptions.get().push_from == 0  # goes on piece by piece
-
-
 # --- ledger -----------------------------------------------------------------------------------------------------------
 
 
@@ -181,15 +171,6 @@ def test_bank_numbers_stay_masked_in_the_mapping(mara: Client) -> None:
     delivery = sent(target, bank_accounts=[{"iban": iban, "holder": "Nordlicht Papier GmbH"}])
     html = mara.get(reverse("sync:delivery", args=[delivery.uid])).content.decode()
     assert "DE89…3000" in html and iban not in html
-
-
-def test_sending_stopped_ones_again_is_counted_first(mara: Client, target: Target) -> None:
-    refused(target)
-    url = reverse("sync:replay")
-    assert "Queue 1 line" in mara.get(url).content.decode() and Delivery.objects.count() == 1
-    assert mara.post(url).status_code == 302
-    assert Delivery.objects.filter(reason="replay").count() == 1
-    assert "Queue 0 lines" in mara.get(url).content.decode()
 
 
 def test_unknown_filters_and_cursors_do_no_harm(mara: Client, target: Target) -> None:
@@ -326,7 +307,12 @@ def test_the_tab_of_a_record_pushes_it(mara: Client, target: Target) -> None:
     finding(target, delivery)
     url = reverse("web:record-sync", args=["suppliers", delivery.record])
     html = mara.get(url).content.decode()
-    assert "Push now" in html and "Net 60" in html and reverse("sync:delivery", args=[delivery.uid]) in html
+    assert (
+        "Send again now" in html
+        and "From the request to the answer" in html
+        and "Net 60" in html
+        and reverse("sync:delivery", args=[delivery.uid]) in html
+    )
     push = reverse("sync:target-push", args=["coupa"])
     answer = mara.post(push, {"type": "supplier", "record": str(delivery.record), "next": url})
     assert answer.status_code == 302 and answer.headers["Location"] == url

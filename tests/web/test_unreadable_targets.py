@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from sync.connectors.sftp_csv.sandbox import SftpCsvSandbox
 from sync.connectors.webhook.sandbox import WebhookSandbox
-from sync.models import Delivery, DriftRun, Target
+from sync.models import Delivery, DriftRun, PushJob, Target
 from tests.api.callers import caller
 from tests.sync import world
 from tests.sync.world import Side
@@ -32,6 +32,7 @@ def test_the_record_says_sent_and_not_in_sync(uid):
     tab = mara.get(reverse("sync:record", args=["suppliers", uid])).content.decode()
     assert "Sent, not verified" in tab and "cannot be asked what it holds" in tab
     assert "In sync everywhere" not in tab and "In sync where it can be seen" in tab
+    assert "Posted, read back" not in tab and "Posted, not read back" not in tab
     assert "so there is no drift to look for" in tab, "the lever is there, and says why it does nothing"
 
 
@@ -54,6 +55,11 @@ def test_the_board_and_the_api_offer_no_drift(uid):
     assert "the receiver takes a key once" in board and "it cannot be read, so no drift is known" in board
     answer = mara.post(reverse("sync:target-drift", args=["webhook"]))
     assert 400 <= answer.status_code < 500 and b"cannot be asked what it holds" in answer.content
+    form = mara.get(reverse("sync:target-push", args=["webhook"])).content.decode()
+    assert "so nothing can be planned" in form and 'value="plan"' not in form and 'value="queue"' in form
+    planned = caller("operator").send("POST", "targets/webhook/plan/", {})
+    assert planned.status_code == 400 and "nothing can be planned" in planned.json()["detail"]
+    assert not PushJob.objects.exists()
     asked = caller("operator").send("POST", "drift-runs/", {"target": "webhook"})
     assert asked.status_code == 400 and "cannot be asked" in asked.json()["detail"]
     assert not DriftRun.objects.exists()
