@@ -202,7 +202,13 @@ def test_a_lost_request_is_waited_for_from_the_last_write_on(coupa):
     world.dispatch_now()
     (held,) = claims.claim(target, claims.PROCESS)
     asked = time.monotonic()
-    claims.intend(held, target, claims.PROCESS, inflight_s=0.5, written={"payload_hash": "", "mapping_version": ""})
+    claims.intend(
+        held,
+        target,
+        claims.PROCESS,
+        inflight_s=0.5,
+        written={"action": "upsert", "payload_hash": "", "mapping_version": ""},
+    )
     leave = claims.Leave(held, target, inflight_s=0.5, since=asked)
     before = Lane.objects.get()
     leave()

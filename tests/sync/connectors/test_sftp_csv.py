@@ -331,7 +331,7 @@ def hub(sandbox, transactional_db) -> tuple[Target, Side]:
     world.allow_everything()
     side = Side(started.control)
     options = side._call("GET", "options")["options"]
-    return world.target("sftp_csv", SftpCsvSandbox.address(started.url), options=options), side
+    return world.target("sftp_csv", SftpCsvSandbox.address(started.url), options=options, timeout_s=10), side
 
 
 def test_told_refused_corrected(hub) -> None:
@@ -353,7 +353,7 @@ def test_told_refused_corrected(hub) -> None:
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
 def test_one_effect_and_in_order_whatever_is_lost(hub, fault) -> None:
     target, side = hub
-    Target.objects.update(timeout_s=1, max_inflight_s=1)
+    Target.objects.update(timeout_s=3, max_inflight_s=1)
     uid = world.supplier()
     side.fault(fault, "^PUT")
     assert world.send_now() == {"retrying" if fault == "500" else "unknown": 1}
