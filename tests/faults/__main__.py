@@ -44,7 +44,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _cells(chosen: argparse.Namespace) -> bool:
-    environment = os.environ | {"MDM_FAULT_CELLS": str(chosen.cells), "MDM_FAULT_SEED": str(chosen.seed)}
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "MDM_FAULT_CELLS": str(chosen.cells),
+        "MDM_FAULT_SEED": str(chosen.seed),
+    }
     command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "faults", "tests/faults"]
     if chosen.short:
         command += ["-k", "test_a_process_dies_at_any_point"]
