@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from sync import platforms, tasks
 from sync.models import Attempt, Delivery, Lane, Target
 from sync.models.states import OPEN
-from sync.services import claims, drain, replay
+from sync.services import claims, drain, job_work, replay
 from tests import database
 from tests.faults import checker
 from tests.faults.victims import Victims, victims
@@ -175,6 +175,7 @@ def test_a_replay_twice_has_no_effect(coupa):
     for _ in range(2):
         job = replay.replay(filter={"target": target.code, "state": "posted"}, dry_run=False, by=ROBOT)
         assert job.counts["queued"] == 4
+        job_work.go_on()
         again = replay.replay(filter={"target": target.code, "state": "posted"}, dry_run=False, by=ROBOT)
         assert not again.counts.get("queued"), "what waits already is left alone"
         world.send_until_settled()

@@ -144,7 +144,8 @@ def test_a_poisonous_delivery_lets_its_lane_go_on_when_it_is_repeated(silent, sa
 def test_the_version_as_it_was_needs_a_permission_a_reason_and_a_second_person(coupa, samir):
     target, side = coupa
     lina, mara = actor("lina", "lead_steward"), actor("mara", "steward")
-    uid = world.supplier(website="https://alt.example")
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven DE", "country": "DE", "currency": "EUR"})
+    uid = world.supplier(website="https://alt.example", extensions=[{"legal_entity": "NH10"}])
     world.send_now()
     first = Delivery.objects.get()
     world.propose("supplier", {"website": "https://neu.example"}, uid=uid)
@@ -264,7 +265,7 @@ def test_the_database_refuses_what_the_service_refuses(silent, samir, mara):
 
 
 def test_the_trigger_is_a_copy_of_the_table():
-    guards = importlib.import_module("sync.migrations.0007_push_job_guards")
+    guards = importlib.import_module("sync.migrations.0008_push_job_guards")
     pairs = set(re.findall(r"\('(\w+)', '(\w+)'\)", guards.MOVES))
     assert pairs == {(before, after) for before, afters in MOVES.items() for after in afters}
 

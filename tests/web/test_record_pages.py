@@ -295,7 +295,7 @@ def test_rows_of_other_companies_and_their_bank_data_are_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "most"), [("", 36), ("sources/", 30), ("timeline/", 28), ("audit/", 26), ("requests/", 26)]
+    ("part", "most"), [("", 36), ("sources/", 32), ("timeline/", 28), ("audit/", 27), ("requests/", 28)]
 )
 def test_the_number_of_queries_is_fixed(mara: Client, part: str, most: int) -> None:
     record = with_sources()
