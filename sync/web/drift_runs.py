@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mdm.crypto import mask_tree
 from mdm.reading import exports
-from mdm.web import visitor
+from mdm.web import live, visitor
 from mdm.web.page import Action, Badge, Callout, Fact, Link, Meta, Page, Tile
 from sync.models import DriftRun, Target
 from sync.selectors import drift_views
@@ -42,7 +42,7 @@ REPORT = (
 def run(request: HttpRequest, uid: Any) -> HttpResponse:
     doors.require_read(request)
     row = drift_views.find_run(uid)
-    live = row.state in LIVE_RUNS
+    moving = row.state in LIVE_RUNS
     stop = doors.action(
         request, label="Stop this run", name="stop", url=reverse("sync:drift-cancel", args=[uid]), icon="no",
     )  # fmt: skip
@@ -56,8 +56,8 @@ def run(request: HttpRequest, uid: Any) -> HttpResponse:
                 Meta(text="one record" if row.record else "everything"),
                 Meta(kind="person", text=row.requested_by_name, at=row.created_at),
             ],
-            menu=[stop] if live else [report],
-            primary=None if live else _look_again(request, row.target),
+            menu=[stop] if moving else [report],
+            primary=None if moving else _look_again(request, row.target),
         ),
         "run": {"state": row.state, "done": row.done, "total": row.total, "note": ""},
         "callouts": [Callout(title="The run stopped", body=row.error, tone="red", icon="alert")] if row.error else [],
@@ -66,7 +66,7 @@ def run(request: HttpRequest, uid: Any) -> HttpResponse:
         "facts": _run_facts(row),
         **listed(request, drift_views.findings().filter(last_run=row)),
     }
-    return render(request, "sync/drift_run.html", context)
+    return live.ended(request, render(request, "sync/drift_run.html", context), live=moving)
 
 
 def _run_facts(row: DriftRun) -> list[Fact]:

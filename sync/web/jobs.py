@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from mdm.crypto import mask_tree
 from mdm.errors import CorrectInput
 from mdm.reading import exports
-from mdm.web import browsing, visitor
+from mdm.web import browsing, live, visitor
 from mdm.web.browsing import Filter, plural
 from mdm.web.page import Badge, Empty, Page
 from mdm.web.states import LOOKS
@@ -93,7 +93,8 @@ def _table(rows: list[PushJob]) -> Table:
 @visitor.page
 def detail(request: HttpRequest, uid: Any) -> HttpResponse:
     doors.require_read(request)
-    return render(request, "sync/job.html", job_page.build(request, views.find(uid)))
+    context = job_page.build(request, views.find(uid))
+    return live.ended(request, render(request, "sync/job.html", context), live=context["job"]["live"])
 
 
 @require_GET

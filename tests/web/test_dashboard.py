@@ -22,7 +22,7 @@ from tests.people import SETUP, actor, make, person, propose, supplier
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 37
+QUERIES = 41
 
 
 def signed_in(name: str, *roles: str) -> Client:

@@ -21,7 +21,7 @@ from tests.web.test_import_pages import signed_in
 pytestmark = pytest.mark.django_db
 
 IBAN = "DE89370400440532013000"
-QUEUE_QUERIES, PAIR_QUERIES = 18, 42
+QUEUE_QUERIES, PAIR_QUERIES = 18, 44
 
 
 @pytest.fixture

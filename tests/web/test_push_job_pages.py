@@ -22,6 +22,7 @@ from tests.web.test_import_pages import signed_in
 from tests.web.test_sync_pages import NOBODY, page, refused
 
 pytestmark = pytest.mark.django_db
+POLLED = {"HX-Request": "true", "HX-Target": "live"}
 
 
 @pytest.fixture
@@ -181,7 +182,9 @@ def test_pushing_many_begins_with_a_plan(mara: Client, target: Target) -> None:
     job = PushJob.objects.get()
     assert answer.url == reverse("sync:job", args=[job.uid]) and (job.kind, job.state) == ("plan", "planning")
     assert "Being looked up" in shown(mara, job) and not Delivery.objects.exists()
+    assert "HX-Refresh" not in mara.get(answer.url, headers=POLLED)
     jobs.cancel(job, by=actor("samir", "operator"))
+    assert mara.get(answer.url, headers=POLLED)["HX-Refresh"] == "true", "its buttons are others now"
     assert mara.post(url, {"do": "queue"}).status_code == 302
     assert Delivery.objects.count() == 2
     for wrong in ({"since": "31.31.2026"}, {"type": "unicorn"}, {"rate": "-1"}):

@@ -290,7 +290,10 @@ def test_a_run_is_asked_for_followed_and_fetched(mara: Client, target: Target) -
     run = DriftRun.objects.get()
     url = reverse("sync:drift-run", args=[run.uid])
     assert "Stop this run" in mara.get(url).content.decode() and "every 2s" in mara.get(url).content.decode()
+    polled = {"HX-Request": "true", "HX-Target": "live"}
+    assert "HX-Refresh" not in mara.get(url, headers=polled)
     assert mara.post(reverse("sync:drift-cancel", args=[run.uid])).status_code == 302
+    assert mara.get(url, headers=polled)["HX-Refresh"] == "true"
     assert mara.post(reverse("sync:drift-cancel", args=[run.uid])).status_code == 409
     one = finding(target, target_value="=1+1")
     report = mara.get(reverse("sync:drift-report", args=[one.last_run.uid]))

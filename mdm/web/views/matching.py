@@ -20,7 +20,7 @@ from mdm.registry import RecordType
 from mdm.selectors import match_quality, records
 from mdm.services import match_runs, models
 from mdm.types import Actor
-from mdm.web import browsing, matching_page, model_page, visitor
+from mdm.web import browsing, live, matching_page, model_page, visitor
 from mdm.web import matching_words as words
 from mdm.web.page import Empty, Link, Page
 from mdm.web.tables import Field
@@ -97,11 +97,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """The page. Asked for by its own polling when the work is done, it is loaded once more as a whole: its buttons too."""
-    response = render(request, template, context)
-    if getattr(request.htmx, "target", None) == "content-live" and not context["running"]:  # type: ignore[attr-defined]
-        response["HX-Refresh"] = "true"
-    return response
+    return live.ended(request, render(request, template, context), live=bool(context["running"]))
 
 
 # --- proposing ----------------------------------------------------------------------------------------------------

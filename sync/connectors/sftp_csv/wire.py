@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import hashlib
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -111,7 +113,7 @@ class Server:
     ) -> Found:
         started, note = time.monotonic(), ""
         try:
-            found = asyncio.run(self._session(self._socket(), work, started))
+            found = _aside(self._session(self._socket(), work, started))
             note = _words_of(found)
             return found
         except SyncError as error:
@@ -216,6 +218,12 @@ class _Client(asyncssh.SSHClient):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
+
+
+def _aside(work: Coroutine[Any, Any, Found]) -> Found:
+    """The result of `work`, on a thread of its own: the caller's may run an event loop already, and two do not fit."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
 
 
 def _private_key(config: Config) -> asyncssh.SSHKey | None:

@@ -302,7 +302,7 @@ def test_companies_are_kept_current_and_never_made(d365: Platform) -> None:
 
 
 def test_the_extract_has_real_check_digits() -> None:
-    with extract("dynamics365").open(encoding="utf-8", newline="") as handle:
+    with Path(extract("dynamics365")).open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     ibans = [row["IBAN"] for row in rows if row["IBAN"]]
     assert len(rows) == 13 and len(ibans) == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import shutil
@@ -349,6 +350,13 @@ def test_told_refused_corrected(hub) -> None:
     assert (item.state, delivery.verified, delivery.effect, delivery.target_key) == ("corrected", True, "told", uid)
     assert side.records()[uid]["legal_name"] == "Nordlicht Papier SE"
 
+
+def test_a_caller_with_an_event_loop_of_its_own_is_served(receiver: Platform) -> None:
+    async def from_within() -> str:
+        return connector(receiver).push(receiver.push(supplier())).key
+
+    assert asyncio.run(from_within()) == REFERENCE
+    assert len(receiver.effects()) == 1
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
 def test_one_effect_and_in_order_whatever_is_lost(hub, fault) -> None:
