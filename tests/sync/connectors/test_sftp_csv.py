@@ -358,6 +358,7 @@ def test_a_caller_with_an_event_loop_of_its_own_is_served(receiver: Platform) ->
     assert asyncio.run(from_within()) == REFERENCE
     assert len(receiver.effects()) == 1
 
+
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
 def test_one_effect_and_in_order_whatever_is_lost(hub, fault) -> None:
     target, side = hub
