@@ -24,6 +24,7 @@ from mdm.matching.training import Labels, calibrate, learn, taught
 _PART = 20_000  # records whose pairs are looked for at a time
 _BLOCK = 60_000  # pairs compared at a time
 _TEACH = 12_000  # labels a model is learnt from; more change nothing but the time
+_MANY = 250_000  # records from which on the memory their texts take counts more than the time to read them
 _LEAST_TAUGHT = 200  # of either answer, below which a file says too little to learn from
 Progress = Callable[[int, int], None]
 
@@ -77,6 +78,8 @@ class Job:
         self.index = KeyIndex(self.keys, self.rarity)
         self.comparer = Comparer(table, self.rarity)
         table.word_traits  # noqa: B018 - made before processes part, not by each of them
+        if len(table) > _MANY:
+            table.vocabulary.pack()
 
     def part(self, start: int, stop: int) -> Pairs:
         """Pairs whose left record is one of start … stop - 1."""

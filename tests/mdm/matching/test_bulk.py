@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm.matching import Engine, MemoryKeyStore, shipped
+from mdm.matching import Engine, MemoryKeyStore, bulk, shipped
 from mdm.matching.bulk import Job
 from mdm.matching.keys import CAP
 from mdm.matching.score import BANDS, mask_of
@@ -79,6 +79,21 @@ def test_clusters_do_not_depend_on_the_order_of_rows(documents, random):
     straight = here.clusters(here.pairs(), np.arange(len(documents)))
     shuffled = there.clusters(there.pairs(), np.array(order))
     assert sorted(sorted(order[m] for m in members) for members in shuffled) == straight
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(suppliers, min_size=2, max_size=14))
+def test_a_table_too_large_to_keep_its_texts_finds_the_same(documents):
+    plain = scored(documents)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "_MANY", 0)
+        packed = job(documents)
+        texts = list(Engine(supplier_config(), hasher=blind_index).table(
+            [engine.features(one) for one in documents]).vocabulary.texts)  # fmt: skip
+        assert list(packed.table.vocabulary.texts)[: len(texts)] == texts
+        with pytest.raises(RuntimeError, match="packed"):
+            packed.table.vocabulary.number("new")
+        assert scored(documents) == plain
 
 
 def test_the_number_of_processes_changes_nothing(monkeypatch):
