@@ -291,6 +291,10 @@ CRASH_AT = env.str("CRASH_AT", default="") if ENVIRONMENT == "test" else ""
 # Hosts and networks that targets may have although they are no public ones.
 PRIVATE_TARGETS = tuple(env.list("MDM_PRIVATE_TARGETS", default=[] if PRODUCTION else ["127.0.0.0/8", "::1"]))
 
+# --- credentials of targets (see sync/services/connections.py) --------------------------------------------------
+CREDENTIAL_OVERLAP_H = env.int("MDM_CREDENTIAL_OVERLAP_H", default=72)  # how long a replaced one is kept, unless told
+CREDENTIAL_MAX_AGE_DAYS = env.int("MDM_CREDENTIAL_MAX_AGE_DAYS", default=180)  # an older one is warned about
+
 # --- sandboxes of the demo (see sync/demo.py) -----------------------------------------------------------------
 _SANDBOX = re.compile("MDM_SANDBOX_(.+)_URL")
 SANDBOX_URLS = {found[1].lower(): url for name, url in os.environ.items() if (found := _SANDBOX.fullmatch(name))}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.contrib.postgres.forms import SimpleArrayField
@@ -16,7 +15,7 @@ from mdm import registry
 from mdm.admin import GovernanceAdmin
 from mdm.errors import CorrectInput, HubError
 from mdm.permissions import ROLES, actor_of, scopes_of
-from sync import patterns, signing
+from sync import hosts, patterns, signing
 from sync.models import AlertRoute, ExceptionOwner, FreezeWindow, OutcomeRule
 from sync.services import freezing
 
@@ -140,17 +139,17 @@ class RouteForm(forms.ModelForm):
         given = str(self.cleaned_data["url"])
         if given and not given.startswith(("https://", "http://")):
             raise forms.ValidationError("Give an address that begins with https://.")
+        if given and (words := hosts.wrong_with(given, settings.PRIVATE_TARGETS)):
+            raise forms.ValidationError(words)
         return given
 
     def clean_secret(self) -> str:
         given = str(self.cleaned_data["secret"])
         if given:
             try:
-                key = base64.b64decode(given.removeprefix(signing.PREFIX), validate=True)
-            except (binascii.Error, ValueError):
-                raise forms.ValidationError("Give whsec_ and base64, as Standard Webhooks describes it.") from None
-            if not 24 <= len(key) <= 64:
-                raise forms.ValidationError("A secret has 24 to 64 bytes.")
+                signing.key_of(given)
+            except signing.BadSecret as error:
+                raise forms.ValidationError(str(error)) from None
         return given
 
     def clean(self) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -28,6 +30,7 @@ class Token:
     value: str = field(repr=False)
     renew_at: float  # on the monotonic clock
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    fetched: float = 0.0  # on the monotonic clock
 
 
 class BasicAuth:
@@ -116,7 +119,7 @@ class OAuth2:
         """The token in hand, or a new one when it is about to end."""
         with _lock_of(self._key):
             known = _tokens.get(self._key)
-            if known is None or time.monotonic() >= known.renew_at:
+            if known is None or time.monotonic() >= known.renew_at or known.fetched < _not_before.get():
                 known = _tokens[self._key] = self._fetch()
             return known
 
@@ -152,6 +155,16 @@ class OAuth2:
         return _token(answer, self._life)
 
 
+@contextmanager
+def anew() -> Iterator[None]:
+    """Inside, tokens fetched before are not taken: what is tried are the credentials themselves."""
+    mark = _not_before.set(time.monotonic())
+    try:
+        yield
+    finally:
+        _not_before.reset(mark)
+
+
 def forget_tokens() -> None:
     """Drop every token of this process (after a change of credentials, and between tests)."""
     _tokens.clear()
@@ -166,7 +179,8 @@ def _token(answer: Mapping[str, Any], cap: float) -> Token:
     life = min(promised, cap) if promised > 0 else min(300.0, cap)
     early = min(EARLY, life / 5)  # a token of 30 s must not be renewed before every request
     extra = {key: value for key, value in answer.items() if key != "access_token"}
-    return Token(str(answer["access_token"]), time.monotonic() + life - early, extra)
+    now = time.monotonic()
+    return Token(str(answer["access_token"]), now + life - early, extra, fetched=now)
 
 
 def _percent(text: str) -> str:
@@ -186,3 +200,4 @@ _guard = threading.Lock()
 _locks: dict[str, threading.Lock] = {}
 _tokens: dict[str, Token] = {}
 _refresh: dict[str, str] = {}
+_not_before: ContextVar[float] = ContextVar("not_before", default=0.0)

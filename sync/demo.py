@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Max
+from django.db.models.functions import Now
 
 from mdm import registry
 from mdm.demo import clock
@@ -49,6 +50,7 @@ def load_targets(say: Say) -> None:
         if created:
             target.rate_per_s, target.options = platform.rate_per_s, platform.options
             target.max_inflight_s = MAX_INFLIGHT_S
+            target.secret_set_at, target.secret_set_by = Now(), person("aiko").name
         target.set_secret(SECRET)
         target.save()
         health = targets.check(target, by=person("samir"))

@@ -16,6 +16,7 @@ from sync.errors import Unauthorised
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PORTS = {"http": 80, "https": 443, "sftp": 22}
 _UNICAST = ipaddress.ip_network("2000::/3")  # the only IPv6 addresses that lead anywhere in public
 
 
@@ -45,6 +46,15 @@ def connect(host: str, port: int, timeout: float, private: Collection[str] | Non
         except OSError as error:
             last = error
     raise last or OSError(f"{host} has no address")
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """The server behind an address, to tell whether two lead to the same one; ("", "", None) for none."""
+    try:
+        parts = urlsplit(url.lower())
+        return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return "", url, None
 
 
 def wrong_with(url: str, private: Collection[str] | None) -> str:

@@ -69,6 +69,16 @@ def max_inflight(target: Target) -> float:
     return own if own is not None else connector_class(target.connector).max_inflight_s
 
 
+def credential_options(connector: str) -> tuple[str, ...]:
+    """Options that belong to the credential, and are replaced and brought back with it: keys, tokens, a key's id."""
+    return getattr(connector_class(connector), "credential_options", ()) if connector in names() else ()
+
+
+def signs_with_both(connector: str) -> bool:
+    """After a rotation, does it sign with the secret before as well, while that is kept?"""
+    return connector in names() and getattr(connector_class(connector), "signs_with_both", False)
+
+
 def config_of(target: Target) -> Config:
     return Config(
         base_url=target.base_url,
@@ -78,6 +88,7 @@ def config_of(target: Target) -> Config:
         timeout=target.timeout_s,
         options=target.all_options,
         private_hosts=settings.PRIVATE_TARGETS,
+        previous_secret=target.previous_secret if signs_with_both(target.connector) else "",
     )
 
 
@@ -87,6 +98,8 @@ def session(target: Target) -> Iterator[Connector]:
     config = config_of(target)
     key = (target.code, _fingerprint(config))
     with _lock:
+        for other in [kept for kept in _idle if kept[0] == target.code and kept != key]:
+            del _idle[other]  # of settings before, and of credentials that are wiped
         connector = _idle[key].pop() if _idle[key] else None
     connector = connector or connector_class(target.connector)(config)
     yield connector  # after an exception it is not kept: its state is unknown
@@ -106,6 +119,7 @@ def _fingerprint(config: Config) -> str:
         config.base_url,
         config.client_id,
         config.secret,
+        config.previous_secret,
         config.token_url,
         config.timeout,
         sorted(config.options.items()),

@@ -26,7 +26,8 @@ class Config:
     secret: str = field(default="", repr=False)
     token_url: str = ""
     timeout: float = 25.0  # seconds; the hard deadline of one request, below half a lease
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # credentials may be among them
+    previous_secret: str = field(default="", repr=False)  # the one `secret` replaced, for what signs with both
     private_hosts: tuple[str, ...] | None = None  # allowed besides public addresses; None: nothing is checked
 
 
@@ -102,7 +103,10 @@ class Health:
 
 @runtime_checkable
 class Connector(Protocol):
-    """One per platform: `sync/connectors/<name>/connector.py` exposes it as `connector`."""
+    """One per platform: `sync/connectors/<name>/connector.py` exposes it as `connector`.
+
+    Two more attributes may say how it signs in, see `sync.platforms`: `credential_options` and `signs_with_both`.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]

@@ -13,7 +13,7 @@ from mdm import crypto
 BREAKERS = ("closed", "open", "half_open")
 # Options that are credentials: taken out of `options` and sealed wherever a target is saved.
 SECRET_OPTIONS = ("access_token", "api_key", "password", "private_key", "refresh_token")
-
+SOON_DAYS = 30  # how long before their end credentials are warned about
 
 SCHEMES = ("https", "http", "sftp")
 
@@ -51,10 +51,11 @@ class Target(models.Model):
     options = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Settings of the connector. Credentials such as refresh_token are sealed and not shown again; "
-        "given as an empty text, one is forgotten.",
+        help_text="Settings of the connector, as its README names them. Credentials have fields of their own.",
     )
     sealed_options = models.BinaryField(null=True, editable=False)
+    sealed_previous = models.BinaryField(null=True, editable=False)  # the credential before, while it is kept
+    previous_until = models.DateTimeField(null=True, editable=False)
     active = models.BooleanField(default=True)
     generation = models.PositiveIntegerField(default=1, help_text="Raised after a restore from backup.")
 
@@ -96,7 +97,12 @@ class Target(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=~models.Q(options__has_any_keys=list(SECRET_OPTIONS)), name="no_credential_in_options"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sealed_previous=None, previous_until=None)
+                | models.Q(sealed_previous__isnull=False, previous_until__isnull=False),
+                name="previous_credential_comes_to_an_end",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -106,28 +112,30 @@ class Target(models.Model):
         self._seal_options()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self._seal_options()
-        if "options" in (kwargs.get("update_fields") or ()):
+        if self._seal_options() and "options" in (kwargs.get("update_fields") or ()):
             kwargs["update_fields"] = {*kwargs["update_fields"], "sealed_options"}
         super().save(*args, **kwargs)
 
-    def _seal_options(self) -> None:
+    def _seal_options(self) -> bool:
         """Credentials leave `options`; one that is not named keeps its value, an empty one is forgotten."""
         given = {name: self.options[name] for name in SECRET_OPTIONS if name in self.options}
-        if not given:
-            return
-        self.options = {name: value for name, value in self.options.items() if name not in given}
-        kept = {name: value for name, value in (self._secret_options() | given).items() if value}
-        self.sealed_options = crypto.seal_bytes(json.dumps(kept).encode()) if kept else None
+        if given:
+            self.options = {name: value for name, value in self.options.items() if name not in given}
+            self.set_secret_options(self.secret_options | given)
+        return bool(given)
 
-    def _secret_options(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(crypto.open_bytes(self.sealed_options)) if self.sealed_options else {}
-        return found
+    @property
+    def secret_options(self) -> dict[str, Any]:
+        """The credentials among the options: never shown, never logged."""
+        return _opened(self.sealed_options)
+
+    def set_secret_options(self, plain: dict[str, Any]) -> None:
+        self.sealed_options = _sealed({name: value for name, value in plain.items() if value})
 
     @property
     def all_options(self) -> dict[str, Any]:
         """The options as the connector gets them, credentials among them: never shown, never logged."""
-        return {**self.options, **self._secret_options()}
+        return {**self.options, **self.secret_options}
 
     @property
     def lease_s(self) -> float:
@@ -139,6 +147,27 @@ class Target(models.Model):
 
     def set_secret(self, plain: str) -> None:
         self.sealed_secret = crypto.seal_bytes(plain.encode()) if plain else None
+
+    @property
+    def previous(self) -> dict[str, Any]:
+        """The credential before, as `services.connections` keeps it; empty when none is kept."""
+        return _opened(self.sealed_previous)
+
+    @property
+    def previous_secret(self) -> str:
+        return str(self.previous.get("secret", ""))
+
+    def set_previous(self, plain: dict[str, Any] | None) -> None:
+        self.sealed_previous = _sealed(plain or {})
+
+
+def _sealed(plain: dict[str, Any]) -> bytes | None:
+    return crypto.seal_bytes(json.dumps(plain).encode()) if plain else None
+
+
+def _opened(sealed: bytes | memoryview | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(crypto.open_bytes(sealed)) if sealed else {}
+    return found
 
 
 class Subscription(models.Model):

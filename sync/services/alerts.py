@@ -16,9 +16,11 @@ from mdm.permissions import may
 from mdm.services import audit
 from mdm.types import Actor
 from sync.models import Delivery, DriftRun, OutcomeRule, Target, TargetAlert
+from sync.models.target import SOON_DAYS
 from sync.services import notifying
 
 SETTLES_S = 300  # an alert that comes back so soon was never over; its end is told only after this
+_ENDING = Q(active=True, secret_expires_on__lte=Now() + timedelta(days=SOON_DAYS))
 _SEEN_EVERY = timedelta(seconds=30)
 _QUIET = timedelta(seconds=60)
 _LOCK = 7_103  # one alert of a target is opened or closed at a time, so that each is told once
@@ -102,6 +104,8 @@ def look_around() -> None:
         rows = Delivery.objects.filter(state=state, corrected_by=None, target__active=True)
         for row in rows.order_by("target_id", "-pk").distinct("target_id").select_related("target"):
             alert(row.target, code, row.error_text or "It ended its process three times.", delivery=str(row.uid))
+    for target in Target.objects.filter(_ENDING):
+        alert(target, "credentials_end", f"The credentials end on {target.secret_expires_on}: replace them before.")
     for open_ in TargetAlert.objects.filter(closed_at=None).select_related("target"):
         if _OVER.get(open_.code, _works)(open_):
             if open_.code == "check_failed":
@@ -125,6 +129,7 @@ _OVER: dict[str, Callable[[TargetAlert], bool]] = {
     "breaker_open": lambda row: row.target.breaker == "closed",
     "dead_letters": _none_left("failed"),
     "poison": _none_left("poison"),
+    "credentials_end": lambda row: not Target.objects.filter(_ENDING, pk=row.target_id).exists(),
     "drift_failed": lambda row: DriftRun.objects.filter(
         target=row.target_id, state="done", finished_at__gt=row.last_seen_at
     ).exists(),

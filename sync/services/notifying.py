@@ -165,8 +165,9 @@ def _by_webhook(row: Notification) -> None:
             },
         }
     ).encode()
-    signed = signing.headers(row.route.secret, id=str(row.uid), timestamp=int(time.time()), body=body)
-    client = http.Client(Config(base_url=row.recipient, timeout=_TIMEOUT_S))
+    keys = [signing.key_of(row.route.secret)]
+    signed = signing.headers(keys, id=str(row.uid), timestamp=int(time.time()), body=body)
+    client = http.Client(Config(row.recipient, timeout=_TIMEOUT_S, private_hosts=settings.PRIVATE_TARGETS))
     try:
         client.request("POST", row.recipient, content=body, headers={"Content-Type": "application/json", **signed})
     finally:

@@ -13,6 +13,7 @@ from sync.crash_points import reach
 from sync.frozen import losing_locks
 from sync.services import (
     alerts,
+    connections,
     correcting,
     dispatch,
     drain,
@@ -49,6 +50,7 @@ def _dispatch_round() -> int:
         pushing.remap()
         correcting.reconcile()
         alerts.look_around()
+        connections.wipe_overdue()
     return done
 
 

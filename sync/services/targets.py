@@ -10,12 +10,11 @@ from django.db.models.functions import Now
 from mdm.errors import CorrectInput, NotNow
 from mdm.services import audit
 from mdm.types import Actor
-from sync import governors, platforms
-from sync.errors import SyncError
+from sync import governors
 from sync.models import Target
 from sync.models.job import LIMIT
 from sync.protocol import Health
-from sync.services import pushing
+from sync.services import connections, pushing
 from sync.services.dispatch import Basis
 from sync.services.exceptions import require_operate
 from sync.services.pushing import Pushed
@@ -52,22 +51,9 @@ def resume(target: Target, *, by: Actor) -> Target:
 def check(target: Target, *, by: Actor) -> Health:
     """Sign in and look what can be written there; outside any transaction, because the target may take its time."""
     require_operate(by)
-    try:
-        with platforms.session(target) as connector:
-            health = connector.check()
-    except SyncError as error:
-        health = Health(ok=False, message=error.message)
-    except Exception as error:
-        health = Health(ok=False, message=f"The connector broke: {type(error).__name__}.")
-    values: dict[str, Any] = {"checked_at": Now(), "check_ok": health.ok, "check_message": health.message}
-    if health.ok:
-        values |= {"pushable": dict(health.pushable), "missing": list(health.missing)}
-    Target.objects.filter(pk=target.pk).update(**values)
-    if health.ok:
-        governors.close_alerts(target, "check_failed")
-    else:
-        governors.alert(target, "check_failed", health.message)
-    _logged(target, "checked", by, ok=health.ok, message=health.message)
+    health = connections.try_out(target)
+    connections.note(target, health, by=by)
+    target.refresh_from_db()
     return health
 
 

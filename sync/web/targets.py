@@ -19,7 +19,7 @@ from sync import platforms
 from sync.models import Target
 from sync.selectors import freeze_views, success, target_health
 from sync.selectors.target_health import Health
-from sync.services import drift, targets
+from sync.services import connections, drift, targets
 from sync.web import doors
 
 # What the platform's means allow us to promise; the letters are those of docs/sync.md.
@@ -94,6 +94,7 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
                 label="Verified by", value="its acknowledgement at most: it cannot be read, so no drift is known"
             ),
             Fact(label="Checked", value=target.checked_at, kind="time"),
+            *_credentials(target),
         ],
         "actions": _levers(request, target, health),
     }
@@ -110,6 +111,14 @@ def _freeze(health: Health) -> str:
 def _alerts(target: Target, health: Health) -> list[Fact]:
     url = f"{reverse('sync:alerts')}?target={target.code}"
     return [Fact(label="Alerts", value=len(health.alerts), kind="link", url=url)] if health.alerts else []
+
+
+def _credentials(target: Target) -> list[Fact]:
+    """Since when they are in use, and what should be done about them."""
+    since = target.secret_set_at
+    facts = [Fact(label="Credentials", value=since, kind="time", note=f"by {target.secret_set_by}")] if since else []
+    badges = [Badge(label=words, tone="amber", icon="alert") for words in connections.warnings(target)]
+    return [*facts, *(Fact(label="Credentials", value=badge, kind="badge") for badge in badges)]
 
 
 def _exceptions(target: Target) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,13 +67,14 @@ class _Mail(socketserver.StreamRequestHandler):
 
 
 class Receiver(ThreadingHTTPServer):
-    """`answers` are the statuses of the next calls; then 204."""
+    """`answers` are the statuses of the next calls, then 204; `says` makes the body of an answer from what was sent."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.says: Callable[[bytes], bytes] = lambda sent: b""
         super().__init__(("127.0.0.1", 0), _Hook)
 
     @property
@@ -87,9 +88,11 @@ class _Hook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.calls.append(({k.lower(): v for k, v in self.headers.items()}, body))
+        said = self.server.says(body)
         self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(said)))
         self.end_headers()
+        self.wfile.write(said)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

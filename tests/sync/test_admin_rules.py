@@ -103,6 +103,7 @@ def test_the_secret_of_a_webhook_is_shown_once_and_kept_sealed(admin):
         {"channel": "webhook"}, {"channel": "email"}, {"channel": "email", "role": "operator", "url": "https://a.example"},
         {"channel": "webhook", "url": "https://a.example", "role": "operator"},
         {"channel": "webhook", "url": "ftp://a.example", "secret": "whsec_" + "A" * 40},
+        {"channel": "webhook", "url": "https://169.254.169.254/", "secret": "whsec_" + "A" * 40},
         {"channel": "email", "address": "nobody"},
     ],
 )  # fmt: skip

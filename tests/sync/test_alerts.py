@@ -291,6 +291,21 @@ def test_a_webhook_that_is_switched_off_or_leads_elsewhere_is_not_called(target,
     assert notifying.send_due() == {"pending": 1} and len(receiver.calls) == 1
 
 
+def test_a_webhook_leads_to_no_private_address_but_those_an_operator_named(target, receiver, settings):
+    settings.PRIVATE_TARGETS = ()
+    webhook(receiver.url)
+    alerts.alert(target, "breaker_open", "No answer.")
+    assert notifying.send_due() == {"pending": 1} and receiver.calls == []
+    assert "no public address" in Notification.objects.get().error
+
+
+def test_the_answer_of_a_webhook_is_read_no_further_than_any_other(target, receiver):
+    receiver.answers, receiver.says = [200], lambda sent: b"x" * (2 * 1024 * 1024)
+    webhook(receiver.url)
+    alerts.alert(target, "breaker_open", "No answer.")
+    assert notifying.send_due() == {"pending": 1} and "larger than 1024 KiB" in Notification.objects.get().error
+
+
 # --- the outbox ---------------------------------------------------------------------------------------------------
 
 

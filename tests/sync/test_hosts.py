@@ -9,10 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sync import hosts
+from sync import hosts, platforms
+from sync.auth import OAuth2
 from sync.errors import NotSent, Unauthorised
 from sync.http import Client
 from sync.protocol import Config
+from sync.signing import new_secret
 
 PRIVATE = """
     127.0.0.1 127.1 127.255.255.254 0 0.0.0.0 2130706433 0x7f000001 0x7f.0.0.1 0177.0.0.1 017700000001 localhost localhost.
@@ -70,6 +72,8 @@ class Silent(BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
+    do_POST = do_GET
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -110,6 +114,29 @@ def test_a_name_is_asked_once_and_what_was_checked_is_connected_to(inside, monke
     with pytest.raises(NotSent):
         client.request("GET", "/")
     assert connected == ["8.8.8.8"] and len(left) == 1 and not inside.asked  # type: ignore[attr-defined]
+
+
+def test_signing_in_goes_nowhere_it_may_not_either(inside: ThreadingHTTPServer) -> None:
+    """The address for tokens is another address that somebody types."""
+    port = inside.server_address[1]
+    config = Config("https://public.example", "mdm", "s", f"http://127.0.0.1:{port}/token", 2.0, private_hosts=())
+    client = Client(config)
+    client.auth = OAuth2(client, config)
+    with pytest.raises(Unauthorised, match="no public address"):
+        client.request("GET", "/")
+    assert not inside.asked  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", platforms.names())
+def test_every_connector_is_bound_to_the_addresses_it_is_allowed(name: str, inside: ThreadingHTTPServer) -> None:
+    """Whatever way a connector speaks: nothing reaches a server inside that nobody named."""
+    scheme = "sftp" if name == "sftp_csv" else "http"
+    place = f"{scheme}://127.0.0.1:{inside.server_address[1]}"
+    options = {"host_key": "SHA256:x"}
+    config = Config(place, "mdm", new_secret(), f"{place}/token", 2.0, options, private_hosts=())
+    health = platforms.connector_class(name)(config).check()
+    assert not health.ok and "no public address" in health.message
+    assert not inside.asked  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

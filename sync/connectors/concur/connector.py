@@ -23,6 +23,7 @@ class ConcurConnector:
     name: ClassVar[str] = "concur"
     title: ClassVar[str] = "SAP Concur"
     capability: ClassVar[Capability] = "C"
+    credential_options: ClassVar[tuple[str, ...]] = ("refresh_token",)
     types: ClassVar[tuple[str, ...]] = ("supplier",)
     max_inflight_s: ClassVar[float] = 60.0
 

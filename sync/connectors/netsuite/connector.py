@@ -37,6 +37,7 @@ class NetSuiteConnector:
     name: ClassVar[str] = "netsuite"
     title: ClassVar[str] = "Oracle NetSuite"
     capability: ClassVar[Capability] = "C"
+    credential_options: ClassVar[tuple[str, ...]] = ("private_key", "certificate_id", "access_token")
     types: ClassVar[tuple[str, ...]] = tuple(KINDS)
     max_inflight_s: ClassVar[float] = 900.0  # a request that takes longer is ended by NetSuite
 

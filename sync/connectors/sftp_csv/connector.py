@@ -20,6 +20,7 @@ class SftpCsvConnector:
     name: ClassVar[str] = "sftp_csv"
     title: ClassVar[str] = "CSV files by SFTP"
     capability: ClassVar[Capability] = "B"
+    credential_options: ClassVar[tuple[str, ...]] = ("private_key",)
     types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
     max_inflight_s: ClassVar[float] = 60.0
 

@@ -7,8 +7,8 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sync import mapping
-from sync.connectors.webhook import message, signing
+from sync import mapping, signing
+from sync.connectors.webhook import message
 from sync.errors import FieldProblem, Gone, NotSent, NotSupported, SyncError, Unauthorised
 from sync.http import Client, Problems, Response
 from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push
@@ -26,6 +26,7 @@ class WebhookConnector:
     capability: ClassVar[Capability] = "B"
     types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
     max_inflight_s: ClassVar[float] = 60.0
+    signs_with_both: ClassVar[bool] = True
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -58,17 +59,8 @@ class WebhookConnector:
 
     def _post(self, id: str, body: bytes) -> None:
         """2xx is yes, whatever the answer says. 410 is a no to everything, 3xx and 404 a no to this address."""
-        try:
-            keys = signing.read_secrets(self._config.secret)
-        except signing.BadSecret as error:
-            raise Unauthorised(str(error)) from None
-        now = _now()
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": id,
-            "webhook-timestamp": str(now),
-            "webhook-signature": signing.sign(keys, id, now, body),
-        }
+        headers = {"content-type": "application/json"}
+        headers |= signing.headers(self._keys(), id=id, timestamp=_now(), body=body)
         accept = _MOVED | _WRONG_ADDRESS | {GONE}
         answer = self._client.request("POST", self._config.base_url, content=body, headers=headers, accept=accept)
         if answer.status == GONE:
@@ -79,6 +71,15 @@ class WebhookConnector:
         if answer.status in _WRONG_ADDRESS:
             words = f"The subscriber answered {answer.status}: check the target's address."
             raise NotSent(words, status=answer.status)
+
+    def _keys(self) -> list[bytes]:
+        """Of the secret; and of the one it replaced, until the subscriber has had time to change over."""
+        try:
+            own = signing.key_of(self._config.secret)
+            before = self._config.previous_secret
+            return [own, signing.key_of(before)] if before else [own]
+        except signing.BadSecret as error:
+            raise Unauthorised(str(error)) from None
 
 
 connector = WebhookConnector

@@ -236,6 +236,14 @@ def test_an_echoed_bank_number_is_masked_in_a_refusal(receiver: Platform, monkey
     assert IBAN not in shown and "0532013000" not in shown and "DE89…3000" in shown
 
 
+def test_of_a_huge_answer_only_the_beginning_is_read(receiver: Platform, monkeypatch) -> None:
+    monkeypatch.setattr(files(receiver), "_problem", lambda name, content: "2,name,bad," + "x" * (8 * 1024 * 1024))
+    with pytest.raises(Refused) as caught:
+        connector(receiver).push(receiver.push(supplier()))
+    (problem,) = caught.value.problems
+    assert len(problem.message) <= receipt.LARGEST and len(caught.value.message) <= 2000
+
+
 def test_a_damaged_file_is_refused_by_the_receiver(receiver: Platform) -> None:
     name = "supplier_1-x-00000009.csv"
     (files(receiver).inbox / name).write_bytes(b"half")

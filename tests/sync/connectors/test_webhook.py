@@ -14,7 +14,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from mdm.models import Crosswalk
-from sync.connectors.webhook import message, signing
+from sync import signing
+from sync.connectors.webhook import message
 from sync.connectors.webhook.connector import WebhookConnector
 from sync.connectors.webhook.sandbox import WebhookSandbox
 from sync.connectors.webhook.shape import flatten, nest
@@ -76,8 +77,8 @@ def subscriber(tmp_path) -> Iterator[Platform]:
         yield running
 
 
-def connector(listener: Listener, secret: str = NEW) -> WebhookConnector:
-    return WebhookConnector(Config(listener.url, secret=secret, timeout=5.0))
+def connector(listener: Listener, secret: str = NEW, previous: str = "") -> WebhookConnector:
+    return WebhookConnector(Config(listener.url, secret=secret, previous_secret=previous, timeout=5.0))
 
 
 def push(subscriber: Platform, document: dict[str, Any] | None = None, **changes: Any) -> Any:
@@ -90,8 +91,8 @@ def push(subscriber: Platform, document: dict[str, Any] | None = None, **changes
 
 def test_the_published_vector() -> None:
     """Standard Webhooks, libraries/javascript/src/webhook.test.ts, “sign function works”."""
-    keys = signing.read_secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    signature = signing.sign(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    key = signing.key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signature = signing.sign([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -110,7 +111,7 @@ def test_the_reference_library_verifies_what_is_sent(listener, subscriber) -> No
 
 def test_rotation_loses_nothing(listener, subscriber, tmp_path) -> None:
     """Both sign while the subscriber changes over; each of the two alone is enough for it."""
-    connector(listener, f"{NEW} {OLD}").push(push(subscriber))
+    connector(listener, NEW, OLD).push(push(subscriber))
     ((headers, body),) = listener.got
     for known in (NEW, OLD):
         assert Webhook(known).verify(body, headers)
@@ -118,7 +119,7 @@ def test_rotation_loses_nothing(listener, subscriber, tmp_path) -> None:
     assert running is not None
     for theirs in (OLD, f"{OLD} {NEW}", NEW):
         running.sandbox.secret = theirs
-        ours = WebhookConnector(Config(subscriber.url, secret=f"{NEW} {OLD}", timeout=5.0))
+        ours = WebhookConnector(Config(subscriber.url, secret=NEW, previous_secret=OLD, timeout=5.0))
         assert ours.check().ok, theirs
     running.sandbox.secret = NEW
     assert not WebhookConnector(Config(subscriber.url, secret=OLD, timeout=5.0)).check().ok
@@ -149,7 +150,10 @@ def test_no_secret_is_no_secret(listener, subscriber, secret) -> None:
     assert listener.got == [] and (len(secret) < 8 or secret not in caught.value.message)
     assert not connector(listener, secret).check().ok
     with pytest.raises(Unauthorised):
-        connector(listener, " ".join([NEW] * 4)).push(push(subscriber))
+        connector(listener, f"{NEW} {OLD}").push(push(subscriber))
+    with pytest.raises(Unauthorised):
+        connector(listener, secret, OLD).push(push(subscriber))
+    assert listener.got == []
 
 
 # The body
