@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import asyncssh
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -445,6 +447,28 @@ def test_one_click_brings_the_previous_one_back_and_a_second_does_not_undo_it(ta
     assert Target.objects.get().secret == SECRET
     assert AuditEntry.objects.filter(action="target.credentials_restored").count() == 1
     assert SECRET not in everything_told() and NEW not in everything_told()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_counts(target, governance):
+    after = replaced(target, Given(NEW), governance, reason="A mistake.")
+    seen, together = connections.state_of(after), threading.Barrier(4)
+
+    def click(_: int) -> str:
+        together.wait()
+        try:
+            return connections.go_back(target, seen=seen, by=governance).secret
+        except Reload:
+            return "look again"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(click, range(4)))
+    assert said == sorted([SECRET, "look again", "look again", "look again"])
+    final = Target.objects.get()
+    assert (final.secret, final.previous_secret) == (SECRET, NEW)
+    assert AuditEntry.objects.filter(action="target.credentials_restored").count() == 1
 
 
 def test_after_its_end_it_is_wiped_and_nobody_goes_back(target, coupa, governance, monkeypatch):

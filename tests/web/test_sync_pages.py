@@ -101,6 +101,14 @@ def page(client: Client, name: str, **query: str) -> str:
 # --- who may ----------------------------------------------------------------------------------------------------------
 
 
+def test_the_board_says_since_when_credentials_are_in_use_and_warns_of_their_end(mara: Client, target: Target) -> None:
+    before = mara.get(reverse("sync:targets")).content.decode()
+    assert "Credentials" not in before
+    Target.objects.update(secret_set_at=Now(), secret_set_by="Gita", secret_expires_on=timezone.now())
+    page = mara.get(reverse("sync:targets")).content.decode()
+    assert "by Gita" in page and "The credentials end on" in page
+
+
 def test_empty_hub_says_what_will_stand_here(mara: Client) -> None:
     words = {
         "targets": "No target yet", "deliveries": "Nothing was sent yet", "exceptions": "No platform refuses anything",
