@@ -29,7 +29,7 @@ FIELD_COLUMNS = (
     Column(label="Made of"),
     Column(label="How", priority=1),
     Column(label="Limits", priority=2),
-    Column(label="Written", priority=2),
+    Column(label="Written", priority=2, tight=True),
     Column(label="Actions", hidden_label=True, tight=True),
 )
 

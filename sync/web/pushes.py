@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -43,7 +44,7 @@ def push(request: HttpRequest, code: str) -> HttpResponse:
             crumbs=[Link("Targets", reverse("sync:targets")), Link(target.title, "")],
         ),
         "callouts": _callouts(target),
-        "fields": _fields(target),
+        "fields": _fields(target, request.POST),
         "limit": LIMIT,
         "allowed": may,
         "plan_why_not": "" if platforms.readable(target.connector) else UNPLANNED,
@@ -105,23 +106,24 @@ def _callouts(target: Target) -> list[Callout]:
     return []
 
 
-def _fields(target: Target) -> list[Field]:
+def _fields(target: Target, typed: Mapping[str, str]) -> list[Field]:
+    """The form; `typed` is what somebody sent that was refused, so that nothing has to be typed again."""
     try:
         types = jobs.types_of(target)
     except HubError:
         types = []
     options = [Option(value="", label="Everything it is subscribed to")]
-    options += [Option(value=one, label=registry.get(one).plural) for one in types]
+    options += [Option(value=one, label=registry.get(one).plural, selected=one == typed.get("type")) for one in types]
     last = PushJob.objects.filter(target=target, kind__in=("load", "delta"), state="done").order_by("-pk").first()
     help = "Empty: all of them, as for a first load."
     if last is not None:
         help += f" The last load or push of changes began {last.created_at:%d %b %Y}."
     return [
         Field(name="type", label="Which records", kind="select", options=options),
-        Field(name="since", label="Only what changed since", kind="date", optional=True, help=help),
+        Field(name="since", label="Only what changed since", kind="date", optional=True, help=help, value=typed.get("since", "")),
         Field(
             name="rate", label="Pace, records a second", optional=True, placeholder=f"{target.rate_per_s:g}",
-            help="Never more than the target's own rate. Urgent changes overtake it.",
+            help="Never more than the target's own rate. Urgent changes overtake it.", value=typed.get("rate", ""),
         ),
-        Field(name="reason", label="Why", kind="textarea", optional=True),
+        Field(name="reason", label="Why", kind="textarea", optional=True, value=typed.get("reason", "")),
     ]  # fmt: skip

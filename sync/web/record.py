@@ -21,7 +21,7 @@ from sync.models import Delivery, DriftFinding, Target
 from sync.selectors import drift_views, ledger
 from sync.services import drift
 from sync.web import doors
-from sync.web.delivery_page import REASONS
+from sync.web.delivery_page import ASKED, REASONS
 from sync.web.findings import is_uid
 
 FIELDS = 6  # differences shown of one target; the rest is on the drift page
@@ -33,8 +33,8 @@ STATUS = {
     "posted": "Posted",
 }
 COLUMNS = (
-    Column(label="Delivery"),
-    Column(label="Target"),
+    Column(label="To"),
+    Column(label="Asked to", priority=2),
     Column(label="State"),
     Column(label="Version", numeric=True, priority=1),
     Column(label="Reason", priority=2),
@@ -130,10 +130,9 @@ def _deliveries(rows: list[Delivery]) -> Table:
         state = ledger.shown_state(row)
         return [
             Cell(
-                value="Block this key" if row.action == "block" else "Hold these values", kind="title",
-                url=reverse("sync:delivery", args=[row.uid]), sub=row.target_key,
+                value=row.target.title, kind="title", url=reverse("sync:delivery", args=[row.uid]), sub=row.target_key
             ),
-            Cell(value=row.target.title),
+            Cell(value=ASKED.get(row.action, row.action)),
             Cell(value=state, kind="state", domain="delivery", loud=state in ("rejected", "failed", "poison")),
             Cell(value=row.version, kind="number"),
             Cell(value=REASONS[row.reason]),

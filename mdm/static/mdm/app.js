@@ -233,6 +233,26 @@
     const quiet = document.hidden || $('dialog:modal, details.menu[open]');
     if (quiet && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
   });
+  /* what is drawn anew keeps the reader's place: the same control has the focus, the same row the cursor */
+  const name = (node) => `${node.tagName} ${node.getAttribute('href') ?? node.name ?? ''} ${node.textContent.trim()}`;
+  const stops = (from) => $$('a[href], button, summary, input, select, textarea', from);
+  let place = null;
+  document.addEventListener('htmx:beforeSwap', (event) => {
+    const from = event.detail.target;
+    const held = document.activeElement;
+    place = null;
+    if (!from.id || event.detail.elt !== from || !from.contains(held)) return;
+    const twins = stops(from).filter((node) => name(node) === name(held));
+    place = { id: from.id, name: name(held), at: twins.indexOf(held), row: rows().indexOf(held.closest('.is-cursor')) };
+  });
+  document.addEventListener('htmx:afterSettle', () => {
+    const box = place && document.getElementById(place.id);
+    if (!box) return;
+    const twins = stops(box).filter((node) => name(node) === place.name);
+    if (document.activeElement === document.body) twins[place.at]?.focus({ preventScroll: true });
+    if (place.row >= 0) rows()[place.row]?.classList.add('is-cursor');
+    place = null;
+  });
   document.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) say(''); });
   document.addEventListener('htmx:sendError', () => say('What you see may be out of date. Nothing you typed is lost; try again in a moment.'));
   document.addEventListener('htmx:responseError', (event) => {
