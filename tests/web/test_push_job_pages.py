@@ -19,6 +19,7 @@ from mdm.models import RecordVersion
 from sync.models import Delivery, PushJob, PushRow, Subscription, Target
 from sync.models.job import LIMIT
 from sync.services import job_work, jobs, planning, replay
+from sync.web import chain as chain_page
 from tests.people import actor
 from tests.sync import world
 from tests.sync.test_push_jobs import die, suppliers
@@ -285,6 +286,25 @@ def test_the_rows_of_a_plan_are_paged_within_what_it_would_do(mara: Client, targ
     assert found == [f"Row {n:03}" for n in range(1, 120, 2)]
 
 
+def test_queries_of_a_plan_do_not_grow_with_its_rows(mara: Client, target: Target) -> None:
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven", "country": "DE", "currency": "EUR"})
+    rows = []
+    for number in range(8):
+        uid = world.supplier(
+            legal_name=f"Werk {number} GmbH", tax_registrations=[], extensions=[{"legal_entity": "NH10"}]
+        )
+        child = RecordVersion.objects.get(uid=uid).document["extensions"][0]["uid"]
+        change = {"path": f"extensions/{child}/currency", "field": "x", "theirs": "EUR", "ours": "USD"}
+        rows.append({"record": uid, "label": f"Werk {number}", "effect": "change", "changes": [change]})
+    counted = []
+    for job in (planned(target, rows[0]), planned(target, *rows)):
+        shown(mara, job)
+        with CaptureQueriesContext(connection) as caught:
+            assert shown(mara, job).count("Legal entity NH10") == job.total
+        counted.append(len(caught))
+    assert counted[0] == counted[1] <= 26, counted
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_plan_shows_what_it_would_do_and_is_applied(sandbox: Any) -> None:
     world.allow_everything()
@@ -322,6 +342,20 @@ def test_the_chain_is_one_page(mara: Client, target: Target) -> None:
     assert signed_in("nora", "requester").get(reverse("sync:chain", args=["chain-1"])).status_code == 403
     found = mara.get(reverse("web:search"), {"q": "chain-1"}).content.decode()
     assert reverse("sync:chain", args=["chain-1"]) in found
+
+
+def test_of_a_long_chain_only_what_stopped_lies_open(mara: Client, target: Target) -> None:
+    correlation.adopt("chain-2")
+    suppliers(chain_page.FEW)
+    world.dispatch_now()
+    address = reverse("sync:chain", args=["chain-2"])
+    assert mara.get(address).content.decode().count('<details class="panel fold" open>') == chain_page.FEW
+    correlation.adopt("chain-2")  # the page was asked for under an id of its own
+    item = refused(target)
+    html = mara.get(address).content.decode()
+    assert html.count('<details class="panel fold" open>') == 1 and html.count('<details class="panel fold">') > 0
+    stopped = html.index('<details class="panel fold" open>')
+    assert item.label.split(" ", 1)[1] in html[stopped : html.index("</summary>", stopped)]
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------

@@ -301,6 +301,19 @@ def test_a_run_is_asked_for_followed_and_fetched(mara: Client, target: Target) -
     assert "fingerprint ab" in text.splitlines()[0] and "'=1+1" in text
 
 
+def test_a_finding_names_the_row_of_the_record_it_is_about(mara: Client, target: Target) -> None:
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven", "country": "DE", "currency": "EUR"})
+    delivery = sent(target, extensions=[{"legal_entity": "NH10"}])
+    company = RecordVersion.objects.get(uid=delivery.record).document["extensions"][0]["uid"]
+    field = f"A_SupplierCompany[{company}].PaymentTerms"
+    finding(target, delivery, path=f"extensions/{company}/payment_terms", field=field)
+    closed = {"kind": "duplicate_key", "shape": "block", "field": "blocked", "path": "", "cause": "several_keys"}
+    finding(target, delivery, target_key="K9", golden=True, target_value=False, **closed)
+    html = page(mara, "drift")
+    assert "Legal entity NH10 · payment terms" in html and company not in html
+    assert "Several keys" in html and ">blocked</td>" in html and ">open</mark>" in html
+
+
 # --- a record at its targets ------------------------------------------------------------------------------------------
 
 
