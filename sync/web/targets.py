@@ -93,7 +93,9 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
             else Fact(
                 label="Verified by", value="its acknowledgement at most: it cannot be read, so no drift is known"
             ),
-            Fact(label="Checked", value=target.checked_at, kind="time"),
+            Fact(label="Checked", value=target.checked_at, kind="time")
+            if target.checked_at
+            else Fact(label="Checked", value="not yet"),
         ],
         "actions": _levers(request, target),
         "menu": _menu(request, target),
