@@ -78,7 +78,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
             row["source"] = doors.source(target.system)
             here = differences.get((target.pk, line.get("target_key") or ""), [])
             row["fields"] = [_difference(one) for one in here[:FIELDS]]
-            row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target)
+            row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target, line)
         rows.append(row)
     return rows
 
@@ -99,7 +99,7 @@ def _difference(finding: DriftFinding) -> dict[str, Any]:
     }
 
 
-def _actions(frame: Frame, target: Target) -> list[Action]:
+def _actions(frame: Frame, target: Target, line: dict[str, Any]) -> list[Action]:
     fields = {"type": frame.kind.key, "record": str(frame.row.uid)}
 
     def action(label: str, name: str, view: str, icon: str, **more: Any) -> Action:
@@ -109,9 +109,11 @@ def _actions(frame: Frame, target: Target) -> list[Action]:
         )
 
     gone = frame.row.status == "merged"
+    first = line["state"] == "not_sent"
     return [
         action(
-            "Send again now", "push", "sync:target-push", "send", allowed=not gone, why_not="This record was merged."
+            "Send now" if first else "Send again now", "push", "sync:target-push", "send",
+            allowed=not gone, why_not="This record was merged.",
         ),
         action(
             "Look what it holds", "look", "sync:target-look", "drift",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -166,8 +167,10 @@ def _menu(request: HttpRequest, target: Target) -> list[Action]:
 @require_POST
 @visitor.page
 def check(request: HttpRequest, code: str) -> HttpResponse:
-    target = get_object_or_404(Target, code=code)
-    return doors.act(request, lambda: targets.check(target, by=visitor.actor(request)).message, reverse("sync:targets"))
+    """Look whether the platform answers. That it does not is an answer too, and no success."""
+    found = targets.check(get_object_or_404(Target, code=code), by=visitor.actor(request))
+    messages.add_message(request, messages.SUCCESS if found.ok else messages.ERROR, found.message)
+    return redirect(visitor.onward(request, reverse("sync:targets")))
 
 
 @require_POST

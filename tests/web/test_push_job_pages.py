@@ -198,6 +198,7 @@ def test_pushing_many_begins_with_a_plan(mara: Client, target: Target) -> None:
         # What was typed is still there.
         assert "First load</textarea>" in answer.content.decode() and PushJob.objects.count() == 2
     again = mara.post(url, {"type": "supplier", "rate": "fast", "since": "2020-01-01"}).content.decode()
+    assert 'role="alert"' in again and "Give the pace as a number" in again
     assert 'value="fast"' in again and 'value="2020-01-01"' in again and 'value="supplier" selected' in again
     assert signed_in("jonas", "auditor").post(url, {"do": "queue"}).status_code == 403
     assert "this needs the role" in signed_in("jonas", "auditor").get(url).content.decode().lower()
