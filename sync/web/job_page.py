@@ -292,7 +292,7 @@ def _planned(row: PushRow, document: Document | None) -> list[Cell]:
         effect if row.effect else Cell(value="", note="not looked up yet"),
         Cell(value=lines[:SHOWN_CHANGES], kind="becomes", label=False, sub=f"and {more} more" if more > 0 else "")
         if lines
-        else Cell(value=_why(row), muted=True),
+        else Cell(value=_why(row), muted=True, label=False),
         _outcome(row) if row.state != "left" else Cell(value="", note=""),
     ]
 
