@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -317,4 +318,5 @@ def _read_capped(answer: httpx.Response, limit: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """What went wrong, without the number the operating system gives it."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

@@ -98,6 +98,18 @@ def _differs(cell: Cell) -> SafeString:
     return format_html('<mark class="differs">{}</mark>', values.show(cell.value))
 
 
+def _becomes(cell: Cell) -> SafeString:
+    if not cell.value:
+        return NOTHING
+    lines = format_html_join(
+        "",
+        '<li><span class="becomes-what">{}</span><span>{} <span aria-hidden="true">→</span>'
+        '<span class="sr"> becomes </span> <b>{}</b></span></li>',
+        ((one.label, one.before, one.after) for one in cell.value),
+    )
+    return format_html('<ul class="becomes">{}</ul>', lines)
+
+
 def _progress(cell: Cell) -> SafeString:
     return format_html(
         '<progress class="progress progress--s" max="100" value="{0}" aria-label="{1}">{0} %</progress>',
@@ -122,6 +134,7 @@ DRAWERS: dict[str, Drawer] = {
     "source": _source,
     "rich": lambda cell: marks.rich(cell.value),
     "differs": _differs,
+    "becomes": _becomes,
     "progress": _progress,
     "input": _input,
 }

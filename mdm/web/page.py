@@ -227,3 +227,13 @@ class Tile:
     note_tone: Tone = ""
     spark: Any = None  # charts.Spark
     tone: Tone = ""  # a dot before the label
+    current: bool = False  # the list below shows what it counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Becomes:
+    """A field in words, what it holds and what it would hold; a cell of kind "becomes" lists several."""
+
+    label: str
+    before: str
+    after: str

@@ -39,14 +39,23 @@ def words_of(kind: RecordType, rule: Rule, titles: Mapping[str, str]) -> str:
     return words if rule.keep_last else f"{words}; goes with its source"
 
 
-def label_of(kind: RecordType, path: str) -> str:
-    return kind.label(path) if path else "Every other field"
+def label_of(kind: RecordType, path: str, *, alone: bool = False) -> str:
+    if path:
+        return kind.label(path)
+    return "Every field" if alone else "Every other field"
 
 
 def in_force(kind: RecordType, rules: Sequence[Rule], titles: Mapping[str, str]) -> Table:
+    # The particular ones first: "every other" is said of what stands above it.
+    listed = sorted(rules or [Rule()], key=lambda rule: not rule.path)
     rows = [
-        Row(cells=[Cell(value=label_of(kind, rule.path), kind="title"), Cell(value=words_of(kind, rule, titles))])
-        for rule in rules or [Rule()]
+        Row(
+            cells=[
+                Cell(value=label_of(kind, rule.path, alone=len(listed) == 1), kind="title"),
+                Cell(value=words_of(kind, rule, titles)),
+            ]
+        )
+        for rule in listed
     ]
     columns = [Column(label="Field"), Column(label="What survives")]
     return Table(caption=f"Rules of {kind.plural.lower()}", columns=columns, rows=rows, plain=True)

@@ -30,7 +30,7 @@ class Cell:
     value: Any = None
     kind: Literal[
         "", "title", "id", "mono", "link", "date", "time", "person", "state", "badges", "number", "source",
-        "rich", "differs", "progress", "actions", "input",
+        "rich", "differs", "becomes", "progress", "actions", "input",
     ] = ""  # fmt: skip
     url: str = ""
     sub: Rich = ""
@@ -55,6 +55,7 @@ class Row:
     tone: Tone = ""
     group: str = ""  # set: this row is a heading over the rows below (cells unused)
     group_count: int | None = None
+    group_note: str = ""  # a quiet sentence behind the heading
     group_link: Link | None = None
 
 

@@ -187,7 +187,7 @@ def about(rows: QuerySet[DriftFinding], words: str) -> QuerySet[DriftFinding]:
 def trend(days: int = 30) -> charts.LineChart | None:
     """Open findings at the end of each day, from when they were first seen and when they were settled.
 
-    Of the days before anybody looked nothing is known, so the line begins with the first.
+    Of the days before anybody looked nothing is known, so the line begins with the first; one day is no line.
     """
     today = timezone.now().date()
     first = today - timedelta(days=days - 1)
@@ -200,4 +200,6 @@ def trend(days: int = 30) -> charts.LineChart | None:
     for number in range((today - first).days + 1):
         day = first + timedelta(days=number)
         points.append((f"{day:%d %b}", sum(seen <= day and (gone is None or gone > day) for seen, gone in spans)))
+    if len(points) < 2:
+        return None
     return charts.line(points, title="Open differences", value_name="Differences")

@@ -65,11 +65,11 @@ def index(request: HttpRequest) -> HttpResponse:
 def _note(over: bool, rows: list[TargetAlert]) -> str:
     if over:
         return "What was, and who was told"
-    without = (
-        "" if settings.EMAIL_CONFIGURED else "; no mail server is set (MDM_EMAIL_URL), so nobody is told by e-mail"
-    )
     alone = sum(row.acknowledged_at is None for row in rows)
-    return (f"{plural(alone, 'alert has', 'alerts have')} nobody yet" if alone else "") + without
+    said = [f"{plural(alone, 'alert has', 'alerts have')} nobody yet"] if alone else []
+    if not settings.EMAIL_CONFIGURED:
+        said.append("No mail server is set (MDM_EMAIL_URL), so nobody is told by e-mail")
+    return ". ".join(said)
 
 
 def _nothing(request: HttpRequest, over: bool) -> Empty:

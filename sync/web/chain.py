@@ -18,6 +18,7 @@ from mdm.web.page import Badge, Link, Meta, Page, Step
 from mdm.web.pointers import request_url
 from mdm.web.tables import Cell, Column, Row, Table
 from sync.models import Delivery
+from sync.models.states import DEAD
 from sync.selectors import chain, ledger
 from sync.selectors.chain import Chain
 from sync.web import delivery_page, doors, job_words
@@ -30,6 +31,7 @@ EVENTS = (
     Column(label="Number", numeric=True, priority=2),
     Column(label="When", priority=1),
 )
+FEW = 5  # deliveries that lie open however they went
 JOBS = (Column(label="Job"), Column(label="State"), Column(label="Done", numeric=True), Column(label="By", priority=1))
 
 
@@ -52,7 +54,7 @@ def show(request: HttpRequest, correlation_id: str) -> HttpResponse:
         "requests": _requests(found),
         "events": _events(found),
         "jobs": _jobs(found),
-        "deliveries": [_delivery(row) for row in found.deliveries],
+        "deliveries": [_delivery(row, few=len(found.deliveries) <= FEW) for row in found.deliveries],
         "more_url": f"{reverse('sync:deliveries')}?correlation_id={found.id}" if found.more else "",
     }
     return render(request, "sync/chain.html", context)
@@ -137,7 +139,7 @@ def _jobs(found: Chain) -> Table | None:
     return Table(caption="Push jobs", columns=JOBS, rows=rows, plain=True) if rows else None
 
 
-def _delivery(row: Delivery) -> dict[str, Any]:
+def _delivery(row: Delivery, few: bool) -> dict[str, Any]:
     """Its story with every attempt, and what the target answered to the last thing it was told to write."""
     attempts = list(row.attempt_rows.all())
     said = [one for attempt in attempts for one in getattr(getattr(attempt, "result", None), "exchanges", [])]
@@ -147,6 +149,8 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "url": reverse("sync:delivery", args=[row.uid]),
         "badge": Badge(state=ledger.shown_state(row), domain="delivery"),
         "key": row.target_key,
+        # Of many only those that stopped lie open: what went well is counted above.
+        "open": few or row.state in DEAD,
         "story": delivery_page.story(row, attempts),
         "answer": delivery_page.exchange(told[-1]) if told else None,
     }

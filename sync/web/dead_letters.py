@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.views.decorators.http import require_GET, require_POST
 
 from mdm import registry
@@ -36,13 +37,12 @@ AGES = {
     "-7d": ("more than a week ago", timedelta(days=7)),
     "-30d": ("more than 30 days ago", timedelta(days=30)),
 }
-FOLLOWED = (("no", "nobody followed up"), ("yes", "followed up since"))
+FOLLOWED = (("no", "not yet"), ("yes", "since then"))
 COLUMNS = (
     Column(label="Record"),
-    Column(label="Target", priority=1),
-    Column(label="State"),
+    Column(label="Target", priority=1, tight=True),
+    Column(label="State", tight=True),
     Column(label="Why"),
-    Column(label="Code", priority=2),
     Column(label="Version", numeric=True, priority=2),
     Column(label="Attempts", numeric=True, priority=3),
     Column(label="Since", priority=1, tight=True),
@@ -72,8 +72,8 @@ def index(request: HttpRequest) -> HttpResponse:
             menu=[Action(label="Download this list", url=_with("sync:dead-letters-export", request), icon="download")],
             primary=_again(request, held, rows),
         ),
-        "tiles": _tiles(),
-        "filters": browsing.bar(request, "Dead letters where", filters, placeholder="Name, key or words of the error"),
+        "tiles": _tiles(held["state"]),
+        "filters": browsing.bar(request, "Dead letters where", filters, placeholder="Name, key or error"),
         "table": table if part.rows else None,
         "pager": browsing.pager(request, part, "dead letters"),
         "bulk": [_chosen(request)] if may_act else [],
@@ -96,7 +96,7 @@ def _filters() -> list[Filter]:
         Filter(
             name="age", words="it died", label="When", options=tuple((key, said) for key, (said, _) in AGES.items())
         ),
-        Filter(name="followed", words="it is one that", label="Followed up", options=FOLLOWED, default="no"),
+        Filter(name="followed", words="followed up", label="Followed up", options=FOLLOWED, default="no"),
     ]
 
 
@@ -123,19 +123,22 @@ def _wanted(request: HttpRequest, held: Mapping[str, str]) -> dict[str, Any]:
     return wanted
 
 
-def _tiles() -> list[Tile]:
+def _tiles(held: str) -> list[Tile]:
     found = dead_letters.dead().order_by().values_list("state").annotate(n=Count("pk"))
     counts = dict(found)
     notes = {
         "rejected": "the platform refused the data",
         "failed": "given up after many tries",
-        "poison": "its lane is held",
+        "poison": "its line is held until it is released",
     }
     url = reverse("sync:dead-letters")
     return [
-        Tile(label=look(one, "delivery").label, value=counts.get(one, 0), note=notes[one], url=f"{url}?state={one}")
+        Tile(
+            label=look(one, "delivery").label, value=counts.get(one, 0), note=notes[one], url=f"{url}?state={one}",
+            current=held == one,
+        )
         for one in DEAD
-    ]
+    ]  # fmt: skip
 
 
 def _row(row: Delivery) -> Row:
@@ -150,8 +153,7 @@ def _row(row: Delivery) -> Row:
             ),
             Cell(value=row.target.title),
             Cell(value="corrected" if followed else row.state, kind="state", domain="delivery", loud=not followed),
-            Cell(value=row.error_text[:160]),
-            Cell(value=row.error_code, kind="mono"),
+            Cell(value=Truncator(row.error_text).chars(200), sub=row.error_code.replace("_", " ")),
             Cell(value=row.version, kind="number"),
             Cell(value=row.attempts, kind="number"),
             Cell(value=row.changed_at, kind="time"),

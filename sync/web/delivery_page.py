@@ -29,7 +29,7 @@ REASONS = {
     "replay": "Sent again",
     "manual": "Pushed by hand",
 }
-_ASKED = {"upsert": "hold these values", "block": "block this key"}
+ASKED = {"upsert": "hold these values", "block": "block this key"}
 # outcome of an attempt -> words and tone; everything else reads as its own name
 _OUTCOMES: dict[str, tuple[str, Any]] = {
     "created": ("created there", "green"),
@@ -197,8 +197,8 @@ def _facts(row: Delivery) -> list[Fact]:
     same = reverse("sync:chain", args=[row.correlation_id])
     found = [
         Fact(label="Reason", value=REASONS[row.reason]),
-        Fact(label="Asked to", value=_ASKED.get(row.action, row.action)),
-        Fact(label="Effect there", value=_OUTCOMES.get(row.effect, (row.effect, ""))[0] or None),
+        Fact(label="Asked to", value=ASKED.get(row.action, row.action)),
+        *([Fact(label="Effect there", value=_OUTCOMES.get(row.effect, (row.effect, ""))[0])] if row.effect else []),
         Fact(label="Verified", value=_verified(row)),
         Fact(label="Line", value=f"number {row.seq}, generation {row.generation}"),
         Fact(label="As of", value=row.as_of, kind="date"),
@@ -240,7 +240,9 @@ def _tried(number: int, attempt: Attempt) -> Event:
         return Event(at=attempt.started_at, text=text, icon="info", tone="amber", exact=True)
     words, tone = _OUTCOMES.get(result.outcome, (result.outcome.replace("_", " "), "amber"))
     status = f" with {result.status}" if result.status else ""
-    said = f", {words}{status} after {result.duration_ms:,} ms"
+    # What never left took no time of the platform.
+    after = f" after {result.duration_ms:,} ms" if result.exchanges or result.status else ""
+    said = f", {words}{status}{after}"
     message = f". {result.message}" if result.message else ""
     return Event(
         at=result.finished_at, text=[Part(text=doing, strong=True), said, message], icon="send", tone=tone, exact=True

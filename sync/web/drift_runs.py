@@ -53,7 +53,7 @@ def run(request: HttpRequest, uid: Any) -> HttpResponse:
             crumbs=[Link("Drift", reverse("sync:drift")), Link(row.target.title, "")],
             badges=[Badge(state=row.state, domain="drift")],
             meta=[
-                Meta(text="one record" if row.record else "everything"),
+                Meta(text="One record" if row.record else "All its records"),
                 Meta(kind="person", text=row.requested_by_name, at=row.created_at),
             ],
             menu=[stop] if moving else [report],
@@ -73,8 +73,8 @@ def _run_facts(row: DriftRun) -> list[Fact]:
     rate = row.timings.get("records_per_s")
     return [
         Fact(label="Started", value=row.started_at, kind="time"),
-        Fact(label="Took", value=f"{row.timings['seconds']:g} s" if row.timings.get("seconds") else None,
-             note=f"{rate:g} records a second" if rate else ""),
+        Fact(label="Took", value=f"{row.timings['seconds']:,.1f} s" if row.timings.get("seconds") else None,
+             note=f"{rate:,.1f} records a second" if rate else ""),
         Fact(label="Fingerprint", value=row.report_hash, kind="id", note="stands in the report too"),
         Fact(label="Correlation", value=row.correlation_id, kind="id"),
     ]  # fmt: skip

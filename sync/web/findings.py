@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,7 +11,9 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mdm import registry
 from mdm.crypto import mask_tree
+from mdm.types import Document
 from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter
 from mdm.web.page import Action, Badge, Confirm, Empty, Link
@@ -20,7 +22,7 @@ from mdm.web.tables import Cell, Column, Field, Row, Table
 from sync.models import DriftFinding, Target
 from sync.models.drift import LIVE
 from sync.selectors import drift_views
-from sync.web import doors
+from sync.web import doors, field_words
 
 # cause → (words, what it means for the reader); in the order a steward should look at them
 CAUSES: dict[str, tuple[str, str]] = {
@@ -42,7 +44,7 @@ KINDS = {
 }
 COLUMNS = (
     Column(label="Record"),
-    Column(label="Field"),
+    Column(label="Field", tight=True),
     Column(label="Target", priority=1, tight=True),
     Column(label="Ours"),
     Column(label="There"),
@@ -98,13 +100,16 @@ def findings_of(request: HttpRequest, rows: QuerySet[DriftFinding]) -> dict[str,
     part = browsing.cut(request, rows.annotate(place=_ORDER), order=("place", "-pk"), size=50)
     counts = dict(rows.order_by().values_list("cause").annotate(n=Count("pk")))
     returned = _came_back(part.rows)
+    documents = field_words.documents(
+        (finding.type, finding.record) for finding in part.rows if finding.record and "/" in finding.path
+    )
     shown: list[Row] = []
     last = ""
     for finding in part.rows:
         if finding.cause != last:
             last = finding.cause
             shown.append(_heading(request, last, counts[last]))
-        shown.append(_row(request, finding, finding.pk in returned))
+        shown.append(_row(request, finding, finding.pk in returned, documents))
     may_act = doors.may_act(request)
     table = Table(caption="Findings", columns=COLUMNS, rows=shown, selectable=may_act, form_id=FORM)
     return {
@@ -120,7 +125,7 @@ def _heading(request: HttpRequest, cause: str, count: int) -> Row:
     all_ = None
     if request.GET.get("cause") != cause:
         all_ = Link(f"Show all {count:,}", visitor.changed_query(request, cause=cause))
-    return Row(cells=(), group=f"{words}. {meaning}", group_count=count, group_link=all_)
+    return Row(cells=(), group=words, group_note=meaning, group_count=count, group_link=all_)
 
 
 def _came_back(found: Sequence[DriftFinding]) -> set[int]:
@@ -136,7 +141,7 @@ def _came_back(found: Sequence[DriftFinding]) -> set[int]:
     return {identity[row] for row in rows if row in identity}
 
 
-def _row(request: HttpRequest, finding: DriftFinding, returned: bool) -> Row:
+def _row(request: HttpRequest, finding: DriftFinding, returned: bool, documents: Mapping[str, Document]) -> Row:
     label = finding.label or f"Key {finding.target_key}"
     return Row(
         uid=str(finding.uid) if finding.state in DECIDABLE else "",
@@ -149,16 +154,25 @@ def _row(request: HttpRequest, finding: DriftFinding, returned: bool) -> Row:
                 sub=finding.target_key if finding.label else "",
                 badges=_badges(finding, returned),
             ),
-            Cell(value=drift_views.field_words(finding.path, finding.kind) if finding.field else KINDS[finding.kind]),
+            Cell(value=_field(finding, documents)),
             Cell(value=finding.target.title),
             Cell(value=_ours(finding)),
-            Cell(value=_plain(finding.target_value), kind="differs")
+            Cell(value=_theirs(finding), kind="differs")
             if finding.kind != "missing"
             else Cell(value="", note="not there"),
             Cell(value=finding.first_seen_at, kind="time"),
             Cell(kind="actions", actions=_actions(request, finding), note=f"What to do about {label}"),
         ],
     )
+
+
+def _field(finding: DriftFinding, documents: Mapping[str, Document]) -> str:
+    """What differs, in the words of the record; of a row of it, which one."""
+    if not finding.field:
+        return KINDS[finding.kind]
+    if "/" in finding.path and finding.record:
+        return field_words.of_path(registry.get(finding.type), finding.path, documents.get(str(finding.record), {}))
+    return drift_views.field_words(finding.path, finding.kind)
 
 
 def _badges(finding: DriftFinding, returned: bool) -> list[Badge]:
@@ -179,7 +193,16 @@ def _badges(finding: DriftFinding, returned: bool) -> list[Badge]:
 def _ours(finding: DriftFinding) -> Any:
     if finding.kind == "missing" and isinstance(finding.golden, dict) and "version" in finding.golden:
         return f"version {finding.golden['version']}"
-    return _plain(finding.golden)
+    return _plain(finding.golden) if finding.shape != "block" else _blocked(finding.golden)
+
+
+def _theirs(finding: DriftFinding) -> Any:
+    return _plain(finding.target_value) if finding.shape != "block" else _blocked(finding.target_value)
+
+
+def _blocked(value: Any) -> Any:
+    """Whether a key is closed there; a bare yes or no says nothing."""
+    return ("blocked" if value else "open") if isinstance(value, bool) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mdm import registry
 from mdm.crypto import mask_tree
+from mdm.types import Document
 from mdm.web import browsing
 from mdm.web.browsing import Filter, plural
-from mdm.web.page import Badge, Callout, Fact, Link, Meta, Page, Part, Rich, Step, Tile
+from mdm.web.page import Badge, Becomes, Callout, Fact, Link, Meta, Page, Part, Rich, Step, Tile
 from mdm.web.states import LOOKS
 from mdm.web.tables import Cell, Column, Row, Table
+from mdm.web.values import is_empty, show
 from sync.models import PushJob, PushRow
 from sync.models.job import LIMIT, MOVES
 from sync.selectors import jobs as views
-from sync.web import doors, job_levers, job_words
+from sync.web import doors, field_words, job_levers, job_words
 
 MOVING = ("building", "planning", "queued", "checking", "running")
+NOT_BEGUN = ("building", "planning", "waiting")
+ACTS = "acts"  # what a plan is read for: not what holds the same already
+_ACTS = (*PushRow.SENT, "refused")
 SHOWN_CHANGES = 6
+LONGEST = 80  # characters of a value
 COLUMNS = (
     Column(label="Record"),
     Column(label="Outcome"),
@@ -29,9 +38,9 @@ COLUMNS = (
 )
 PLAN_COLUMNS = (
     Column(label="Record"),
-    Column(label="Plan"),
+    Column(label="Plan", tight=True),
     Column(label="What would change"),
-    Column(label="Outcome", priority=1),
+    Column(label="Outcome", priority=1, tight=True),
 )
 _OUTCOMES = ("posted", "unchanged", "refused", "failed", "overtaken", "cancelled", "moved")
 
@@ -39,7 +48,7 @@ _OUTCOMES = ("posted", "unchanged", "refused", "failed", "overtaken", "cancelled
 def build(request: HttpRequest, job: PushJob) -> dict[str, Any]:
     filters = _filters(job)
     held = browsing.values_of(request, filters)
-    part = browsing.cut(request, views.rows_of(job, held), order=("place",), size=50)
+    part = browsing.cut(request, _rows(job, held), order=("place",), size=50)
     return {
         "page": Page(
             title=job_words.title(job),
@@ -56,14 +65,34 @@ def build(request: HttpRequest, job: PushJob) -> dict[str, Any]:
             "title": LOOKS["job"][job.state].label,
             "note": job_words.NOTES.get(job.state, ""),
         },
-        "callouts": _callouts(job),
-        "tiles": _tiles(job),
+        "callouts": _callouts(job, own=job.requested_by_id == request.user.pk),
+        "tiles": _tiles(job, held),
         "facts": _facts(job),
         "track": _track(job),
         "filters": browsing.bar(request, "Rows where", filters),
         "table": _table(job, part.rows) if part.rows else None,
         "pager": browsing.pager(request, part, "rows"),
+        "nothing": _nothing(job, held) if not part.rows else "",
     }
+
+
+def _rows(job: PushJob, held: Mapping[str, str]) -> Any:
+    if held.get("effect") != ACTS:
+        return views.rows_of(job, held)
+    return views.rows_of(job, {"state": held["state"]}).filter(effect__in=_ACTS)
+
+
+def _nothing(job: PushJob, held: Mapping[str, str]) -> Rich:
+    """Why the list under the tiles is empty."""
+    if job.state == "building" or (job.kind == "plan" and job.state == "planning"):
+        return "Nothing found so far."
+    if held.get("effect") == ACTS and not held.get("state"):
+        return [
+            f"Nothing would change: {job.target.title} holds the same. ",
+            Part(text="Every row", url="?effect="),
+            ".",
+        ]
+    return ["No row fits. ", Part(text="Every row", url="?effect="), "."]
 
 
 def _looked_up(job: PushJob) -> int:
@@ -92,11 +121,12 @@ def _filters(job: PushJob) -> list[Filter]:
     states = tuple((key, one.label) for key, one in LOOKS["push_row"].items())
     found = [Filter(name="state", words="outcome is", options=states)]
     if job.kind == "plan":
-        found.append(Filter(name="effect", words="plan is", options=tuple(job_words.EFFECTS.items())))
+        acts = (ACTS, "a change or a refusal")
+        found.append(Filter(name="effect", words="plan is", options=(acts, *job_words.EFFECTS.items()), default=ACTS))
     return found
 
 
-def _callouts(job: PushJob) -> list[Callout]:
+def _callouts(job: PushJob, own: bool) -> list[Callout]:
     if job.state == "stale":
         body: Rich = [
             f"{job.error} Nothing more of this plan is applied. ",
@@ -112,9 +142,8 @@ def _callouts(job: PushJob) -> list[Callout]:
         why = "It sends versions as they were" if job.forced else f"It is more than {LIMIT} deliveries"
         if not job.forced and job.sends <= LIMIT:
             why = f"Together with what was asked for before, it is more than {LIMIT} deliveries"
-        return [
-            Callout(title="A second person decides", body=f"{why}. Nothing was sent yet.", tone="amber", icon="half")
-        ]
+        body = f"{why}. Nothing was sent yet." + (" You asked for it, so somebody else decides." if own else "")
+        return [Callout(title="A second person decides", body=body, tone="amber", icon="half")]
     if job.state == "running" and (word := _stands_still(job)):
         return [Callout(title=word, body="The job goes on by itself when the target does.", tone="amber", icon="pause")]
     return []
@@ -127,22 +156,30 @@ def _stands_still(job: PushJob) -> str:
     return f"{target.title} does not answer" if target.breaker == "open" else ""
 
 
-def _tiles(job: PushJob) -> list[Tile]:
+def _tiles(job: PushJob, held: Mapping[str, str]) -> list[Tile]:
+    """Numbers, and at the same time what the rows below are chosen by."""
     if job.kind == "plan":
         effects = dict(PushRow.objects.filter(job=job).order_by().values_list("effect").annotate(n=Count("pk")))
         planned = [
-            Tile(label=words, value=effects.get(name, 0), url=f"?effect={name}")
+            Tile(
+                label=words, value=effects.get(name, 0), url=f"?effect={name}", current=held["effect"] == name,
+                tone="red" if name == "refused" else "",
+            )
             for name, words in job_words.EFFECTS.items()
             if effects.get(name) or name in PushRow.SENT
-        ]
-        if job.state in ("building", "planning", "waiting"):
-            return planned
-        return [*planned, *_outcomes(job)]
+        ]  # fmt: skip
+        return planned if job.state in NOT_BEGUN else [*planned, *_outcomes(job, held)]
     first = [Tile(label="Records", value=job.total, note=_left_out(job))]
-    return [*first, *_outcomes(job)]
+    if job.state in NOT_BEGUN:
+        return [*first, Tile(label="Would be sent", value=job.sends, note=_needs())]
+    return [*first, *_outcomes(job, held)]
 
 
-def _outcomes(job: PushJob) -> list[Tile]:
+def _needs() -> str:
+    return f"more than {LIMIT} need a second person"
+
+
+def _outcomes(job: PushJob, held: Mapping[str, str]) -> list[Tile]:
     waiting = job.total - job.done
     tiles = [Tile(label="Still to come", value=waiting)] if waiting and job.state in MOVING else []
     return tiles + [
@@ -150,6 +187,7 @@ def _outcomes(job: PushJob) -> list[Tile]:
             label=LOOKS["push_row"][name].label,
             value=job.counts.get(name, 0),
             url=f"?state={name}",
+            current=held["state"] == name,
             tone="red" if name in ("refused", "failed") and job.counts.get(name) else "",
         )
         for name in _OUTCOMES
@@ -167,11 +205,16 @@ def _facts(job: PushJob) -> list[Fact]:
     if job.reason:
         found.append(Fact(label="Why", value=job.reason))
     found += [
-        Fact(label="Would be sent", value=job.sends, note=f"more than {LIMIT} need a second person"),
+        *([Fact(label="Would be sent", value=job.sends, note=_needs())] if job.state not in MOVING[:2] else []),
         *([Fact(label="Started", value=job.started_at, kind="time")] if job.started_at else []),
         *([Fact(label="Ended", value=job.finished_at, kind="time")] if job.finished_at else []),
-        Fact(label="Fingerprint", value=job.content_hash or None, kind="id"),
-        Fact(label="Correlation", value="Follow it", kind="link", url=reverse("sync:chain", args=[job.correlation_id])),
+        *([Fact(label="Fingerprint", value=job.content_hash, kind="id")] if job.content_hash else []),
+        Fact(
+            label="Correlation",
+            value="Follow it to the answers",
+            kind="link",
+            url=reverse("sync:chain", args=[job.correlation_id]),
+        ),
     ]
     return found
 
@@ -189,10 +232,12 @@ def _scope(job: PushJob) -> str:
         return "Deliveries found by " + (", ".join(words) or "their target")
     if job.kind == "repeat":
         return "What did not arrive of an earlier job"
-    what = ", ".join(one.replace("_", " ") for one in scope["types"])
+    what = ", ".join(kind.plural.lower() for one in scope["types"] if (kind := registry.find(one)))
     if scope.get("records"):
         return f"{plural(len(scope['records']), 'chosen record')} ({what})"
-    return f"{what.capitalize()} changed since {scope['since']}" if scope.get("since") else f"Everything: {what}"
+    if scope.get("since"):
+        return f"All {what} changed since {show(datetime.fromisoformat(scope['since']).date())}"
+    return f"All {what}"
 
 
 def _track(job: PushJob) -> list[Step]:
@@ -205,14 +250,20 @@ def _track(job: PushJob) -> list[Step]:
     if job.state == "refused":
         return [asked, Step(title="Refused", state="refused", at=job.finished_at, quote=job.comment)]
     now = "now" if job.state == "waiting" else "lapsed" if not MOVES[job.state] else "open"
-    body = "somebody with the role of an operator or a data steward, but not who asked"
+    body = "An operator or a data steward, but not who asked"
     return [asked, Step(title="Second person", state=now, body=body)]  # type: ignore[arg-type]
 
 
 def _table(job: PushJob, rows: list[PushRow]) -> Table:
-    plan = job.kind == "plan"
-    shown = [Row(cells=_planned(row) if plan else _sent(row)) for row in rows]
-    return Table(caption="Rows of the job", columns=PLAN_COLUMNS if plan else COLUMNS, rows=shown)
+    if job.kind != "plan":
+        return Table(caption="Rows of the job", columns=COLUMNS, rows=[Row(cells=_sent(row)) for row in rows])
+    documents = field_words.documents(
+        (row.type, row.record) for row in rows if any("/" in one["path"] for one in row.changes)
+    )
+    # Before anything was sent there is no outcome to show.
+    columns = PLAN_COLUMNS[:3] if job.state in NOT_BEGUN else PLAN_COLUMNS
+    shown = [Row(cells=_planned(row, documents.get(str(row.record)))[: len(columns)]) for row in rows]
+    return Table(caption="Rows of the job", columns=columns, rows=shown)
 
 
 def _name(row: PushRow) -> Cell:
@@ -232,20 +283,30 @@ def _sent(row: PushRow) -> list[Cell]:
     return [_name(row), _outcome(row), Cell(value=version, kind="number", sub=note), Cell(value=_why(row))]
 
 
-def _planned(row: PushRow) -> list[Cell]:
-    changes = mask_tree(row.changes)
-    said: list[Part | str] = []
-    for one in changes[:SHOWN_CHANGES]:
-        said += [Part(text=one["field"], mono=True), f": {_short(one['theirs'])} → {_short(one['ours'])}. "]
-    if len(changes) > SHOWN_CHANGES:
-        said.append(f"and {len(changes) - SHOWN_CHANGES} more")
+def _planned(row: PushRow, document: Document | None) -> list[Cell]:
+    lines = _changes(row, document)
     effect = Cell(value=row.effect, kind="state", domain="effect", loud=row.effect == "refused")
+    more = len(lines) - SHOWN_CHANGES
     return [
         _name(row),
         effect if row.effect else Cell(value="", note="not looked up yet"),
-        Cell(value=said, kind="rich") if said else Cell(value=_why(row), muted=True),
+        Cell(value=lines[:SHOWN_CHANGES], kind="becomes", label=False, sub=f"and {more} more" if more > 0 else "")
+        if lines
+        else Cell(value=_why(row), muted=True, label=False),
         _outcome(row) if row.state != "left" else Cell(value="", note=""),
     ]
+
+
+def _changes(row: PushRow, document: Document | None) -> list[Becomes]:
+    """Each difference once: what a target keeps in two places is one value of ours."""
+    kind = registry.get(row.type)
+    said = [
+        Becomes(
+            label=field_words.of_change(kind, one, document), before=_short(one["theirs"]), after=_short(one["ours"])
+        )
+        for one in mask_tree(row.changes)
+    ]
+    return list(dict.fromkeys(said))
 
 
 def _why(row: PushRow) -> str:
@@ -253,6 +314,5 @@ def _why(row: PushRow) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        value = ", ".join(str(item) for item in value.values() if item not in (None, ""))
-    return "nothing" if value in (None, "") else str(value)[:60]
+    text = "nothing" if is_empty(value) else show(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -44,11 +44,11 @@ def why(code: str) -> str:
 
 
 def title(job: PushJob) -> str:
-    return f"{KINDS[job.kind]} to {job.target.title}"
+    return f"{KINDS[job.kind]} {'for' if job.kind == 'plan' else 'to'} {job.target.title}"
 
 
 def duration(seconds: float) -> str:
     if seconds < 60:
-        return "some seconds"
+        return "a few seconds"
     minutes = seconds / 60
     return plural(round(minutes), "minute") if minutes < 120 else f"{minutes / 60:.0f} hours"

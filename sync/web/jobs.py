@@ -27,7 +27,7 @@ from sync.web.findings import is_uid
 COLUMNS = (
     Column(label="Job"),
     Column(label="State"),
-    Column(label="Done", tight=True, priority=1),
+    Column(label="Progress", tight=True, priority=1),
     Column(label="Records", numeric=True),
     Column(label="Asked for by", priority=2),
     Column(label="Approved by", priority=3),

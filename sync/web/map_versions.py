@@ -39,7 +39,7 @@ def versions(request: HttpRequest, code: str) -> HttpResponse:
     target = get_object_or_404(Target, code=code)
     part = browsing.cut(request, MappingVersion.objects.filter(target=target), order=("-number",), size=25)
     now = mapping_views.number_of(target)
-    context = head(request, target, f"Versions of {target.title}", "versions", note=version_words(target)) | {
+    context = head(request, target, f"Mapping versions of {target.title}", "versions", note=version_words(target)) | {
         "table": Table(
             caption="Versions", columns=VERSION_COLUMNS, rows=[_version(request, target, row, now) for row in part.rows]
         )
@@ -48,7 +48,11 @@ def versions(request: HttpRequest, code: str) -> HttpResponse:
         "pager": browsing.pager(request, part, "versions"),
         "empty": None
         if part.rows
-        else Empty(title="Nobody has changed it yet", text=version_words(target), icon="history"),
+        else Empty(
+            title="Nobody has changed it yet",
+            text="It is the mapping the connector came with. Every change of a field or a value makes a version here.",
+            icon="history",
+        ),
         **_between(request, target, now),
     }
     return render(request, "sync/mapping_versions.html", context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -22,14 +24,14 @@ from sync.models import Target
 from sync.payloads import Renderer, conceal, renderer
 from sync.redact import mask_number
 from sync.rules import Rule
-from sync.web import doors, mapping_words
+from sync.web import doors, field_words, mapping_words
 from sync.web.findings import is_uid
 from sync.web.mappings import head, types_of
 
 PREVIEW_COLUMNS = (
     Column(label="Field there"),
     Column(label="Would be sent"),
-    Column(label="From", priority=1),
+    Column(label="Made of", priority=1),
     Column(label="Problem"),
 )
 FOUND = 8  # records a search shows
@@ -84,7 +86,7 @@ def _rendered(request: HttpRequest, target: Target, kind: registry.RecordType, u
     problems: dict[str, list[str]] = {}
     for problem in found.problems:
         problems.setdefault(problem.field, []).append(conceal(problem.message, hidden))
-    rows = [row for name, value in found.payload.items() if (row := _row(kind, render_, name, value, problems))]
+    rows = list(_grouped(kind, render_, found.payload, document, problems))
     name = f"{document.get('code', '')} {kind.name_of(document)}".strip()
     verdict = Callout(
         title=f"{name} fits {target.title}",
@@ -96,7 +98,31 @@ def _rendered(request: HttpRequest, target: Target, kind: registry.RecordType, u
         words = " ".join(text for texts in problems.values() for text in texts)
         title = f"{name} would be refused before it is sent"
         verdict = Callout(title=title, body=words, tone="red", icon="alert")
-    return {"record": verdict, "table": Table(caption="Payload", columns=PREVIEW_COLUMNS, rows=rows, plain=True)}
+    said = any(row.cells and row.cells[3].value for row in rows)
+    columns = PREVIEW_COLUMNS if said else PREVIEW_COLUMNS[:3]
+    cut = [replace(row, cells=row.cells[: len(columns)]) for row in rows]
+    return {"record": verdict, "table": Table(caption="Payload", columns=columns, rows=cut, plain=True)}
+
+
+def _grouped(
+    kind: registry.RecordType,
+    render_: Renderer,
+    payload: Mapping[str, Any],
+    document: Mapping[str, Any],
+    problems: dict[str, list[str]],
+) -> Iterator[Row]:
+    """The payload under a heading for each part there, and for each row of ours that becomes a row there."""
+    collections = {rows.part: rows.collection for rows in render_.mapping.rules.rows}
+    last: tuple[str, str | None] = ("", None)
+    for name, value in payload.items():
+        if (shown := _row(kind, render_, name, value, problems)) is None:
+            continue
+        part, row, _ = flat.split_name(name)
+        if (part, row) != last and part:
+            which = field_words.row_name(kind, collections.get(part, ""), row, document) if row else ""
+            yield Row(cells=(), group=part, group_note=which or row or "")
+        last = (part, row)
+        yield shown
 
 
 def _row(
@@ -111,7 +137,7 @@ def _row(
     return Row(
         tone="red" if words else "",
         cells=[
-            Cell(value=name, kind="mono"),
+            Cell(value=flat.split_name(name)[2], kind="mono"),
             Cell(value=shown, kind="mono"),
             Cell(value=mapping_words.sources(kind, rule), muted=True),
             Cell(value=words or ("" if can else "Not pushable here: neither sent nor compared"), muted=not words),

@@ -27,7 +27,7 @@ _MISSING = {
     "skip": "else not sent",
     "error": "every value needs a row",
 }
-WRITTEN = {"always": "kept the same", "create": "given once, when the record is made", "never": "never written"}
+WRITTEN = {"always": "kept the same", "create": "once, when it is created", "never": "never written"}
 
 
 def sources(kind: registry.RecordType | None, rule: Rule) -> str:
@@ -38,20 +38,21 @@ def sources(kind: registry.RecordType | None, rule: Rule) -> str:
 
 
 def _source(kind: registry.RecordType | None, source: Path) -> str:
-    names = [_label(kind, text.strip()) for text in source.text.removeprefix("$.").split(" or ")]
+    names = [label(kind, text.strip()) for text in source.text.removeprefix("$.").split(" or ")]
     return ", else ".join(dict.fromkeys(names))
 
 
-def _label(kind: registry.RecordType | None, text: str) -> str:
+def label(kind: registry.RecordType | None, text: str) -> str:
+    """A path of the mapping, `addresses[registered|0].city`: “Address · city (registered)”."""
     name, _, rest = text.removeprefix("$.").partition("[")
     choice, _, tail = rest.partition("]")
     leaf = tail.lstrip(".").partition("[")[0] or name.partition(".")[2]
     name = name.partition(".")[0]
     if kind is None:
         return text
-    label = kind.label(f"{name}/x/{leaf}") if leaf and rest else kind.label(name)
+    words = kind.label(f"{name}/x/{leaf}") if leaf and rest else kind.label(name)
     which = "" if choice in ("", "*", "0") or not choice.split("|")[0].isalpha() else f" ({choice.split('|')[0]})"
-    return f"{label}{which.replace('_', ' ')}"
+    return f"{words}{which.replace('_', ' ')}"
 
 
 def steps(rule: Rule) -> str:

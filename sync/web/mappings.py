@@ -29,7 +29,7 @@ FIELD_COLUMNS = (
     Column(label="Made of"),
     Column(label="How", priority=1),
     Column(label="Limits", priority=2),
-    Column(label="Written", priority=2),
+    Column(label="Written", priority=2, tight=True),
     Column(label="Actions", hidden_label=True, tight=True),
 )
 
@@ -104,8 +104,8 @@ def _field_rows(request: HttpRequest, kind: registry.RecordType, render_: Render
     for rule, repeated in rules_of(render_):
         if (now := flat.part_of(rule.names[0])) != part:
             part = now
-            words = f"{part}: {mapping_words.rows(kind, repeated)}" if repeated else part or "The record itself"
-            rows.append(Row(cells=(), group=words))
+            note = mapping_words.rows(kind, repeated) if repeated else ""
+            rows.append(Row(cells=(), group=part or "The record itself", group_note=note))
         rows.append(_field_row(request, kind, render_, rule, own))
     if gone:
         rows.append(Row(cells=(), group="Left out by this target"))
@@ -123,7 +123,8 @@ def _field_row(request: HttpRequest, kind: registry.RecordType, render_: Rendere
     changeable = not rule.derived and not rule.split
     return Row(
         cells=_cells(
-            ", ".join(rule.leaves),
+            rule.leaves[0],
+            others=", ".join(rule.leaves[1:]),
             badges=badges,
             made_of=mapping_words.sources(kind, rule),
             how="sealed"
@@ -140,6 +141,7 @@ def _cells(
     name: str,
     *,
     badges: list[Badge],
+    others: str = "",  # fields of the same rule, when a value is cut over several
     made_of: str = "",
     how: str = "",
     limits: str = "",
@@ -147,7 +149,7 @@ def _cells(
     change: Action | None = None,
 ) -> list[Cell]:
     return [
-        Cell(value=name, kind="title", badges=badges),
+        Cell(value=name, kind="title", badges=badges, sub=others),
         Cell(value=made_of or None),
         Cell(value=how or None, muted=True),
         Cell(value=limits or None, muted=True),

@@ -21,7 +21,7 @@ from sync.models import Delivery, DriftFinding, Target
 from sync.selectors import drift_views, ledger
 from sync.services import drift
 from sync.web import doors
-from sync.web.delivery_page import REASONS
+from sync.web.delivery_page import ASKED, REASONS
 from sync.web.findings import is_uid
 
 FIELDS = 6  # differences shown of one target; the rest is on the drift page
@@ -33,8 +33,8 @@ STATUS = {
     "posted": "Posted",
 }
 COLUMNS = (
-    Column(label="Delivery"),
-    Column(label="Target"),
+    Column(label="To"),
+    Column(label="Asked to", priority=2),
     Column(label="State"),
     Column(label="Version", numeric=True, priority=1),
     Column(label="Reason", priority=2),
@@ -78,7 +78,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
             row["source"] = doors.source(target.system)
             here = differences.get((target.pk, line.get("target_key") or ""), [])
             row["fields"] = [_difference(one) for one in here[:FIELDS]]
-            row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target)
+            row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target, line)
         rows.append(row)
     return rows
 
@@ -99,7 +99,7 @@ def _difference(finding: DriftFinding) -> dict[str, Any]:
     }
 
 
-def _actions(frame: Frame, target: Target) -> list[Action]:
+def _actions(frame: Frame, target: Target, line: dict[str, Any]) -> list[Action]:
     fields = {"type": frame.kind.key, "record": str(frame.row.uid)}
 
     def action(label: str, name: str, view: str, icon: str, **more: Any) -> Action:
@@ -109,9 +109,11 @@ def _actions(frame: Frame, target: Target) -> list[Action]:
         )
 
     gone = frame.row.status == "merged"
+    first = line["state"] == "not_sent"
     return [
         action(
-            "Send again now", "push", "sync:target-push", "send", allowed=not gone, why_not="This record was merged."
+            "Send now" if first else "Send again now", "push", "sync:target-push", "send",
+            allowed=not gone, why_not="This record was merged.",
         ),
         action(
             "Look what it holds", "look", "sync:target-look", "drift",
@@ -130,10 +132,9 @@ def _deliveries(rows: list[Delivery]) -> Table:
         state = ledger.shown_state(row)
         return [
             Cell(
-                value="Block this key" if row.action == "block" else "Hold these values", kind="title",
-                url=reverse("sync:delivery", args=[row.uid]), sub=row.target_key,
+                value=row.target.title, kind="title", url=reverse("sync:delivery", args=[row.uid]), sub=row.target_key
             ),
-            Cell(value=row.target.title),
+            Cell(value=ASKED.get(row.action, row.action)),
             Cell(value=state, kind="state", domain="delivery", loud=state in ("rejected", "failed", "poison")),
             Cell(value=row.version, kind="number"),
             Cell(value=REASONS[row.reason]),

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods
 
 from mdm import permissions
@@ -35,8 +36,8 @@ COLUMNS = (
 )
 SAMPLE_COLUMNS = (
     Column(label="Record"),
-    Column(label="Target", priority=1),
-    Column(label="Stopped as"),
+    Column(label="Target", priority=1, tight=True),
+    Column(label="Stopped as", tight=True),
     Column(label="Version then", numeric=True),
     Column(label="Version now", numeric=True),
     Column(label="Why it stopped", priority=1),
@@ -133,8 +134,9 @@ def _form(request: HttpRequest, queued: int) -> dict[str, Any]:
         Field(
             name="rate", label="Pace, records a second", optional=True, placeholder="as fast as the target allows",
             help="Never more than the target's own rate. Urgent changes overtake it.",
+            value=request.POST.get("rate", ""),
         ),
-        Field(name="reason", label="Why", kind="textarea", optional=True),
+        Field(name="reason", label="Why", kind="textarea", optional=True, value=request.POST.get("reason", "")),
     ]  # fmt: skip
     if permissions.may(by, jobs.FORCE):
         words = "Send the versions as they were, not the newest. Needs a reason and a second person."
@@ -211,7 +213,7 @@ def _samples(looks: list[Look]) -> Table | None:
             Cell(value=row.state, kind="state", domain="delivery"),
             Cell(value=row.version, kind="number"),
             Cell(value=row.current, kind="differs") if newer else Cell(value=row.current, kind="number"),
-            Cell(value=row.error_text[:120]),
+            Cell(value=Truncator(row.error_text).chars(160)),
         ]  # fmt: skip
 
     rows = [Row(cells=cells(row)) for look in looks for row in look.samples][:20]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -72,11 +73,11 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         "queue": health.queue,
         "oldest": age((timezone.now() - health.oldest_at).total_seconds()) if health.oldest_at else "",
         "success_label": "Succeeded, 24 h",
-        "success_text": f"{good:.1%}" if good is not None else "nothing sent",
+        "success_text": f"{good:.1%}".replace(".0%", "%") if good is not None else "nothing sent",
         "success": charts.spark(hours, "Share that succeeded, hour by hour"),
         "rate_used": health.answers_minute,
         "rate_allowed": int(target.rate_per_s * 60),
-        "rate_text": f"{health.answers_minute} of {int(target.rate_per_s * 60)} a minute",
+        "rate_text": f"{health.answers_minute:,} of {int(target.rate_per_s * 60):,} a minute",
         "queue_url": f"{reverse('sync:deliveries')}?target={target.code}&state=open",
         "breaker": None
         if target.breaker == "closed"
@@ -86,17 +87,20 @@ def _card(request: HttpRequest, health: Health, hours: list[float]) -> dict[str,
         "missing": [*target.missing, *(part.replace("_", " ") for part, can in target.pushable.items() if not can)],
         "capability": CAPABILITY.get(health.capability, health.capability),
         "facts": [
-            Fact(label="Refused by the platform", value=health.exceptions, kind="link", url=_exceptions(target)),
+            Fact(label="Refused", value=health.exceptions, kind="link", url=_exceptions(target)),
             *_alerts(target, health),
-            Fact(label="Differences found", value=health.drift, kind="link", url=_drift(target))
+            Fact(label="Differences", value=health.drift, kind="link", url=_drift(target))
             if readable
             else Fact(
                 label="Verified by", value="its acknowledgement at most: it cannot be read, so no drift is known"
             ),
-            Fact(label="Checked", value=target.checked_at, kind="time"),
+            Fact(label="Checked", value=target.checked_at, kind="time")
+            if target.checked_at
+            else Fact(label="Checked", value="not yet"),
             *_credentials(target),
         ],
-        "actions": _levers(request, target, health),
+        "actions": _levers(request, target),
+        "menu": _menu(request, target),
     }
 
 
@@ -129,7 +133,7 @@ def _drift(target: Target) -> str:
     return f"{reverse('sync:drift')}?target={target.code}"
 
 
-def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
+def _levers(request: HttpRequest, target: Target) -> list[Action]:
     def url(what: str) -> str:
         return reverse(f"sync:target-{what}", args=[target.code])
 
@@ -141,22 +145,6 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
         reason_label="Why",
     )
     return [
-        doors.action(request, label="Check", name=f"check-{target.code}", url=url("check"), icon="ok"),
-        doors.action(request, label="Resume", name=f"resume-{target.code}", url=url("resume"), icon="send")
-        if paused
-        else doors.action(
-            request, label="Pause", name=f"pause-{target.code}", url=url("pause"), icon="lock", confirm=stop
-        ),
-        doors.action(
-            request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift",
-            allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,
-        ),
-        Action(
-            label="Mapping",
-            name=f"mapping-{target.code}",
-            url=reverse("sync:mapping", args=[target.code]),
-            icon="mapping",
-        ),
         Action(
             label="Push…",
             name=f"push-{target.code}",
@@ -165,14 +153,33 @@ def _levers(request: HttpRequest, target: Target, health: Health) -> list[Any]:
             allowed=doors.may_act(request),
             why_not=doors.WHY_NOT,
         ),
+        doors.action(
+            request, label="Look for drift", name=f"drift-{target.code}", url=url("drift"), icon="drift",
+            allowed=platforms.readable(target.connector), why_not=doors.UNREADABLE,
+        ),
+        doors.action(request, label="Resume", name=f"resume-{target.code}", url=url("resume"), icon="play")
+        if paused
+        else doors.action(
+            request, label="Pause", name=f"pause-{target.code}", url=url("pause"), icon="pause", confirm=stop
+        ),
     ]  # fmt: skip
+
+
+def _menu(request: HttpRequest, target: Target) -> list[Action]:
+    check = reverse("sync:target-check", args=[target.code])
+    return [
+        Action(label="Mapping", url=reverse("sync:mapping", args=[target.code]), icon="mapping"),
+        doors.action(request, label="Check the connection", name=f"check-{target.code}", url=check, icon="ok"),
+    ]
 
 
 @require_POST
 @visitor.page
 def check(request: HttpRequest, code: str) -> HttpResponse:
-    target = get_object_or_404(Target, code=code)
-    return doors.act(request, lambda: targets.check(target, by=visitor.actor(request)).message, reverse("sync:targets"))
+    """Look whether the platform answers. That it does not is an answer too, and no success."""
+    found = targets.check(get_object_or_404(Target, code=code), by=visitor.actor(request))
+    messages.add_message(request, messages.SUCCESS if found.ok else messages.ERROR, found.message)
+    return redirect(visitor.onward(request, reverse("sync:targets")))
 
 
 @require_POST

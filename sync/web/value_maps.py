@@ -101,7 +101,7 @@ def _map(request: HttpRequest, target: Target, table: str, uses: list[MapUse]) -
     return {
         "name": table,
         "used_by": "; ".join(f"{use.field} ← {use.path}" for use in uses),
-        "rule": mapping_words.missing(uses[0].options),
+        "rule": mapping_words.missing(uses[0].options).removeprefix("else "),
         "table": columns if rows else None,
         "form": form if doors.may_map(request) else None,
         "unknown": f"No record of ours has {', '.join(unknown)}." if unknown else "",
@@ -169,6 +169,10 @@ def gaps(request: HttpRequest, code: str) -> HttpResponse:
         "gaps": rows[:200],
         "may_map": doors.may_map(request),
         "why_not": WHY_NOT,
-        "empty": Empty(title="Every value in use has its counterpart", text=seen, icon="ok"),
+        "empty": Empty(
+            title="Every value in use has its counterpart",
+            text="Nothing would be refused for want of a row.",
+            icon="ok",
+        ),
     }
     return render(request, "sync/mapping_gaps.html", context)

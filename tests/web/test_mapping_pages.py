@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from mdm.models import RecordVersion
 from sync import platforms
 from sync.models import FieldRule, MappingVersion, Target, ValueMapRow
 from tests.sync import world
@@ -100,9 +101,13 @@ def test_a_record_is_tried_with_its_problems_by_field_and_masked_numbers(mara: C
     assert uid in found
     text = read(mara, page("preview", made, f"?record={uid}"))
     assert MASK in text and IBAN not in text and IBAN[4:] not in text
-    assert "would be refused before it is sent" in text and text.count("NET37") >= 2
+    assert "would be refused before it is sent" in text and text.count("NET37") >= 2 and ">Problem</th>" in text
+    # A heading for each row of ours that becomes a row there, by the name people know it by.
+    company = RecordVersion.objects.filter(uid=uid).latest("version").document["extensions"][0]["uid"]
+    assert company not in text and "<b>A_SupplierCompany</b>" in text and '<span class="muted">NH10</span>' in text
     ValueMapRow.objects.create(target=made, table="payment_terms", ours="NET37", theirs="Z037")
-    assert "fits" in read(mara, page("preview", made, f"?record={uid}"))
+    text = read(mara, page("preview", made, f"?record={uid}"))
+    assert "fits" in text and ">Problem</th>" not in text
     assert mara.get(page("preview", made, "?record=nonsense")).status_code == 404
 
 

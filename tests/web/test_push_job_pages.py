@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -12,9 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mdm import correlation
+from mdm.models import RecordVersion
 from sync.models import Delivery, PushJob, PushRow, Subscription, Target
 from sync.models.job import LIMIT
 from sync.services import job_work, jobs, planning, replay
+from sync.web import chain as chain_page
 from tests.people import actor
 from tests.sync import world
 from tests.sync.test_push_jobs import die, suppliers
@@ -188,9 +193,117 @@ def test_pushing_many_begins_with_a_plan(mara: Client, target: Target) -> None:
     assert mara.post(url, {"do": "queue"}).status_code == 302
     assert Delivery.objects.count() == 2
     for wrong in ({"since": "31.31.2026"}, {"type": "unicorn"}, {"rate": "-1"}):
-        assert mara.post(url, wrong).status_code == 422, wrong
+        answer = mara.post(url, {"reason": "First load", **wrong})
+        assert answer.status_code == 422, wrong
+        # What was typed is still there.
+        assert "First load</textarea>" in answer.content.decode() and PushJob.objects.count() == 2
+    again = mara.post(url, {"type": "supplier", "rate": "fast", "since": "2020-01-01"}).content.decode()
+    assert 'role="alert"' in again and "Give the pace as a number" in again
+    assert 'value="fast"' in again and 'value="2020-01-01"' in again and 'value="supplier" selected' in again
     assert signed_in("jonas", "auditor").post(url, {"do": "queue"}).status_code == 403
     assert "this needs the role" in signed_in("jonas", "auditor").get(url).content.decode().lower()
+
+
+def planned(target: Target, *rows: dict[str, Any]) -> PushJob:
+    """A plan that was looked up, with these rows."""
+    job = PushJob.objects.create(
+        target=target, kind="plan", scope={"types": ["supplier"]}, rate_per_s=5, correlation_id="plan-1",
+        total=len(rows), sends=sum(row["effect"] in PushRow.SENT for row in rows), requested_by_name="Samir",
+    )  # fmt: skip
+    for place, row in enumerate(rows):
+        PushRow.objects.create(job=job, place=place, type="supplier", **row)
+    for state in ("planning", "waiting"):
+        PushJob.objects.filter(pk=job.pk).update(state=state)
+    return job
+
+
+def test_a_plan_says_which_company_and_never_a_uid(mara: Client, target: Target) -> None:
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven", "country": "DE", "currency": "EUR"})
+    uid = world.supplier(tax_registrations=[], extensions=[{"legal_entity": "NH10", "payment_terms": "NET30"}])
+    row = RecordVersion.objects.filter(uid=uid).latest("version").document["extensions"][0]["uid"]
+    terms = {"path": f"extensions/{row}/payment_terms", "theirs": "Z010", "ours": "Z030"}
+    gone = {"path": "", "field": f"A_Bank[{row}].Holder", "theirs": None, "ours": "Nordlicht"}
+    there = {"path": "", "field": "A_Bank[0002].Blocked", "theirs": False, "ours": True}
+    changes = [
+        {**terms, "field": f"A_SupplierCompany[{row}].PaymentTerms"},
+        {**terms, "field": f"A_SupplierPurchasingOrg[{row}].PaymentTerms"},
+        gone,
+        there,
+    ]
+    job = planned(target, {"record": uid, "label": "Nordlicht", "effect": "change", "changes": changes})
+    html = shown(mara, job)
+    assert row not in html
+    # Two places there, one value of ours: said once.
+    assert html.count("Legal entity NH10 · payment terms") == 1 and "<b>Z030</b>" in html
+    assert "A_Bank.Holder" in html and "nothing <span" in html
+    assert "A_Bank[0002].Blocked" in html and "<b>yes</b>" in html
+    # The file keeps the names of the target as they are.
+    export = mara.get(reverse("sync:job-export", args=[job.uid]))
+    assert f"A_SupplierPurchasingOrg[{row}].PaymentTerms" in b"".join(export.streaming_content).decode()
+
+
+def test_a_plan_begins_with_what_it_would_do(mara: Client, target: Target) -> None:
+    effects = ("unchanged", "change", "refused", "create", "unchanged", "not_for_target")
+    rows = [{"record": uuid4(), "label": f"Row {n} {effect}", "effect": effect} for n, effect in enumerate(effects)]
+    job = planned(target, *rows)
+    html = shown(mara, job)
+    assert "plan is <b>a change or a refusal</b>" in html
+    for label in ("Row 1 change", "Row 2 refused", "Row 3 create"):
+        assert label in html, label
+    for label in ("Row 0 unchanged", "Row 4 unchanged", "Row 5 not_for_target"):
+        assert label not in html, label
+    every = shown(mara, job, effect="")
+    assert all(str(row["label"]) in every for row in rows)
+    # The tiles choose too, and say which of them holds.
+    same = shown(mara, job, effect="unchanged")
+    assert "Row 0 unchanged" in same and "Row 1 change" not in same
+    assert '<a class="tile" href="?effect=unchanged" aria-current="true">' in same
+    assert 'aria-current="true"><span class="tile-label' not in html
+    # Nothing was sent yet, so there is no outcome.
+    assert ">Outcome</th>" not in html
+    PushJob.objects.update(state="refused")
+    assert ">Outcome</th>" in shown(mara, job)
+
+
+def test_a_plan_without_work_says_so(mara: Client, target: Target) -> None:
+    job = planned(target, {"record": uuid4(), "label": "Row 0", "effect": "unchanged"})
+    html = shown(mara, job)
+    assert "Nothing would change: Coupa holds the same." in html and "Row 0" not in html
+    assert "Row 0" in shown(mara, job, effect="")
+    assert "No row fits" in shown(mara, job, effect="create")
+
+
+def test_the_rows_of_a_plan_are_paged_within_what_it_would_do(mara: Client, target: Target) -> None:
+    """60 to change among 60 that hold the same: each once, on two pages."""
+    rows = [
+        {"record": uuid4(), "label": f"Row {n:03}", "effect": "change" if n % 2 else "unchanged"} for n in range(120)
+    ]
+    job = planned(target, *rows)
+    first = shown(mara, job)
+    cursor = re.search(r'href="(\?cursor=[^"]+)"', first)
+    assert cursor is not None
+    second = mara.get(reverse("sync:job", args=[job.uid]) + unescape(cursor[1])).content.decode()
+    found = re.findall(r"Row \d{3}", first) + re.findall(r"Row \d{3}", second)
+    assert found == [f"Row {n:03}" for n in range(1, 120, 2)]
+
+
+def test_queries_of_a_plan_do_not_grow_with_its_rows(mara: Client, target: Target) -> None:
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven", "country": "DE", "currency": "EUR"})
+    rows = []
+    for number in range(8):
+        uid = world.supplier(
+            legal_name=f"Werk {number} GmbH", tax_registrations=[], extensions=[{"legal_entity": "NH10"}]
+        )
+        child = RecordVersion.objects.get(uid=uid).document["extensions"][0]["uid"]
+        change = {"path": f"extensions/{child}/currency", "field": "x", "theirs": "EUR", "ours": "USD"}
+        rows.append({"record": uid, "label": f"Werk {number}", "effect": "change", "changes": [change]})
+    counted = []
+    for job in (planned(target, rows[0]), planned(target, *rows)):
+        shown(mara, job)
+        with CaptureQueriesContext(connection) as caught:
+            assert shown(mara, job).count("Legal entity NH10") == job.total
+        counted.append(len(caught))
+    assert counted[0] == counted[1] <= 26, counted
 
 
 @pytest.mark.django_db(transaction=True)
@@ -206,7 +319,8 @@ def test_a_plan_shows_what_it_would_do_and_is_applied(sandbox: Any) -> None:
     mara = signed_in()
     job = planning.run(jobs.ask_for_records(target, by=actor("samir", "operator"), plan=True).uid)
     html = shown(mara, job)
-    assert "Apply the plan" in html and "https://alt.example → https://neu.example" in html
+    assert "Apply the plan" in html and "Website</span><span>https://alt.example" in html
+    assert "<b>https://neu.example</b>" in html
     assert "Ganz neu" in shown(mara, job, effect="create") and "Nordlicht" not in shown(mara, job, effect="create")
     export = mara.get(reverse("sync:job-export", args=[job.uid]))
     lines = b"".join(export.streaming_content).decode("utf-8-sig").splitlines()
@@ -229,6 +343,20 @@ def test_the_chain_is_one_page(mara: Client, target: Target) -> None:
     assert signed_in("nora", "requester").get(reverse("sync:chain", args=["chain-1"])).status_code == 403
     found = mara.get(reverse("web:search"), {"q": "chain-1"}).content.decode()
     assert reverse("sync:chain", args=["chain-1"]) in found
+
+
+def test_of_a_long_chain_only_what_stopped_lies_open(mara: Client, target: Target) -> None:
+    correlation.adopt("chain-2")
+    suppliers(chain_page.FEW)
+    world.dispatch_now()
+    address = reverse("sync:chain", args=["chain-2"])
+    assert mara.get(address).content.decode().count('<details class="panel fold" open>') == chain_page.FEW
+    correlation.adopt("chain-2")  # the page was asked for under an id of its own
+    item = refused(target)
+    html = mara.get(address).content.decode()
+    assert html.count('<details class="panel fold" open>') == 1 and html.count('<details class="panel fold">') > 0
+    stopped = html.index('<details class="panel fold" open>')
+    assert item.label.split(" ", 1)[1] in html[stopped : html.index("</summary>", stopped)]
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------

@@ -309,6 +309,27 @@ def test_a_run_is_asked_for_followed_and_fetched(mara: Client, target: Target) -
     assert "fingerprint ab" in text.splitlines()[0] and "'=1+1" in text
 
 
+def test_a_platform_that_does_not_answer_is_no_success(mara: Client, target: Target) -> None:
+    answer = mara.post(reverse("sync:target-check", args=["coupa"]), follow=True)
+    html = answer.content.decode()
+    assert answer.status_code == 200 and '<div class="toast" data-toast data-tone="red">' in html
+    assert "could not be reached: Connection refused" in html and "Errno" not in html
+    assert Target.objects.get().check_ok is False
+
+
+def test_a_finding_names_the_row_of_the_record_it_is_about(mara: Client, target: Target) -> None:
+    world.propose("legal_entity", {"code": "NH10", "name": "Nordhaven", "country": "DE", "currency": "EUR"})
+    delivery = sent(target, extensions=[{"legal_entity": "NH10"}])
+    company = RecordVersion.objects.get(uid=delivery.record).document["extensions"][0]["uid"]
+    field = f"A_SupplierCompany[{company}].PaymentTerms"
+    finding(target, delivery, path=f"extensions/{company}/payment_terms", field=field)
+    closed = {"kind": "duplicate_key", "shape": "block", "field": "blocked", "path": "", "cause": "several_keys"}
+    finding(target, delivery, target_key="K9", golden=True, target_value=False, **closed)
+    html = page(mara, "drift")
+    assert "Legal entity NH10 · payment terms" in html and company not in html
+    assert "Several keys" in html and ">blocked</td>" in html and ">open</mark>" in html
+
+
 # --- a record at its targets ------------------------------------------------------------------------------------------
 
 
@@ -319,7 +340,7 @@ def test_the_tab_of_a_record_pushes_it(mara: Client, target: Target) -> None:
     url = reverse("web:record-sync", args=["suppliers", delivery.record])
     html = mara.get(url).content.decode()
     assert (
-        "Send again now" in html
+        "Send now" in html  # nothing of it arrived yet
         and "From the request to the answer" in html
         and "Net 60" in html
         and reverse("sync:delivery", args=[delivery.uid]) in html

@@ -56,7 +56,7 @@
   function toast(text, undo = '', tone = '') {
     const box = $('.toasts');
     if (!box || !text) return;
-    const node = make('div', { class: 'toast', 'data-toast': '' });
+    const node = make('div', { class: 'toast', 'data-toast': '', ...(tone && { 'data-tone': tone }) });
     node.append(drawing(tone === 'red' ? 'alert' : 'ok'), make('span', { class: 'toast-text' }, text));
     if (undo) {
       const form = make('form', { class: 'inline-form', method: 'post', action: undo });
@@ -232,6 +232,34 @@
     /* nobody looks at a hidden page, and a dialog or menu that is open must not be drawn anew: polling waits */
     const quiet = document.hidden || $('dialog:modal, details.menu[open]');
     if (quiet && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
+  });
+  /* what is drawn anew keeps the reader's place: the same control has the focus, the same row the cursor, and what was
+     folded open lies open */
+  const name = (node) => `${node.tagName} ${node.getAttribute('href') ?? node.name ?? ''} ${node.textContent.trim()}`;
+  const twins = (from, called) => $$('a[href], button, summary, input, select, textarea', from).filter((node) => name(node) === called);
+  const folds = (from) => $$('details:not(.menu)', from);
+  let place = null;
+  document.addEventListener('htmx:beforeSwap', (event) => {
+    const from = event.detail.target;
+    place = null;
+    if (!from.id || event.detail.elt !== from) return;
+    const held = from.contains(document.activeElement) && document.activeElement;
+    place = {
+      id: from.id,
+      name: held && name(held),
+      at: held ? twins(from, name(held)).indexOf(held) : -1,
+      row: held ? rows().indexOf(held.closest('.is-cursor')) : -1,
+      open: folds(from).map((fold) => fold.open),
+    };
+  });
+  document.addEventListener('htmx:afterSettle', () => {
+    const box = place && document.getElementById(place.id);
+    if (!box) return;
+    const drawn = folds(box);
+    if (drawn.length === place.open.length) drawn.forEach((fold, number) => { fold.open = place.open[number]; });
+    if (place.at >= 0 && document.activeElement === document.body) twins(box, place.name)[place.at]?.focus({ preventScroll: true });
+    if (place.row >= 0) rows()[place.row]?.classList.add('is-cursor');
+    place = null;
   });
   document.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) say(''); });
   document.addEventListener('htmx:sendError', () => say('What you see may be out of date. Nothing you typed is lost; try again in a moment.'));
