@@ -173,7 +173,8 @@ def _move(found: str) -> int:
                 freed AS (UPDATE sync_delivery d SET state = 'pending', changed_at = now() FROM found f
                            WHERE d.lane_id = f.id AND f.hold = '' AND d.state = 'held')
                 UPDATE sync_lane l SET hold_reason = f.hold,
-                       open = EXISTS (SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id AND d.state = ANY(%s))
+                       open = l.open OR EXISTS (SELECT 1 FROM sync_delivery d
+                                              WHERE d.lane_id = l.id AND d.state = ANY(%s))
                   FROM found f WHERE l.id = f.id""",
             [[*OPEN, "held"]],
         )

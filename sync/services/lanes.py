@@ -280,7 +280,9 @@ def cancel_unsent(lane_ids: Iterable[int], why: str) -> int:
 def reopen(lane_ids: Iterable[int], *, wake: bool = True) -> None:
     """Recompute whether lanes have work; every service that moves deliveries by hand ends with this."""
     ids = list(lane_ids)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Locked first: a statement that waits for the row does not see what was queued meanwhile.
+        cursor.execute("SELECT 1 FROM sync_lane WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
         cursor.execute(
             """UPDATE sync_lane l SET open = EXISTS (
                  SELECT 1 FROM sync_delivery d WHERE d.lane_id = l.id

@@ -67,8 +67,8 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
     Answers the verdict as it was recorded: a key of another record, or a rule, may have changed what it means.
     """
     with transaction.atomic():
+        _lock_lane(tried.claim)
         if linking.is_new(delivery, verdict):
-            _lock_lane(tried.claim)
             verdict = linking.link(delivery, verdict)
         verdict, rule = classifying.classify(delivery, verdict, sent=tried.attempt_id is not None)
         _put_lane_down(delivery, verdict, tried)
@@ -88,6 +88,8 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
 
 
 def _lock_lane(held: Claim) -> None:
+    """In a statement of its own: one that waits for the row looks for what is queued with eyes from before the wait,
+    and would close a lane into which something was just put."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM sync_lane WHERE id = %s AND epoch = %s FOR UPDATE", [held.lane_id, held.epoch])
         if cursor.fetchone() is None:

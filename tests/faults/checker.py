@@ -7,7 +7,7 @@ lane:seq`; whatever the hub believes of itself is only held against it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,11 @@ from sync import platforms
 from sync.models import Delivery, Lane, Target
 from sync.models.states import DEAD, OPEN
 from sync.payloads import renderer
+from sync.protocol import Readable
 from tests.sync.world import Side
 
 TYPE = "supplier"
+_TOLD = ("legal_name", "payment_terms")  # what a version of a fault run changes and every receiver keeps as it is
 _SHOWN = 10  # of each kind of finding
 
 
@@ -57,7 +59,7 @@ def check(sides: dict[Target, Side]) -> Findings:
         found.effects += len(effects)
         _check_log(found, target, effects)
         _check_ledger(found, target, effects)
-        _check_holdings(found, target)
+        _check_holdings(found, target, side)
     return found
 
 
@@ -69,8 +71,13 @@ def _check_rest(found: Findings) -> None:
 
 
 def _check_log(found: Findings, target: Target, effects: list[dict[str, Any]]) -> None:
-    """What happened there, without asking the hub: nothing twice, nothing made twice, nothing backwards."""
-    times = Counter((e["idempotency_key"], e["method"], e["path"], e["type"], e["key"]) for e in effects)
+    """What happened there, without asking the hub: nothing twice, nothing made twice, nothing backwards.
+
+    Twice is a write after which the record was as the same write had left it; rows of a list are made by one request
+    each, and a row that is there twice is found when the record is read.
+    """
+    telling = ("idempotency_key", "method", "path", "type", "key", "digest")
+    times = Counter(tuple(effect[name] for name in telling) for effect in effects)
     found.doubled += [f"{target.code}: {times_} x {what}" for what, times_ in times.items() if times_ > 1]
     made: dict[str, list[str]] = defaultdict(list)
     newest: dict[tuple[str, str], int] = {}
@@ -100,26 +107,50 @@ def _check_ledger(found: Findings, target: Target, effects: list[dict[str, Any]]
             found.doubled.append(f"{target.code}: {row} was never sent, the target has applied it")
 
 
-def _check_holdings(found: Findings, target: Target) -> None:
+def _check_holdings(found: Findings, target: Target, side: Side) -> None:
     """One record of ours for each golden one, equal in every field to the version that is in force."""
-    with platforms.session(target) as connector:
-        held = {record.key: record for record in connector.scan(TYPE) if record.reference}
     newest = {row.record: row for row in Delivery.objects.filter(target=target, type=TYPE).order_by("pk")}
     wanted = {uid for uid, row in newest.items() if row.state not in DEAD}
     keys = dict(
         Crosswalk.objects.filter(system=target.system, type=TYPE, active=True, primary=True).values_list("uid", "key")
     )
-    render = renderer(target, TYPE)
-    for uid, document in current_documents(TYPE, wanted).items():
+    documents = current_documents(TYPE, wanted)
+    held = _held_by_reading(target) if platforms.readable(target.connector) else _told(side)
+    for uid, document in documents.items():
         own = next((key for known, key in keys.items() if str(known) == uid), "")
-        remote = held.pop(own, None)
-        if remote is None:
+        differs_in = held.pop(own, None)
+        if differs_in is None:
             found.lost.append(f"{target.code}: {uid} is not there under {own or 'any key'}")
-        elif differs := render.mapping.compare(render.render(document), remote.fields, parts=render.parts):
-            fields = ", ".join(item.field for item in differs)
-            found.lost.append(f"{target.code}: {uid} v{document['version']} differs in {fields}")
+        elif fields := differs_in(document):
+            found.lost.append(f"{target.code}: {uid} v{document['version']} differs in {', '.join(fields)}")
     dead = {keys.get(uid) for uid in newest.keys() - wanted}
     found.doubled += [f"{target.code}: {key} belongs to nobody" for key in held if key not in dead]
+
+
+Differs = Callable[[dict[str, Any]], list[str]]  # fields in which what is held there differs from a document
+
+
+def _held_by_reading(target: Target) -> dict[str, Differs]:
+    """As the connector reads it back. The sandboxes of a fault run begin empty: all that is there came from us."""
+    render = renderer(target, TYPE)
+
+    def against(fields: dict[str, Any]) -> Differs:
+        return lambda document: [
+            item.field for item in render.mapping.compare(render.render(document), fields, parts=render.parts)
+        ]
+
+    with platforms.session(target) as connector:
+        assert isinstance(connector, Readable)
+        return {record.key: against(record.fields) for record in connector.scan(TYPE)}
+
+
+def _told(side: Side) -> dict[str, Differs]:
+    """What a receiver that nobody can read made of what it was told, by its own account."""
+
+    def against(fields: dict[str, Any]) -> Differs:
+        return lambda document: [name for name in _TOLD if fields.get(name) != document[name]]
+
+    return {key: against(fields) for key, fields in side.records().items()}
 
 
 def listed(rows: Iterable[Delivery]) -> list[str]:

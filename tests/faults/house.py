@@ -45,11 +45,14 @@ class House:
     def hub(self) -> list[Child]:
         return [self.web, self.dispatcher, *self.workers]
 
-    def start(self) -> None:
+    def open_sandboxes(self) -> None:
+        """Before the hub starts: targets are set up with what the sandboxes say of themselves."""
         for child, _ in self.sandboxes.values():
             self._start(child)
         for child, url in self.sandboxes.values():
             _wait(lambda url=url: answers(f"{url}/_control/faults"), child)  # type: ignore[misc]
+
+    def start(self) -> None:
         for child in self.hub:
             self._start(child)
         _wait(lambda: answers(f"http://127.0.0.1:{self.port}/healthz"), self.web)

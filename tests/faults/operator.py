@@ -12,6 +12,7 @@ from mdm.types import Actor
 from sync.models import Delivery, Target
 from sync.models.states import DEAD, OPEN
 from sync.services import exceptions, replay
+from tests.faults import platforms
 from tests.faults.weather import SLOWEST_S
 from tests.sync import world
 
@@ -25,8 +26,9 @@ _PACE = {"coupa": 20.0}  # requests a second it lets through; the others have no
 def prepare(urls: dict[str, str]) -> tuple[dict[str, Target], str]:
     """Targets at the sandboxes, and a token for those who propose over HTTP."""
     world.allow_everything()
+    platforms.company()
     targets = {
-        name: world.target(
+        name: platforms.target_at(
             name, url, timeout_s=TIMEOUT_S, max_inflight_s=MAX_INFLIGHT_S, retry_scale=0.0005, max_attempts=500,
             probe_every_s=0.3, concurrency=6, rate_per_s=_PACE.get(name, 1000.0), burst=20,
         )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 from sync import platforms
+from sync.models import Target
+from tests.sync import world
+from tests.sync.sandboxes import sandbox_class
+from tests.sync.world import Side
 
 PROMISED = "ABCD"  # class E, a blind target, promises something else: at most once, then a person
 
@@ -22,3 +27,18 @@ def with_sandbox() -> list[str]:
 def one_of_each_class() -> list[str]:
     """For each class of the registry the connector whose name comes last: C is Coupa, whose writes have parts."""
     return sorted({platforms.connector_class(name).capability: name for name in with_sandbox()}.values())
+
+
+COMPANY = "NH10"  # some platforms keep a supplier per company, and take none without one
+
+
+def company() -> None:
+    """The legal entity that every supplier of a fault run has an extension for."""
+    world.propose("legal_entity", {"code": COMPANY, "name": "Nordhaven GmbH", "country": "DE", "currency": "EUR"})
+
+
+def target_at(name: str, url: str, **settings: Any) -> Target:
+    """A target of that platform at its sandbox, with the address, secret and options the sandbox asks for."""
+    kind = sandbox_class(name)
+    options = Side(f"{url}/_control")._call("GET", "options")["options"]
+    return world.target(name, kind.address(url), secret=kind.default_secret, options=options, **settings)

@@ -65,6 +65,7 @@ class Storm:
 
     def _rise(self) -> None:
         urls = {name: url for name, (_, url) in self.house.sandboxes.items()}
+        self.house.open_sandboxes()
         self.targets, token = operator.prepare(urls)
         self.house.start()
         self.sides = {name: self.house.side(name) for name in urls}

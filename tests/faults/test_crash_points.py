@@ -17,7 +17,7 @@ from sync import platforms
 from sync.crash_points import POINTS
 from sync.models import Delivery, Target
 from tests.faults import checker
-from tests.faults.platforms import one_of_each_class
+from tests.faults.platforms import COMPANY, company, one_of_each_class, target_at
 from tests.faults.victims import Victims, victims
 from tests.fixtures_processes import Sandbox, new_child
 from tests.sync import world
@@ -59,7 +59,8 @@ def stage(running: dict[str, Sandbox], doomed: Victims) -> Iterator[object]:
         side.reset()
         platforms.forget_sessions()
         world.allow_everything()
-        return world.target(connector, running[connector].url, timeout_s=0.5, max_inflight_s=0.5), side
+        company()
+        return target_at(connector, running[connector].url, timeout_s=0.5, max_inflight_s=0.5), side
 
     yield at
 
@@ -67,7 +68,7 @@ def stage(running: dict[str, Sandbox], doomed: Victims) -> Iterator[object]:
 @pytest.mark.parametrize("connector, point, way, kind", cells())
 def test_a_process_dies_at_any_point(stage, doomed: Victims, connector: str, point: str, way: str, kind: str) -> None:
     target, side = stage(connector)
-    uid = world.supplier()
+    uid = world.supplier(extensions=[{"legal_entity": COMPANY}])
     if kind == "update":
         world.send_until_settled()
         world.propose("supplier", CHANGE, uid=uid)

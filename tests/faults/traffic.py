@@ -22,6 +22,7 @@ from mdm.services.proposing import ProposedItem
 from mdm.types import Actor, Document
 from sync.models import Delivery
 from sync.models.states import OPEN
+from tests.faults.platforms import COMPANY
 
 BY = Actor.system("faults")
 NEW, OVER_HTTP, MOST_AT_ONCE = 0.3, 0.25, 8
@@ -134,6 +135,7 @@ class Traffic(threading.Thread):
         document: Document = {
             "legal_name": self._fresh_name(), "country": "DE", "payment_terms": "NET30", "currency": "EUR",
             "addresses": [{**registered, **place}, {**remit_to, **place}],
+            "extensions": [{"legal_entity": COMPANY}],
             "contacts": [
                 {"role": "accounts_receivable", "name": "Erika Beispiel", "email": f"ar{number}@storm.example"}
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from mdm.models import Crosswalk
 from mdm.selectors.records import current_document
@@ -277,3 +278,44 @@ def _wait_until_settled(seconds: float) -> None:
             )
             raise AssertionError(f"not settled: {list(rows)}")
         time.sleep(0.1)
+
+
+def test_what_is_queued_while_an_outcome_is_recorded_is_sent(coupa):
+    """The recorder waits for the lane that somebody puts the next version into; then it must see that version."""
+    _, side = coupa
+    uid = world.supplier()
+    world.send_now()
+    world.propose("supplier", {"legal_name": "Nordlicht Papier AG"}, uid=uid)
+    world.dispatch_now()
+    side.fault("slow:700", "^PUT")
+    sender = threading.Thread(target=_send_elsewhere)
+    sender.start()
+    until(lambda: Delivery.objects.filter(seq=2, state="unknown").exists())
+    with transaction.atomic():
+        world.propose("supplier", {"legal_name": "Nordlicht Papier SE"}, uid=uid)
+        world.dispatch_now()
+        until(_somebody_waits_for_a_lock)
+    sender.join()
+    world.send_until_settled()
+    assert list(Delivery.objects.order_by("seq").values_list("state", flat=True)) == ["posted"] * 3
+    assert [fields["name"] for fields in side.records().values()] == ["Nordlicht Papier SE"]
+
+
+def _send_elsewhere() -> None:
+    try:
+        drain.drain_all(budget_s=10)
+    finally:
+        connection.close()
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def until(condition, seconds=10.0):
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not come to that"
+        time.sleep(0.02)
