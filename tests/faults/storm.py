@@ -72,7 +72,7 @@ class Storm:
         climate = weather.SHORT if self.short else weather.LONG
         self.sky = weather.Weather(self.result.seed, climate, self.house, self.sides)
         address = f"http://127.0.0.1:{self.house.port}"
-        self.traffic = Traffic(self.result.seed, address, token, backlog=20 * len(urls))
+        self.traffic = Traffic(self.result.seed, address, token, targets=len(urls))
 
     def _rage(self) -> None:
         self.traffic.start()

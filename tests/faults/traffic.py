@@ -13,18 +13,20 @@ from http.client import HTTPException
 from typing import Any
 
 from django.db import Error, connection
+from django.db.models import Q
 
 from mdm import registry
-from mdm.models import ChangeRequest
+from mdm.models import ChangeRequest, Event
 from mdm.selectors.records import current_documents
 from mdm.services import changes
 from mdm.services.proposing import ProposedItem
 from mdm.types import Actor, Document
-from sync.models import Delivery
+from sync.models import Delivery, DispatchCursor
 from sync.models.states import OPEN
 from tests.faults.platforms import COMPANY
 
 BY = Actor.system("faults")
+EACH_WAITS = 20  # deliveries to a target on the average: what the slowest can send within a minute
 NEW, OVER_HTTP, MOST_AT_ONCE = 0.3, 0.25, 8
 _SYLLABLES = "bal den fur gol hem kir lan mor nus pel quo ras sten tur vik wes xan yor zil bru".split()
 Item = dict[str, Any]  # as the API takes it
@@ -33,10 +35,11 @@ Item = dict[str, Any]  # as the API takes it
 class Traffic(threading.Thread):
     """Proposes as fast as deliveries end, so that many wait and some are overtaken. A policy approves at once."""
 
-    def __init__(self, seed: int, base_url: str, token: str, *, backlog: int) -> None:
+    def __init__(self, seed: int, base_url: str, token: str, *, targets: int) -> None:
         super().__init__(name="traffic", daemon=True)
         self.chance = random.Random(f"traffic {seed}")
-        self.base_url, self.token, self.backlog = base_url, token, backlog
+        self.base_url, self.token, self.targets = base_url, token, targets
+        self.backlog = EACH_WAITS * targets
         self.over = threading.Event()
         self.acknowledged: list[str] = []  # change requests that the hub said it has applied
         self.uncertain = 0  # whose answer was lost: applied or not
@@ -47,7 +50,7 @@ class Traffic(threading.Thread):
     def run(self) -> None:
         while not self.over.is_set() and not self.trouble:
             try:
-                if Delivery.objects.filter(state__in=OPEN).count() > self.backlog:
+                if self._waiting() > self.backlog:
                     time.sleep(0.05)
                     continue
                 self._propose()
@@ -59,6 +62,12 @@ class Traffic(threading.Thread):
             except Exception as error:  # told by the storm, which then ends
                 self.trouble = f"{type(error).__name__}: {error}"
         connection.close()
+
+    def _waiting(self) -> int:
+        """Deliveries under way, and those that the events will become which nobody has dispatched yet."""
+        cursor = DispatchCursor.objects.values_list("seq", flat=True).first() or 0
+        events = Event.objects.filter(Q(seq=None) | Q(seq__gt=cursor), type="supplier").count()
+        return Delivery.objects.filter(state__in=OPEN).count() + events * self.targets
 
     def _propose(self) -> None:
         if not self._known:
