@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -164,3 +164,24 @@ class ChildDocument(Part):
     """A row inside a document; `uid` is given by the hub when it is new."""
 
     uid: Uid | None = None
+
+
+class PeriodDocument(ChildDocument):
+    """Values that hold from a day up to, not on, another; without a day they hold since ever, or for good."""
+
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+class DatedDocument(Part):
+    """Base of documents with periods: what holds today stands at the top, every period in the list below.
+
+    Of a proposal `valid_from` says from when the values given hold, and `valid_to` up to when. `validity`: whether the
+    values shown hold (current), will hold first (planned) or held last (ended).
+    """
+
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    validity: Annotated[Literal["planned", "current", "ended"] | None, Field(json_schema_extra={"readOnly": True})] = (
+        None
+    )

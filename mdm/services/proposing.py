@@ -16,7 +16,7 @@ from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import documents
+from mdm.services import dating, documents
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
@@ -126,6 +126,8 @@ def complete(kind: RecordType, body: Document, current: Document | None) -> Docu
         kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
     )
     problems = documents.check_references(kind, valid)
+    if kind.periods:
+        problems = dating.placed(kind, valid, problems)
     if problems:
         raise CorrectInput(problems[0].message, problems=problems)
     return valid
@@ -145,7 +147,7 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
         merged = documents.merge_patch(kind, current, proposed.patch or {})
     body = complete(kind, merged, current)
     after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
-    changes = diff(current, after)
+    changes = [c for c in diff(current, after) if c.path not in kind.derived]
     if not changes and proposed.action == "update":
         raise CorrectInput("Nothing would change: the record already holds these values.")
     return _with_item(kind, proposed, index, current, after, changes)

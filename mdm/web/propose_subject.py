@@ -182,7 +182,8 @@ def look_ahead(subject: Subject, valid: Document) -> Outlook:
     kind, current = subject.kind, subject.current
     uid = str(subject.item.uid) if subject.item else current["uid"] if current else str(uuid4())
     after = {**(current or {}), "uid": uid, **valid}
-    found = [change for change in diff(current or {}, after) if change.path not in documents.BODY_EXTRA]
+    given = {*documents.BODY_EXTRA, *(kind.derived if current else ())}
+    found = [change for change in diff(current or {}, after) if change.path not in given]
     if current and not found:
         raise CorrectInput("Nothing would change: the record already holds these values.")
     item = ChangeItem(
