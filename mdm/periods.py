@@ -185,6 +185,8 @@ def problems(periods: Sequence[Period], name: str, *, gapless: bool = False) -> 
         if not start_of(period) < end_of(period):
             text = "A period ends after the day it begins."
             found.append(Problem(f"{name}/{period.get('uid')}/valid_to", "empty_period", text))
+    if found:
+        return found
     for period, after in zip(listed, listed[1:], strict=False):
         path = f"{name}/{after.get('uid')}/valid_from"
         if end_of(period) > start_of(after):

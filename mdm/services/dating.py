@@ -153,3 +153,16 @@ def placed(kind: RecordType, body: Document, problems: Iterable[Problem]) -> lis
             continue
         found.setdefault((problem.path, problem.code), problem)
     return list(found.values())
+
+
+def as_given(kind: RecordType, body: Document, given: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of values that somebody gave at the top, told there: which periods they were put into is our affair."""
+    rows = {str(row.get("uid") or place): row for place, row in enumerate(body.get(kind.periods) or [])}
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        name, _, rest = problem.path.partition("/")
+        uid, _, field = rest.partition("/")
+        if name == kind.periods and field in given and _same(rows.get(uid, {}).get(field), given[field]):
+            problem = replace(problem, path=field)
+        found.setdefault((problem.path, problem.code), problem)
+    return list(found.values())

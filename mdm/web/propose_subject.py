@@ -107,6 +107,7 @@ class Assembled:
     """A whole proposed body, and where on the form a row stands: by its uid, or as `<list>/<index>` of those sent."""
 
     body: Document = field(default_factory=dict)
+    patch: Document = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     resolved: Resolved | None = None
 
@@ -119,6 +120,7 @@ def assemble(subject: Subject, draft: Draft, made: Assembled) -> None:
         for index, (place, line) in enumerate(filled(child, draft)):
             made.places[line.uid or f"{child.name}/{index}"] = (child.name, place)
     patch = patch_of(kind, made.resolved.draft, new=subject.new)
+    made.patch = patch
     _refuse_foreign(kind, patch, subject.entities)
     _refuse_unknown(subject, draft)
     whole = documents.merge_patch(kind, subject.source, patch)
@@ -156,7 +158,7 @@ def check(subject: Subject, made: Assembled) -> Document:
     skip = {problem.path.partition("/")[0] for problem in typed if "/" not in problem.path}
     try:
         body = {name: value for name, value in made.body.items() if name not in skip}
-        valid = proposing.complete(subject.kind, body, subject.current)
+        valid = proposing.complete(subject.kind, body, subject.current, given=made.patch)
     except CorrectInput as error:
         raise CorrectInput(error.message, problems=[*typed, *error.problems]) from None
     if typed:
