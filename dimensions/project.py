@@ -53,7 +53,12 @@ def declare() -> RecordType:
                 Section("General", ("name", "legal_entity", "stage", "responsible", "profit_center")),
                 dated.VALIDITY,
             ),
-            filters={"legal_entity": "legal_entity", "stage": "stage", "profit_center": "profit_center", **dated.FILTERS},
+            filters={
+                "legal_entity": "legal_entity",
+                "stage": "stage",
+                "profit_center": "profit_center",
+                **dated.FILTERS,
+            },
             search=("code", "name", "responsible"),
             children=(dated.periods(ProjectPeriod, ProjectSlice, ("name", "stage", "responsible")),),
             periods=dated.PERIODS,

@@ -102,15 +102,16 @@ def _cut(periods: Iterable[Period], day: str, new_uid: Callable[[], str]) -> lis
 
 
 def _until_planned(parts: Sequence[Period], values: Mapping[str, Any], first: str) -> list[Period]:
-    told, before, done = dict(values), None, []
+    told, done = dict(values), list[Period]()
+    before: Period = {}
     for part in parts:
         if start_of(part) < first:
             done.append(part)
         elif start_of(part) == first:
             done.append({**part, **told})
         else:
-            joined = before is not None and end_of(before) == start_of(part) and start_of(before) >= first
-            told = {name: v for name, v in told.items() if joined and same((before or {}).get(name), part.get(name))}
+            joined = bool(before) and end_of(before) == start_of(part) and start_of(before) >= first
+            told = {name: v for name, v in told.items() if joined and same(before.get(name), part.get(name))}
             done.append({**part, **told})
         before = part
     return done

@@ -187,9 +187,7 @@ def present_version(
     as_of: date | None = None,
 ) -> Document:
     """What the hub knew, with the time it learned it."""
-    return present(
-        kind, version.document, updated_at=version.created_at, entities=entities, fields=fields, as_of=as_of
-    )
+    return present(kind, version.document, updated_at=version.created_at, entities=entities, fields=fields, as_of=as_of)
 
 
 def fields_of(kind: RecordType, text: str | None) -> frozenset[str] | None:

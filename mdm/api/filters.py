@@ -129,7 +129,9 @@ def valid_on(kind: RecordType, rows: QuerySet[Any], day: date) -> QuerySet[Any]:
     link = kind.child(kind.periods).model._meta.get_field("record").related_query_name()
     begun = Q(**{f"{link}__valid_from": None}) | Q(**{f"{link}__valid_from__lte": day})
     going_on = Q(**{f"{link}__valid_to": None}) | Q(**{f"{link}__valid_to__gt": day})
-    return rows.annotate(**{_THEN: FilteredRelation(link, condition=begun & going_on)}).filter(**{f"{_THEN}__pk__isnull": False})
+    return rows.annotate(**{_THEN: FilteredRelation(link, condition=begun & going_on)}).filter(
+        **{f"{_THEN}__pk__isnull": False}
+    )
 
 
 def given(kind: RecordType, query: Any) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def _take(kind: RecordType, by: Actor) -> int:
         return 0
     current = rebuilding.lock(kind, uids)
     still = set(map(str, due.filter(uid__in=uids).values_list("uid", flat=True)))  # what nobody wrote meanwhile
-    origins = {str(uid): fields for uid, fields in Provenance.objects.filter(uid__in=still).values_list("uid", "fields")}
+    origins = {
+        str(uid): fields for uid, fields in Provenance.objects.filter(uid__in=still).values_list("uid", "fields")
+    }
     writes = [
         Write(
             kind=kind,

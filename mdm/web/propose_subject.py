@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow, Reload
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.registry import RecordType
 from mdm.selectors import records, request_items, visibility
-from mdm.services import changes, documents, policy, proposing
+from mdm.services import changes, dating, documents, policy, proposing
 from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, Document, Problem, apply_changes, diff
 from mdm.web import propose_references, visitor
@@ -47,6 +48,8 @@ class Subject:
     def draft(self, source: Document | None = None) -> Draft:
         """The form as it is first shown: without rows the person may not see."""
         found = read_document(self.kind, visibility.strip(self.kind, source or self.source, self.entities))
+        if self.kind.periods and not self.new:
+            found.values["valid_from"] = timezone.localdate().isoformat()  # what is changed holds from today, unless …
         propose_references.show(self.kind, found)
         if self.change:
             found.reason = self.change.reason
@@ -96,7 +99,8 @@ def _open_request(request: HttpRequest, subject: Subject, number: int, uid: UUID
     if not request_items.sees_all(change, subject.entities):
         raise NotAllowed(approval.SEES_NOT)
     subject.change, subject.item = change, item
-    subject.source = apply_changes(subject.current or {"uid": str(item.uid)}, subject._asked())
+    asked = apply_changes(subject.current or {"uid": str(item.uid)}, subject._asked())
+    subject.source = dating.as_of(subject.kind, asked, timezone.localdate())
 
 
 # --- from what was typed to a document ------------------------------------------------------------------------

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 def center(steward: Caller) -> str:
     ApprovalPolicy.objects.create(name="Everything", auto_approve=True)
     made = make_record("cost_center", "CC1", name="Old", responsible="Ida")
-    answer = steward.patch_json(f"cost-centers/{made.uid}/", {"name": "New", "valid_from": "2031-01-01"}, If_Match='"1"')
+    answer = steward.patch_json(
+        f"cost-centers/{made.uid}/", {"name": "New", "valid_from": "2031-01-01"}, If_Match='"1"'
+    )
     assert answer.status_code == 200 and answer.json()["name"] == "Old"
     return str(made.uid)
 

@@ -10,14 +10,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dimensions.models import CostCenter, CostCenterPeriod
-from mdm import writing
+from mdm import registry, writing
 from mdm.errors import CorrectInput
 from mdm.models import ChangeRequest, Event, Provenance, RecordVersion
 from mdm.selectors import records
 from mdm.services import changes, dating, taking_effect
 from mdm.services.background import SYSTEM
 from mdm.services.changes import ProposedItem
-from mdm import registry
 from mdm.types import Document
 from tests.people import SETUP, auto_approve, make
 
@@ -40,7 +39,8 @@ def entity() -> str:
 
 def center(entity: str, **values: Any) -> Document:
     return make(
-        "cost_center", **{"name": "Logistics", "legal_entity": entity, "category": "logistics", "code": "CC100", **values}
+        "cost_center",
+        **{"name": "Logistics", "legal_entity": entity, "category": "logistics", "code": "CC100", **values},
     )
 
 
@@ -66,7 +66,12 @@ def stored(document: Document) -> list[tuple[Any, ...]]:
 def test_without_a_day_it_has_always_been_so(entity: str) -> None:
     made = center(entity)
     assert periods(made, "name") == [(None, None, "Logistics")] == stored(made)
-    assert (made["name"], made["valid_from"], made["valid_to"], made["validity"]) == ("Logistics", None, None, "current")
+    assert (made["name"], made["valid_from"], made["valid_to"], made["validity"]) == (
+        "Logistics",
+        None,
+        None,
+        "current",
+    )
 
 
 def test_a_change_holds_from_today_unless_it_says_otherwise(entity: str) -> None:
@@ -140,7 +145,9 @@ def test_sent_back_as_it_was_shown_the_period_itself_is_put_right(entity: str) -
 
 def test_periods_are_written_directly_too(entity: str) -> None:
     slice_ = {"name": "A", "legal_entity": entity, "category": "sales"}
-    made = center(entity, slices=[{**slice_, "valid_to": "2026-02-01"}, {**slice_, "name": "B", "valid_from": "2026-02-01"}])
+    made = center(
+        entity, slices=[{**slice_, "valid_to": "2026-02-01"}, {**slice_, "name": "B", "valid_from": "2026-02-01"}]
+    )
     assert periods(made, "name") == [(None, "2026-02-01", "A"), ("2026-02-01", None, "B")] and made["name"] == "B"
     first = made["slices"][0]["uid"]
     made = change(made, slices=[{"uid": first, "_end": True}])
@@ -187,9 +194,10 @@ def test_the_database_itself_lets_no_two_periods_overlap(entity: str) -> None:
     made = change(center(entity), name="North", valid_from="2026-09-01")
     change_ = ChangeRequest.objects.latest("pk")
     ChangeRequest.objects.filter(pk=change_.pk).update(state="approved")
-    with pytest.raises(IntegrityError, match="costcenterperiod_no_overlap"), transaction.atomic():
-        with writing.applying(change_.pk):
-            CostCenterPeriod.objects.filter(valid_from=None).update(valid_to=date(2026, 9, 2))
+    overlapping = CostCenterPeriod.objects.filter(valid_from=None)
+    refusal = pytest.raises(IntegrityError, match="costcenterperiod_no_overlap")
+    with refusal, transaction.atomic(), writing.applying(change_.pk):
+        overlapping.update(valid_to=date(2026, 9, 2))
     assert stored(made) == periods(made, "name")
 
 

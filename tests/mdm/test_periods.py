@@ -18,7 +18,13 @@ Short = tuple[str | None, str | None, str]  # from, to, value of `a`
 
 def made(*rows: tuple[Any, ...]) -> list[Period]:
     return [
-        {"uid": f"p{number}", "valid_from": row[0], "valid_to": row[1], "a": row[2], "b": row[3] if len(row) > 3 else "x"}
+        {
+            "uid": f"p{number}",
+            "valid_from": row[0],
+            "valid_to": row[1],
+            "a": row[2],
+            "b": row[3] if len(row) > 3 else "x",
+        }
         for number, row in enumerate(rows, start=1)
     ]
 
@@ -47,7 +53,9 @@ def test_rule_1_a_change_inside_a_period_cuts_it_and_the_earlier_part_keeps_its_
 
 
 def test_rule_2_a_value_holds_until_that_very_value_was_planned_to_change() -> None:
-    listed = made((None, "2026-06-01", "1", "x"), ("2026-06-01", "2026-09-01", "1", "y"), ("2026-09-01", None, "2", "y"))
+    listed = made(
+        (None, "2026-06-01", "1", "x"), ("2026-06-01", "2026-09-01", "1", "y"), ("2026-09-01", None, "2", "y")
+    )
     assert changed(listed, {"a": "7", "b": "z"}, "2026-03-01") == [
         ("p1", None, "2026-03-01", "1", "x"),
         ("new1", "2026-03-01", "2026-06-01", "7", "z"),
