@@ -24,4 +24,6 @@ class DimensionsConfig(AppConfig):
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
         ):  # fmt: skip
             kind.declare()
-        ports.demo_steps.append(ports.DemoStep(order=20, title="Companies and payment terms", load=demo.load))
+        ports.demo_steps.append(
+            ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
+        )

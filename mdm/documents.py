@@ -27,7 +27,7 @@ from mdm import crypto
 
 _BIDI = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_COUNTRIES = frozenset(
+COUNTRIES = frozenset(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
     BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE
@@ -68,7 +68,7 @@ def _country(value: Any) -> Any:
     if value is None:
         return None
     code = str(value).upper()
-    if code not in _COUNTRIES:
+    if code not in COUNTRIES:
         raise PydanticCustomError(
             "invalid_country", "“{value}” is not an ISO country code such as DE.", {"value": value}
         )
