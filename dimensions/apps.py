@@ -7,9 +7,23 @@ class DimensionsConfig(AppConfig):
     name = "dimensions"
 
     def ready(self) -> None:
-        from dimensions import demo, legal_entity, payment_term
+        from dimensions import (
+            chart_of_accounts,
+            cost_center,
+            demo,
+            gl_account,
+            legal_entity,
+            payment_term,
+            profit_center,
+            project,
+            tax_code,
+        )
         from mdm import ports
 
-        legal_entity.declare()
-        payment_term.declare()
-        ports.demo_steps.append(ports.DemoStep(order=20, title="Companies and payment terms", load=demo.load))
+        for kind in (
+            legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
+        ):  # fmt: skip
+            kind.declare()
+        ports.demo_steps.append(
+            ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from mdm.models.record import GoldenRecord
+from mdm.models.record import DatedRecord, GoldenPeriod, GoldenRecord
 
 
 class LegalEntity(GoldenRecord):
@@ -29,3 +29,140 @@ class PaymentTerm(GoldenRecord):
     discount_days = models.PositiveSmallIntegerField(null=True, blank=True)
     discount_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     from_end_of_month = models.BooleanField(default=False)
+
+
+class ChartOfAccounts(GoldenRecord):
+    """A plan of accounts: the group's own, or the one a country or a system keeps its books in."""
+
+    name = models.CharField(max_length=200)
+    country = models.CharField(max_length=2, blank=True, null=True)
+    currency = models.CharField(max_length=3, blank=True, null=True)
+
+    class Meta:
+        verbose_name_plural = "charts of accounts"
+
+
+class ProfitCenterValues(models.Model):
+    name = models.CharField(max_length=200)
+    legal_entity = models.CharField(max_length=40, blank=True, null=True)
+    segment = models.CharField(max_length=200, blank=True, null=True)
+    responsible = models.CharField(max_length=200, blank=True, null=True)
+    blocked = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+
+
+class ProfitCenter(ProfitCenterValues, DatedRecord):
+    """Where a result is made. Its values are those of its period of today."""
+
+
+class ProfitCenterPeriod(ProfitCenterValues, GoldenPeriod):
+    record = models.ForeignKey(ProfitCenter, on_delete=models.PROTECT, related_name="periods")
+
+    class Meta(GoldenPeriod.Meta):
+        pass
+
+
+class CostCenterValues(models.Model):
+    name = models.CharField(max_length=200)
+    legal_entity = models.CharField(max_length=40)
+    category = models.CharField(max_length=40)
+    responsible = models.CharField(max_length=200, blank=True, null=True)
+    department = models.CharField(max_length=200, blank=True, null=True)
+    profit_center = models.CharField(max_length=40, blank=True, null=True)
+    currency = models.CharField(max_length=3, blank=True, null=True)
+    blocked_for_costs = models.BooleanField(default=False)
+    blocked_for_planning = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+
+
+class CostCenter(CostCenterValues, DatedRecord):
+    """Where costs arise. Its values are those of its period of today; references are codes."""
+
+
+class CostCenterPeriod(CostCenterValues, GoldenPeriod):
+    record = models.ForeignKey(CostCenter, on_delete=models.PROTECT, related_name="periods")
+
+    class Meta(GoldenPeriod.Meta):
+        pass
+
+
+class AccountValues(models.Model):
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=40)
+    group = models.CharField(max_length=200, blank=True, null=True)
+    currency = models.CharField(max_length=3, blank=True, null=True)
+    open_items = models.BooleanField(default=False)
+    reconciliation = models.CharField(max_length=40, blank=True, null=True)
+    blocked_for_posting = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+
+
+class GLAccount(AccountValues, DatedRecord):
+    """An account of one chart; `chart` is the chart's code, `number` the account's there."""
+
+    chart = models.CharField(max_length=40, db_index=True)
+    number = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = "GL account"
+        constraints = [models.UniqueConstraint(fields=["chart", "number"], name="one_account_per_number")]
+
+
+class GLAccountPeriod(AccountValues, GoldenPeriod):
+    record = models.ForeignKey(GLAccount, on_delete=models.PROTECT, related_name="periods")
+
+    class Meta(GoldenPeriod.Meta):
+        pass
+
+
+class TaxCodeValues(models.Model):
+    name = models.CharField(max_length=200)
+    rate = models.DecimalField(max_digits=6, decimal_places=3)
+    deductible = models.DecimalField(max_digits=6, decimal_places=3, blank=True, null=True)
+
+    class Meta:
+        abstract = True
+
+
+class TaxCode(TaxCodeValues, DatedRecord):
+    """A kind of tax of one country or region; its rate is that of today."""
+
+    country = models.CharField(max_length=2, db_index=True)
+    region = models.CharField(max_length=200, blank=True, null=True)
+    kind = models.CharField(max_length=40)
+    jurisdiction = models.CharField(max_length=200, blank=True, null=True)
+
+
+class TaxCodePeriod(TaxCodeValues, GoldenPeriod):
+    record = models.ForeignKey(TaxCode, on_delete=models.PROTECT, related_name="periods")
+
+    class Meta(GoldenPeriod.Meta):
+        pass
+
+
+class ProjectValues(models.Model):
+    name = models.CharField(max_length=200)
+    legal_entity = models.CharField(max_length=40)
+    stage = models.CharField(max_length=40)
+    responsible = models.CharField(max_length=200, blank=True, null=True)
+    profit_center = models.CharField(max_length=40, blank=True, null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Project(ProjectValues, DatedRecord):
+    """What costs are gathered for beside where they arise; closed on the day its last period ends."""
+
+
+class ProjectPeriod(ProjectValues, GoldenPeriod):
+    record = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="periods")
+
+    class Meta(GoldenPeriod.Meta):
+        pass

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -27,7 +27,7 @@ from mdm import crypto
 
 _BIDI = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_COUNTRIES = frozenset(
+COUNTRIES = frozenset(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
     BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE
@@ -68,7 +68,7 @@ def _country(value: Any) -> Any:
     if value is None:
         return None
     code = str(value).upper()
-    if code not in _COUNTRIES:
+    if code not in COUNTRIES:
         raise PydanticCustomError(
             "invalid_country", "“{value}” is not an ISO country code such as DE.", {"value": value}
         )
@@ -164,3 +164,24 @@ class ChildDocument(Part):
     """A row inside a document; `uid` is given by the hub when it is new."""
 
     uid: Uid | None = None
+
+
+class PeriodDocument(ChildDocument):
+    """Values that hold from a day up to, not on, another; without a day they hold since ever, or for good."""
+
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+class DatedDocument(Part):
+    """Base of documents with periods: what holds today stands at the top, every period in the list below.
+
+    Of a proposal `valid_from` says from when the values given hold, and `valid_to` up to when. `validity`: whether the
+    values shown hold (current), will hold first (planned) or held last (ended).
+    """
+
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    validity: Annotated[Literal["planned", "current", "ended"] | None, Field(json_schema_extra={"readOnly": True})] = (
+        None
+    )

@@ -23,7 +23,8 @@ def search_text(kind: RecordType, document: Document) -> str:
     """Everything people search this record by, as folded words; secrets and uids are left out."""
     words: dict[str, None] = {}
     for name in kind.search:
-        for text in _texts(document.get(name)):
+        rows = document.get(kind.periods, ()) if name in kind.dated else ()  # also by what it was, and will be, called
+        for text in _texts([document.get(name), *(row.get(name) for row in rows)]):
             for word in fold(text).split():
                 words[word] = None
             if any(c.isdigit() for c in text):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mdm.periods import BOUNDS
 from mdm.types import Document, Problem
 
 if TYPE_CHECKING:
@@ -82,8 +84,28 @@ class RecordType:
     parent_field: str = ""  # field with the uid of the record above it, of the same type
     sibling_field: str = ""  # field with the uids of records of the same group whose common parent is not on file
     spends: bool = False  # systems may say what is spent with it a year, which ranks its duplicates
+    periods: str = ""  # child list with the periods in which values hold; the record itself shows those of today
+    gapless: bool = False  # whether its periods have to join
     labels: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        """A dated field that refers to a record does so in every period."""
+        within = {f"{self.periods}.{path}": key for path, key in self.references.items() if path in self.dated}
+        object.__setattr__(self, "references", {**self.references, **within})
+
+    @cached_property
+    def dated(self) -> tuple[str, ...]:
+        """Fields whose values hold for a period: those that the record shares with the rows of its periods."""
+        if not self.periods:
+            return ()
+        mine = set(self.document.model_fields) - set(BOUNDS)
+        return tuple(name for name in self.child(self.periods).document.model_fields if name in mine)
+
+    @cached_property
+    def derived(self) -> frozenset[str]:
+        """Fields that only show what the periods say on a day: never proposed or compared by themselves."""
+        return frozenset((*self.dated, *BOUNDS, "validity")) if self.periods else frozenset()
 
     @property
     def schema(self) -> str:

@@ -4,7 +4,8 @@ from django.db import migrations
 
 from mdm.models import guards
 
-TABLES = ("legalentity", "paymentterm")
+DATED = ("profitcenter", "costcenter", "glaccount", "taxcode", "project")
+TABLES = ("legalentity", "paymentterm", "chartofaccounts", *DATED, *(f"{table}period" for table in DATED))
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from mdm.models import RecordVersion
 from mdm.registry import ChildType, RecordType
 from mdm.selectors import records, visibility
 from mdm.selectors.visibility import Entities
+from mdm.services import dating
 from mdm.types import Document, Problem
 
 HEADER = ("uid", "code", "status", "version", "schema", "updated_at")
@@ -110,9 +111,15 @@ def present(
     entities: Entities,
     fields: Iterable[str] | None = None,
     merged_into: Any = None,
+    as_of: date | None = None,
 ) -> Document:
-    """What leaves the hub: numbers masked, rows of other legal entities left out, the header first."""
+    """What leaves the hub: numbers masked, rows of other legal entities left out, the header first.
+
+    `as_of`: of a dated record, the values of that day instead of those of today.
+    """
     seen = visibility.strip(kind, document, entities)
+    if as_of is not None:
+        seen = dating.as_of(kind, seen, as_of)
     shown: Document = {
         "uid": seen["uid"],
         "code": seen["code"],
@@ -137,7 +144,11 @@ def _masked(child: ChildType, row: Document) -> Document:
 
 
 def present_row(
-    kind: RecordType, row: dict[str, Any], entities: Entities, fields: Iterable[str] | None = None
+    kind: RecordType,
+    row: dict[str, Any],
+    entities: Entities,
+    fields: Iterable[str] | None = None,
+    as_of: date | None = None,
 ) -> Document:
     """A row of `with_document`."""
     return present(
@@ -147,6 +158,7 @@ def present_row(
         entities=entities,
         fields=fields,
         merged_into=row["merged_into"],
+        as_of=as_of,
     )
 
 
@@ -168,10 +180,14 @@ def present_text(kind: RecordType, row: dict[str, Any]) -> str:
 
 
 def present_version(
-    kind: RecordType, version: RecordVersion, entities: Entities, fields: Iterable[str] | None = None
+    kind: RecordType,
+    version: RecordVersion,
+    entities: Entities,
+    fields: Iterable[str] | None = None,
+    as_of: date | None = None,
 ) -> Document:
     """What the hub knew, with the time it learned it."""
-    return present(kind, version.document, updated_at=version.created_at, entities=entities, fields=fields)
+    return present(kind, version.document, updated_at=version.created_at, entities=entities, fields=fields, as_of=as_of)
 
 
 def fields_of(kind: RecordType, text: str | None) -> frozenset[str] | None:

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import FilteredRelation, Q, QuerySet
 from pydantic import BeforeValidator, Field, create_model
 
 from mdm.api.operations import Moment, PageQuery, Query
 from mdm.folding import fold
+from mdm.periods import BOUNDS
 from mdm.registry import RecordType
 
 _ALWAYS = {"uid": "uid", "updated_at": "updated_at"}
@@ -41,7 +42,7 @@ class RecordQuery(PageQuery):
 
     q: str | None = Field(None, max_length=200, description="Words, or beginnings of words, the record is found by.")
     fields: str | None = FIELDS
-    as_of: date | None = Field(None, description="Valid on this day.")
+    as_of: date | None = Field(None, description="Of dated types: as it holds on this day.")
     known_at: Moment | None = Field(
         None, description="As the hub knew it then; only with filters on uid, code, status."
     )
@@ -49,7 +50,7 @@ class RecordQuery(PageQuery):
 
 class OneRecordQuery(Query):
     fields: str | None = FIELDS
-    as_of: date | None = Field(None, description="Valid on this day.")
+    as_of: date | None = Field(None, description="Of dated types: as it holds on this day.")
     known_at: Moment | None = Field(None, description="As the hub knew it then.")
 
 
@@ -107,11 +108,30 @@ def query_shape(kind: RecordType) -> type[RecordQuery]:
 
 
 def apply(kind: RecordType, rows: QuerySet[Any], query: Any) -> QuerySet[Any]:
-    """The rows the query asks for."""
+    """The rows the query asks for; with `as_of` those of dated records that hold on that day, by their values then."""
+    dated = kind.periods and query.as_of
+    if dated:
+        rows = valid_on(kind, rows, query.as_of)
     for name, value in given(kind, query).items():
         stem, _, lookup = name.partition("__")
-        rows = rows.filter(**{f"{columns(kind)[stem]}{'__' + lookup if lookup else ''}": value})
+        path = columns(kind)[stem]
+        if dated and path in (*kind.dated, *BOUNDS):
+            path = f"{_THEN}__{path}"
+        rows = rows.filter(**{f"{path}{'__' + lookup if lookup else ''}": value})
     return search(rows, query.q) if query.q else rows
+
+
+_THEN = "period_then"
+
+
+def valid_on(kind: RecordType, rows: QuerySet[Any], day: date) -> QuerySet[Any]:
+    """Records with a period that holds on a day; there is one at most, so no row comes twice."""
+    link = kind.child(kind.periods).model._meta.get_field("record").related_query_name()
+    begun = Q(**{f"{link}__valid_from": None}) | Q(**{f"{link}__valid_from__lte": day})
+    going_on = Q(**{f"{link}__valid_to": None}) | Q(**{f"{link}__valid_to__gt": day})
+    return rows.annotate(**{_THEN: FilteredRelation(link, condition=begun & going_on)}).filter(
+        **{f"{_THEN}__pk__isnull": False}
+    )
 
 
 def given(kind: RecordType, query: Any) -> dict[str, Any]:

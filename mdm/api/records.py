@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -37,7 +37,7 @@ class RecordView(HubView):
     def find(self, reference: str) -> documents.Found:
         return documents.find(self.kind, reference, self.entities)
 
-    def present(self, found: documents.Found, fields: Any = None) -> Document:
+    def present(self, found: documents.Found, fields: Any = None, as_of: date | None = None) -> Document:
         return documents.present(
             self.kind,
             found.document,
@@ -45,6 +45,7 @@ class RecordView(HubView):
             entities=self.entities,
             fields=fields,
             merged_into=found.merged_into,
+            as_of=as_of,
         )
 
     def proposal(self) -> record_shapes.Proposal:
@@ -105,10 +106,11 @@ class Records(RecordView):
         rows = filters.apply(self.kind, documents.rows(self.kind, self.entities), self.query)
         order = filters.order_of(self.kind, self.query)
         found = documents.with_document(rows, *(name.lstrip("-") for name in order))
-        if fields is None and self.entities is None:
+        day = self.query.as_of if self.kind.periods else None
+        if fields is None and self.entities is None and day is None:
             return self.page_of_texts(found, present=lambda row: documents.present_text(self.kind, row), order=order)
         return self.page(
-            found, present=lambda row: documents.present_row(self.kind, row, self.entities, fields), order=order
+            found, present=lambda row: documents.present_row(self.kind, row, self.entities, fields, day), order=order
         )
 
     def _known(self, fields: Any) -> Response:
@@ -116,7 +118,9 @@ class Records(RecordView):
         asked = filters.given(self.kind, self.query)
         rows = versions_at(self.kind, self.query.known_at, asked, self.query, self.entities)
         return self.page(
-            rows, present=lambda row: documents.present_version(self.kind, row, self.entities, fields), key="uid"
+            rows,
+            present=lambda row: documents.present_version(self.kind, row, self.entities, fields, self.query.as_of),
+            key="uid",
         )
 
     @operation(
@@ -169,14 +173,14 @@ class Record(RecordView):
         fields = documents.fields_of(self.kind, self.query.fields)
         if self.query.known_at:
             version = documents.known_at(self.kind, row.uid, self.query.known_at)
-            shown = documents.present_version(self.kind, version, self.entities, fields)
+            shown = documents.present_version(self.kind, version, self.entities, fields, self.query.as_of)
             return self.tagged(shown, version.version)
         headers = {}
         if survivor := documents.survivor(self.kind, row):
             row = replace(row, merged_into=survivor)
             onward = request.build_absolute_uri(reverse(f"api:{self.kind.path}-record", args=[survivor]))
             headers["Link"] = f'<{onward}>; rel="successor-version"'
-        return self.tagged(self.present(row, fields), row.version, headers=headers)
+        return self.tagged(self.present(row, fields, self.query.as_of), row.version, headers=headers)
 
     @operation(
         "Propose a change of a {type}",

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
+from django.db.models import F, Func, Value
 from simple_history.models import HistoricalRecords
 
 from mdm import writing
@@ -91,6 +93,48 @@ class GoldenChild(GuardedModel):
 
     def __str__(self) -> str:
         return str(self.uid)
+
+
+class DatedRecord(GoldenRecord):
+    """A golden record whose values hold for periods. Its columns show what held on the day it was last written, which
+    is never before the last day on which something changed: `next_change` says when to write it again.
+    """
+
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+    validity = models.CharField(max_length=7, choices=[(v, v.capitalize()) for v in ("planned", "current", "ended")])
+    next_change = models.DateField(null=True, blank=True, editable=False, db_index=True)
+
+    class Meta:
+        abstract = True
+
+
+class GoldenPeriod(GoldenChild):
+    """A period of a dated record, half-open; the database itself lets no two of a record overlap.
+
+    The record's id is a range of one number, so that the constraint needs no extension. It is checked at the end of the
+    transaction: a period is cut and another put in between, in whatever order.
+    """
+
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta(GoldenChild.Meta):
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                name="%(class)s_not_empty",
+                condition=models.Q(valid_from=None) | models.Q(valid_to=None) | models.Q(valid_from__lt=F("valid_to")),
+            ),
+            ExclusionConstraint(
+                name="%(class)s_no_overlap",
+                expressions=[
+                    (Func(F("record_id"), F("record_id"), Value("[]"), function="int8range"), RangeOperators.OVERLAPS),
+                    (Func(F("valid_from"), F("valid_to"), function="daterange"), RangeOperators.OVERLAPS),
+                ],
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+        ]
 
 
 def text_list(**kwargs: Any) -> ArrayField[Any, Any]:

@@ -31,7 +31,7 @@ def to(kind: RecordType, *, uid: UUID, code: str, limit: int = 100) -> list[Refe
     found: list[Reference] = []
     for other in registry.all_types():
         for path, key in other.references.items():
-            if key == kind.key and len(found) < limit:
+            if key == kind.key and len(found) < limit and path not in other.dated:  # asked of every period instead
                 found += _by_path(other, path, uid, code, limit - len(found))
     return found
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mdm.models import Heartbeat, IdempotencyKey, ImportJob
-from mdm.services import audit, changes, events, loading, pin_upkeep, ranking, rebuilding, rule_changes
+from mdm.services import audit, changes, events, loading, pin_upkeep, ranking, rebuilding, rule_changes, taking_effect
 from mdm.types import Actor
 
 PROCESS = uuid.uuid4()  # new at every start: a restarted process is never taken for its predecessor
@@ -27,6 +27,7 @@ def tick() -> dict[str, int]:
         "events": events.seal(),
         "audit": audit.seal(),
         "applied": changes.apply_due(by=SYSTEM),
+        "taken_effect": taking_effect.take_effect(by=SYSTEM),
         "forgotten": forget_answers(),
         "expired_pins": pin_upkeep.expire(by=SYSTEM),
         "rebuilt": rebuilding.work_off(by=SYSTEM),

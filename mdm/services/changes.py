@@ -257,11 +257,12 @@ def comment(*, change: ChangeRequest, by: Actor, text: str) -> Comment:
 def apply_due(*, by: Actor) -> int:
     """Apply scheduled requests whose date has come; each in its own transaction."""
     due = ChangeRequest.objects.filter(state="scheduled", effective_on__lte=timezone.localdate())
-    for change in due.order_by("effective_on", "pk")[:200]:
+    found = list(due.order_by("effective_on", "pk")[:200])
+    for change in found:
         with transaction.atomic():
             locked = lock(change)
             if locked.state == "scheduled":
                 locked.state = "approved"
                 locked.save()
                 applying.apply(change=locked, by=by)
-    return len(due)
+    return len(found)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from django.utils import timezone
 from pydantic import ValidationError
 
 from mdm import crypto, registry
 from mdm.errors import CorrectInput
 from mdm.registry import ChildType, RecordType
+from mdm.services import dating
 from mdm.survival.composing import identity
 from mdm.types import HEADER, Document, Problem
 
@@ -38,16 +41,41 @@ def body_of(kind: RecordType, document: Document) -> Document:
 
 def validate(kind: RecordType, body: Document, *, rules: bool = True) -> Document:
     """The normalised body, secrets sealed. CorrectInput with every problem when schema or rules are broken."""
+    if kind.periods:
+        body = dating.shown(kind, body, _today())
     try:
         normalised: Document = kind.document.model_validate(body).model_dump(mode="json")
     except ValidationError as error:
         problems = [_problem(item, body) for item in error.errors(include_url=False, include_input=False)]
-        raise CorrectInput(_summary(problems), problems=problems) from None
-    if rules:
-        problems = [p for rule in kind.rules for p in rule(normalised) if p.severity == "error"]
+        raise _incorrect(kind, body, problems) from None
+    if kind.periods:
+        normalised, problems = dating.settled(kind, normalised)
         if problems:
-            raise CorrectInput(_summary(problems), problems=problems)
+            raise _incorrect(kind, body, problems)
+    if rules and (problems := [p for p in _broken(kind, normalised) if p.severity == "error"]):
+        raise _incorrect(kind, body, problems)
     return normalised
+
+
+def _incorrect(kind: RecordType, body: Document, problems: list[Problem]) -> CorrectInput:
+    found = dating.placed(kind, body, problems) if kind.periods else problems
+    return CorrectInput(_summary(found), problems=found)
+
+
+def _broken(kind: RecordType, body: Document) -> Iterable[Problem]:
+    """What the type's rules say, of a dated record in each of its periods."""
+    if not kind.periods:
+        yield from (problem for rule in kind.rules for problem in rule(body))
+        return
+    for path, then in dating.each(kind, body):
+        for rule in kind.rules:
+            for problem in rule(then):
+                within = problem.path in kind.derived
+                yield replace(problem, path=f"{path}/{problem.path}") if within else problem
+
+
+def _today() -> str:
+    return timezone.localdate().isoformat()
 
 
 def _summary(problems: list[Problem]) -> str:
@@ -95,6 +123,8 @@ def merge_patch(kind: RecordType, current: Document, patch: Document) -> Documen
             result[name] = _merge_children(children[name], current.get(name) or [], value, problems)
         else:
             result[name] = value
+    if kind.periods:
+        problems += dating.on_timeline(kind, current, patch, result, today=_today(), new_uid=fresh_uid)
     if problems:
         raise CorrectInput(_summary(problems), problems=problems)
     return result

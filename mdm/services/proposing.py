@@ -16,7 +16,7 @@ from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import documents
+from mdm.services import dating, documents
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
@@ -120,14 +120,23 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
     return Built(item, None, after)
 
 
-def complete(kind: RecordType, body: Document, current: Document | None) -> Document:
-    """Schema, rules, child uids and references of a whole body; CorrectInput with every problem."""
-    valid = documents.adopt_uids(
-        kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
-    )
-    problems = documents.check_references(kind, valid)
-    if problems:
-        raise CorrectInput(problems[0].message, problems=problems)
+def complete(kind: RecordType, body: Document, current: Document | None, *, given: Document | None = None) -> Document:
+    """Schema, rules, child uids and references of a whole body; CorrectInput with every problem.
+
+    `given`: the patch it was made of, so that what is wrong with a dated value is told where it was given.
+    """
+    try:
+        valid = documents.adopt_uids(
+            kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
+        )
+        problems = documents.check_references(kind, valid)
+        if problems:
+            found = dating.placed(kind, valid, problems) if kind.periods else problems
+            raise CorrectInput(found[0].message, problems=found)
+    except CorrectInput as error:
+        if not kind.periods or not given:
+            raise
+        raise CorrectInput(error.message, problems=dating.as_given(kind, body, given, error.problems)) from None
     return valid
 
 
@@ -143,9 +152,9 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
         merged = {**current, **proposed.document}
     else:
         merged = documents.merge_patch(kind, current, proposed.patch or {})
-    body = complete(kind, merged, current)
+    body = complete(kind, merged, current, given=proposed.patch)
     after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
-    changes = diff(current, after)
+    changes = [c for c in diff(current, after) if c.path not in kind.derived]
     if not changes and proposed.action == "update":
         raise CorrectInput("Nothing would change: the record already holds these values.")
     return _with_item(kind, proposed, index, current, after, changes)

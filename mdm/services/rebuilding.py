@@ -14,16 +14,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from mdm import correlation, registry
+from mdm import registry
 from mdm.errors import CorrectInput
-from mdm.models import ApprovalPolicy, ChangeItem, ChangeRequest, Participant, PendingRebuild, Provenance, System
+from mdm.models import ApprovalPolicy, ChangeItem, ChangeRequest, PendingRebuild, Provenance, System
 from mdm.permissions import may
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import audit, bulk, comparisons, documents, pin_upkeep, policy, proposing, survivorship
+from mdm.services import bulk, comparisons, documents, pin_upkeep, policy, survivorship, unasked
 from mdm.services.policy import Facts
 from mdm.services.proposing import ProposedItem
-from mdm.services.records import Write, entered_after, write
+from mdm.services.records import Write, entered_after
 from mdm.services.survivorship import Known
 from mdm.survival.composing import Survived
 from mdm.survival.rules import Rules
@@ -128,11 +128,11 @@ def rebuild(
     ]
     if writes:
         own = change or _open(kind, len(writes), by, reason)
-        _write(writes, own, by)
+        unasked.write(writes, own, by)
         moved = comparisons.touched([(item.before, item.after) for item in writes], kind=kind)
         comparisons.follow(kind=kind, uids=moved)
         if change is None:
-            _close(own, by)
+            unasked.close(own, by)
     for one in outlooks.values():
         if one.verdict == "asked":
             ask(kind=kind, one=one, by=by, reason=reason)
@@ -145,51 +145,8 @@ def rebuild(
 
 def _open(kind: RecordType, count: int, by: Actor, reason: str) -> ChangeRequest:
     names = policy.decide([Facts(type=kind.key, action="update", paths=(), origin=ORIGIN)]).names
-    change = ChangeRequest.objects.create(
-        title=f"What the sources say of {count} {(kind.plural if count > 1 else kind.title).lower()}"[:300],
-        reason=reason,
-        kind="sources",
-        origin=ORIGIN,
-        state="approved",
-        policies=names,
-        correlation_id=correlation.current(),
-        requester=by.user,
-        requester_name=by.name,
-        submitted_at=timezone.now(),
-        decided_at=timezone.now(),
-    )
-    if by.user:
-        Participant.objects.create(request=change, person=by.user, side="maker")
-    return change
-
-
-def _close(change: ChangeRequest, by: Actor) -> None:
-    change.content_hash = proposing.content_hash(change.items.all(), None)
-    change.state, change.applied_at = "applied", timezone.now()
-    change.save()
-    audit.record(
-        action="request.applied", by=by, object_type="change_request", object_uid=change.uid, object_label=str(change)
-    )
-
-
-def _write(writes: list[Write], change: ChangeRequest, by: Actor) -> None:
-    versions = write(writes, change=change, by=by, at=timezone.now())
-    bulk.insert(
-        [
-            ChangeItem(
-                request=change,
-                type=item.kind.key,
-                uid=item.after["uid"],
-                label=item.kind.name_of(item.after)[:300],
-                action=item.action,
-                base_version=version.version - 1,
-                result_version=version.version,
-                changes=[part.as_json() for part in diff(item.before or {}, item.after)],
-                detail={"code": item.after["code"]},
-            )
-            for item, version in zip(writes, versions, strict=True)
-        ]
-    )
+    title = f"What the sources say of {count} {(kind.plural if count > 1 else kind.title).lower()}"
+    return unasked.open_request("sources", title, by=by, reason=reason, origin=ORIGIN, policies=names)
 
 
 def ask(*, kind: RecordType, one: Outlook, by: Actor, reason: str, system: str = "") -> bool:

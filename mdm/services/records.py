@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
-from mdm import correlation, writing
+from mdm import correlation, periods, writing
 from mdm.folding import search_text
 from mdm.models import AuditEntry, ChangeRequest, Event, Provenance, RecordVersion, SurvivorshipRule
 from mdm.registry import ChildType, RecordType
@@ -96,6 +97,9 @@ def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
         row.merged_into = item.merged_into
         for name in plain:
             setattr(row, name, _python(model._meta.get_field(name), document.get(name)))
+        if kind.periods:
+            due = periods.next_boundary(document[kind.periods], timezone.localdate(at).isoformat())
+            row.next_change = date.fromisoformat(due) if due else None
         row.search_text = search_text(kind, document)
         item.row = row
         document.update(schema=kind.schema, version=row.version)
@@ -105,7 +109,8 @@ def _write_rows(kind: RecordType, writes: list[Write], at: datetime) -> None:
     if new:
         bulk.insert(new)
     if old:
-        bulk.update(old, ["version", "code", "status", "updated_at", "merged_into", "search_text", *plain])
+        dated = ["next_change"] if kind.periods else []
+        bulk.update(old, ["version", "code", "status", "updated_at", "merged_into", "search_text", *dated, *plain])
 
 
 def _python(column: Any, value: Any) -> Any:

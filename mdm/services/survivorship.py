@@ -13,6 +13,7 @@ from django.utils import timezone
 from mdm.errors import CorrectInput
 from mdm.models import Pin, Provenance, SourceRecord, SurvivorshipRule, System
 from mdm.registry import RecordType
+from mdm.services import dating
 from mdm.survival import rules as rule_words
 from mdm.survival.composing import Held, Source, Survived, compose
 from mdm.survival.rules import HUB, Rule, Rules
@@ -129,7 +130,7 @@ def compute(
 ) -> Survived:
     """What survives for one record. `lifted`: pins to leave out."""
     without = set(lifted)
-    return compose(
+    survived = compose(
         kind=kind,
         rules=rules,
         sources=known.sources,
@@ -138,6 +139,11 @@ def compute(
         entered=known.entered,
         pins={pin.path: held_of(pin) for pin in known.pins if pin.path not in without},
     )
+    if kind.periods:
+        kept = survived.body.get(kind.periods) or (current or {}).get(kind.periods)
+        day = timezone.localdate().isoformat()
+        survived.body = dating.shown(kind, {**survived.body, kind.periods: kept}, day)
+    return survived
 
 
 def held_of(pin: Pin) -> Held:

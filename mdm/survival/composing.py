@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mdm import periods
 from mdm.registry import ChildType, RecordType
 from mdm.survival import rules as rule_words
 from mdm.survival.choosing import EMPTY, Choice, Offer, choose
@@ -73,7 +74,7 @@ def compose(
     children = {child.name: child for child in kind.children}
     done: set[str] = set()
     for name in kind.document.model_fields:
-        if name in done:
+        if name in done or name in kind.derived:
             continue
         if name in children:
             work.rows(children[name])
@@ -227,7 +228,7 @@ class _Work:
             rows.append(row)
             if origin is not None:
                 self.result.where[f"{child.name}/{row['uid']}"] = origin
-        self.result.body[child.name] = rows
+        self.result.body[child.name] = periods.settled(rows) if child.name == self.kind.periods else rows
 
     def _choose_rows(
         self, child: ChildType, offers: Mapping[tuple[str, int], list[Offer]]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mdm import types
+from mdm import periods, types
 from mdm.crypto import is_sealed
 from mdm.registry import ChildType, RecordType
-from mdm.web.values import is_empty, show
+from mdm.web.values import day, is_empty, show
 from mdm.web.words import Word, word_diff
 
 NAMING = ("name", "kind", "scheme", "role", "legal_entity", "iban", "account_number", "number", "value")
@@ -211,8 +211,18 @@ def _child_label(kind: RecordType, child: ChildType, name: str) -> str:
     return known or name.replace("_", " ").capitalize()
 
 
+def period_words(row: Mapping[str, Any]) -> str:
+    """“until 1 Sep 2026”, “from 1 Sep 2026”, “1 Mar 2026 – 1 Sep 2026”, “always”."""
+    start, end = (date.fromisoformat(row[name]) if row.get(name) else None for name in periods.BOUNDS)
+    if start and end:
+        return f"{day(start)} – {day(end)}"
+    return f"from {day(start)}" if start else f"until {day(end)}" if end else "always"
+
+
 def child_name(child: ChildType, document: Mapping[str, Any]) -> str:
-    """Words by which a person knows this row: its identity, else the first telling field."""
+    """Words by which a person knows this row: its identity, else the first telling field; a period by its days."""
+    if set(periods.BOUNDS) <= set(child.document.model_fields) and "valid_from" in child.identity:
+        return period_words(document)
     parts = [document.get(name) for name in (*child.identity, *NAMING)]
     named = [show(value).replace("_", " ") for value in parts if not is_empty(value)]
     return ", ".join(dict.fromkeys(named[:2])) if named else child.title

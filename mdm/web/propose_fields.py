@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import UUIDField
 
 from mdm import registry
+from mdm.periods import BOUNDS
 from mdm.registry import ChildType, RecordType
 from mdm.selectors import search_records, visibility
 from mdm.selectors.visibility import Entities
@@ -25,6 +26,14 @@ _HELP = {
     "country": "ISO code, such as DE.",
     "currency": "ISO code, such as EUR.",
     "date": "",
+}
+
+_BOUNDS_HELP = {
+    True: {"valid_from": "Left empty, it has always been so.", "valid_to": "The day it ends; left empty, it goes on."},
+    False: {
+        "valid_from": "What you change above holds from this day on.",
+        "valid_to": "Up to this day; unchanged, until what is planned next.",
+    },
 }
 
 
@@ -55,7 +64,7 @@ class Controls:
             "label": label,
             "value": text,
             "error": self.errors.get(name, ""),
-            "help": self.notes.get(name) or self._help(spec, sealed, text),
+            "help": self.notes.get(name) or self._help(spec, sealed, text, child),
             "optional": not spec.required and spec.default is None and spec.kind != "boolean",
             "validate_url": self.check_url,
         }
@@ -77,11 +86,13 @@ class Controls:
             return Field(**given, kind="textarea")
         return Field(**given, kind="date" if spec.kind == "date" else "text", mono=sealed or spec.kind in _MONO)
 
-    def _help(self, spec: Spec, sealed: bool, text: str) -> str:
+    def _help(self, spec: Spec, sealed: bool, text: str, child: ChildType | None) -> str:
         if sealed and "…" in text:
             return "Leave it as it is, or type the whole new number."
         if spec.name == self.kind.name_field and self.kind.match and self.new:
             return "As in the commercial register. Similar records appear beside it while you type."
+        if spec.name in BOUNDS and self.kind.periods and child is None:
+            return _BOUNDS_HELP[self.new][spec.name]
         return _HELP.get(spec.kind, "")
 
     def _reference(self, path: str, given: dict[str, Any], text: str, *, required: bool) -> Field:
@@ -148,7 +159,7 @@ def groups(controls: Controls, draft: Draft, *, new: bool) -> list[dict[str, Any
             found.append({"legend": title, "help": "", "rows": _rows(fields, kind.name_field), "children": None})
     if new and found:
         found[0]["rows"].insert(1, [_code(kind, draft, controls.errors)])
-    return [*found, *(_children(controls, draft, child) for child in kind.children), _why(draft, controls.errors)]
+    return [*found, *(_children(controls, draft, child) for child in kind.children), _why(controls, draft)]
 
 
 def _rows(fields: Sequence[tuple[Spec, Field]], alone: str = "") -> list[list[Field]]:
@@ -212,14 +223,16 @@ def _code(kind: RecordType, draft: Draft, errors: Mapping[str, str]) -> Field:
     )
 
 
-def _why(draft: Draft, errors: Mapping[str, str]) -> dict[str, Any]:
+def _why(controls: Controls, draft: Draft) -> dict[str, Any]:
     reason = Field(
-        name="reason", label="Reason", kind="textarea", value=draft.reason, error=errors.get("reason", ""),
+        name="reason", label="Reason", kind="textarea", value=draft.reason, error=controls.errors.get("reason", ""),
         help="The approvers read this first.", optional=True,
     )  # fmt: skip
+    if controls.kind.periods:  # its own days say from when it holds
+        return {"legend": "Why", "help": "", "rows": [[reason]], "children": None}
     day = Field(
         name="effective_on", label="Holds from", kind="date", value=draft.effective_on, optional=True,
-        help="Left empty, it holds as soon as it is approved.", error=errors.get("effective_on", ""),
+        help="Left empty, it holds as soon as it is approved.", error=controls.errors.get("effective_on", ""),
     )  # fmt: skip
     return {"legend": "Why, and from when", "help": "", "rows": [[reason], [day]], "children": None}
 

@@ -40,7 +40,12 @@ def specs(document: Any) -> tuple[Spec, ...]:
     needed = schema.get("required", ())
     found = []
     for name, told in schema["properties"].items():
-        if name == "uid" or "$ref" in (items := told.get("items", {})) or items.get("format") == "uuid":
+        if (
+            name == "uid"
+            or told.get("readOnly")
+            or "$ref" in (items := told.get("items", {}))
+            or items.get("format") == "uuid"
+        ):
             continue
         plain = _without_null(told)
         found.append(

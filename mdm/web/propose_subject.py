@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow, Reload
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.registry import RecordType
 from mdm.selectors import records, request_items, visibility
-from mdm.services import changes, documents, policy, proposing
+from mdm.services import changes, dating, documents, policy, proposing
 from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, Document, Problem, apply_changes, diff
 from mdm.web import propose_references, visitor
@@ -47,6 +48,8 @@ class Subject:
     def draft(self, source: Document | None = None) -> Draft:
         """The form as it is first shown: without rows the person may not see."""
         found = read_document(self.kind, visibility.strip(self.kind, source or self.source, self.entities))
+        if self.kind.periods and not self.new:
+            found.values["valid_from"] = timezone.localdate().isoformat()  # what is changed holds from today, unless …
         propose_references.show(self.kind, found)
         if self.change:
             found.reason = self.change.reason
@@ -96,7 +99,8 @@ def _open_request(request: HttpRequest, subject: Subject, number: int, uid: UUID
     if not request_items.sees_all(change, subject.entities):
         raise NotAllowed(approval.SEES_NOT)
     subject.change, subject.item = change, item
-    subject.source = apply_changes(subject.current or {"uid": str(item.uid)}, subject._asked())
+    asked = apply_changes(subject.current or {"uid": str(item.uid)}, subject._asked())
+    subject.source = dating.as_of(subject.kind, asked, timezone.localdate())
 
 
 # --- from what was typed to a document ------------------------------------------------------------------------
@@ -107,6 +111,7 @@ class Assembled:
     """A whole proposed body, and where on the form a row stands: by its uid, or as `<list>/<index>` of those sent."""
 
     body: Document = field(default_factory=dict)
+    patch: Document = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     resolved: Resolved | None = None
 
@@ -119,6 +124,7 @@ def assemble(subject: Subject, draft: Draft, made: Assembled) -> None:
         for index, (place, line) in enumerate(filled(child, draft)):
             made.places[line.uid or f"{child.name}/{index}"] = (child.name, place)
     patch = patch_of(kind, made.resolved.draft, new=subject.new)
+    made.patch = patch
     _refuse_foreign(kind, patch, subject.entities)
     _refuse_unknown(subject, draft)
     whole = documents.merge_patch(kind, subject.source, patch)
@@ -156,7 +162,7 @@ def check(subject: Subject, made: Assembled) -> Document:
     skip = {problem.path.partition("/")[0] for problem in typed if "/" not in problem.path}
     try:
         body = {name: value for name, value in made.body.items() if name not in skip}
-        valid = proposing.complete(subject.kind, body, subject.current)
+        valid = proposing.complete(subject.kind, body, subject.current, given=made.patch)
     except CorrectInput as error:
         raise CorrectInput(error.message, problems=[*typed, *error.problems]) from None
     if typed:
@@ -182,7 +188,8 @@ def look_ahead(subject: Subject, valid: Document) -> Outlook:
     kind, current = subject.kind, subject.current
     uid = str(subject.item.uid) if subject.item else current["uid"] if current else str(uuid4())
     after = {**(current or {}), "uid": uid, **valid}
-    found = [change for change in diff(current or {}, after) if change.path not in documents.BODY_EXTRA]
+    given = {*documents.BODY_EXTRA, *(kind.derived if current else ())}
+    found = [change for change in diff(current or {}, after) if change.path not in given]
     if current and not found:
         raise CorrectInput("Nothing would change: the record already holds these values.")
     item = ChangeItem(

@@ -13,8 +13,8 @@ from mdm import permissions
 from mdm.models import ChangeItem
 from mdm.selectors import provenance as sources_of
 from mdm.selectors import timeline, visibility
-from mdm.services import revealing
-from mdm.web import presenting, provenance, record_sync, visitor
+from mdm.services import dating, revealing
+from mdm.web import diffs, presenting, provenance, record_sync, visitor
 from mdm.web.page import Action, Callout, Confirm, Fact
 from mdm.web.presenting import Showing
 from mdm.web.provenance import Marks
@@ -26,6 +26,8 @@ from mdm.web.values import day
 def overview(frame: Frame, *, revealed: bool = False) -> dict[str, Any]:
     """As it holds, or as the hub knew it at the end of a day (`as_of`) or at a moment (`known_at`)."""
     past, moment = _past(frame)
+    if frame.kind.periods and moment is None and past is not None:
+        return _overview_on(frame, past)
     if past is not None or moment is not None:
         return _overview_then(frame, past, moment)
     marks = Marks(frame.kind, frame.document, sources_of.of(frame.kind, frame.row.uid))
@@ -81,7 +83,28 @@ def _past(frame: Frame) -> tuple[date | None, Any]:
         asked = parse_date(frame.request.GET.get("as_of", ""))
     except ValueError:
         return None, None
-    return (asked, None) if asked is not None and asked < timezone.localdate() else (None, None)
+    today = timezone.localdate()
+    other_day = asked is not None and (asked != today if frame.kind.periods else asked < today)
+    return (asked, None) if other_day else (None, None)
+
+
+def _overview_on(frame: Frame, when: date) -> dict[str, Any]:
+    """A dated record as it holds on another day, as far as is known now."""
+    kind = frame.kind
+    document = dating.as_of(kind, frame.document, when)
+    held = {"current": "This is how it holds", "planned": "It does not hold yet", "ended": "It holds no more"}
+    period = diffs.period_words(document)
+    words = {"current": f"The period shown is {period}", "planned": f"It begins {period}", "ended": f"It held {period}"}
+    text = f"{words[document['validity']]}, as known today."
+    return {
+        "sections": presenting.sections(Showing(kind=kind, document=document, names=Names(kind, [document]))),
+        "as_of": {"value": when, "url": frame.url(), "known_at": None},
+        "then": Callout(
+            title=f"{held[document['validity']]} on {day(when)}", body=text,
+            icon="future" if when > timezone.localdate() else "history", tone="purple",
+            action=Action(label="Back to today", url=frame.url()),
+        ),
+    }  # fmt: skip
 
 
 def _overview_then(frame: Frame, past: date | None, moment: Any) -> dict[str, Any]:

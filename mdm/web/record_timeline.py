@@ -10,8 +10,9 @@ from django.utils.dateparse import parse_date
 
 from mdm.models import RecordVersion
 from mdm.selectors import timeline, visibility
+from mdm.services import dating
 from mdm.types import Document, diff
-from mdm.web import diffs, grids, presenting, record_family, visitor
+from mdm.web import diffs, grids, presenting, record_family, record_periods, visitor
 from mdm.web.page import Fact, Link
 from mdm.web.presenting import Showing
 from mdm.web.record_frame import Frame
@@ -31,6 +32,8 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
     first = timezone.localtime(found[-1].created_at).date() if found else today
     then = next((v for v in found if v.created_at <= timeline.at_end_of(asked)), None)
     chosen = _chosen(frame, found)
+    if frame.kind.periods:
+        return _dated(frame, found, today, asked)
     facts: list[Fact] = []
     if asked != today and then is not None:
         facts = presenting.facts(
@@ -46,11 +49,36 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
     }
 
 
+def _dated(frame: Frame, found: list[RecordVersion], today: date, asked: date) -> dict[str, Any]:
+    """By valid time: what holds when, as known now; the versions beside it say what was known when."""
+    kind, document = frame.kind, frame.document
+    against = _date(frame.request.GET.get("against", ""))
+    chosen = _chosen(frame, found)
+    then = dating.as_of(kind, document, asked)
+    shown = Showing(kind=kind, document=then, names=Names(kind, [then]))
+    rows = record_periods.lanes(kind, document, today)
+    if against:
+        compare: dict[str, Any] | None = record_periods.between(kind, document, asked, against)
+    else:
+        compare = _compare(frame, found, chosen) if chosen else None
+    return {
+        "family": record_family.family_of(frame),
+        **_both(rows, today, asked),
+        "as_of": {"value": asked, "url": frame.url("timeline"), "against": against, "dated": True},
+        "facts": presenting.facts(shown) if asked != today else [],
+        "versions": [_version(frame, version, None if against else chosen) for version in found],
+        "compare": compare,
+    }
+
+
 def _drawn(frame: Frame, found: list[RecordVersion], today: date, asked: date) -> dict[str, Any]:
     """The lanes twice; the stylesheet shows those that fit."""
     if not found:
         return {"lanes": None, "lanes_narrow": None}
-    rows = _lanes(frame, found)
+    return _both(_lanes(frame, found), today, asked)
+
+
+def _both(rows: list[grids.Lane], today: date, asked: date) -> dict[str, Any]:
     wide, narrow = (
         grids.lanes(rows, today=today, as_of=asked, title="What held when", narrow=way) for way in (False, True)
     )

@@ -23,8 +23,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "supplier": {"legal_name": "Bergbau Nord GmbH", "country": "DE"},
     "legal_entity": {"name": "Nordhaven Test AG", "country": "DE", "currency": "EUR"},
     "payment_term": {"name": "Net 30", "net_days": 30},
+    "profit_center": {"name": "Pumps"},
+    "cost_center": {"name": "Logistics", "legal_entity": "EX01", "category": "logistics"},
+    "project": {"name": "New plant", "legal_entity": "EX01"},
+    "chart_of_accounts": {"name": "Chart of the group"},
+    "gl_account": {"name": "Raw materials", "chart": "EX-COA", "number": "400000", "kind": "expense"},
+    "tax_code": {"name": "Input VAT, standard", "country": "DE", "kind": "input", "rate": "19"},
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
+REFERRED = {"legal_entity": "EX01", "chart": "EX-COA"}
+"""What those refer to: field -> code."""
 
 
 class Caller(Client):
@@ -75,11 +83,22 @@ def caller(*roles: str, scopes: list[str] | None = None, entities: tuple[str, ..
     return Caller(token_for(user, scopes), user)
 
 
+def make_referred(type_key: str) -> None:
+    """The records that the example of this type refers to."""
+    kind = registry.get(type_key)
+    for field, code in REFERRED.items():
+        if EXAMPLES[type_key].get(field) == code:
+            other = registry.get(kind.references[field])
+            if not other.model._default_manager.filter(code=code).exists():
+                make_record(other.key, code)
+
+
 def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:
     """A record in force, made by a request that a policy for the system's own proposals approves."""
     ApprovalPolicy.objects.get_or_create(
         name="Tests' own records", defaults={"origins": ["system"], "auto_approve": True}
     )
+    make_referred(type_key)
     document = {**EXAMPLES[type_key], **values}
     change = changes.propose(
         items=[ProposedItem(type=type_key, action="create", patch=document, code=code)],

@@ -12,7 +12,7 @@ from mdm import permissions, registry
 from mdm.api import operations
 from mdm.api.view import HubView
 from tests.api import contract
-from tests.api.callers import EXAMPLES, Caller, caller, make_record, person, token_for
+from tests.api.callers import EXAMPLES, Caller, caller, make_record, make_referred, person, token_for
 
 pytestmark = pytest.mark.django_db
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -199,6 +199,7 @@ def test_a_record_of_every_type_from_proposal_to_retirement(everybody, key):
         assert done["state"] == "applied", done
         return everybody.read(f"{root}{done['items'][0]['uid']}/").json()
 
+    make_referred(key)
     made = approved(everybody.post_json(root, EXAMPLES[key]))
     assert made["status"] == "active" and made["version"] == 1 and made["schema"] == kind.schema
     one = f"{root}{made['uid']}/"
@@ -249,6 +250,7 @@ def test_every_filter_of_every_type_is_answered(everybody, key):
     address = f"/api/v1/{kind.path}/"
     samples = {
         "integer": "1",
+        "number": "1",
         "boolean": "true",
         "uuid": NOBODY,
         "date-time": "2026-01-01T00:00:00Z",
