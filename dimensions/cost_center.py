@@ -24,7 +24,7 @@ class _Values(Part):
     blocked_for_planning: bool = False
 
 
-class CostCenterSlice(PeriodDocument, _Values):
+class CostCenterSlice(_Values, PeriodDocument):
     """What holds of a cost center for a period."""
 
 

@@ -24,7 +24,7 @@ class _Values(Part):
     blocked_for_posting: bool = False
 
 
-class GLAccountSlice(PeriodDocument, _Values):
+class GLAccountSlice(_Values, PeriodDocument):
     """What holds of an account for a period."""
 
 

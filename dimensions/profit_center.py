@@ -16,7 +16,7 @@ class _Values(Part):
     blocked: bool = False
 
 
-class ProfitCenterSlice(PeriodDocument, _Values):
+class ProfitCenterSlice(_Values, PeriodDocument):
     """What holds of a profit center for a period."""
 
 

@@ -18,7 +18,7 @@ class _Values(Part):
     profit_center: Code | None = None
 
 
-class ProjectSlice(PeriodDocument, _Values):
+class ProjectSlice(_Values, PeriodDocument):
     """What holds of a project for a period."""
 
 

@@ -22,7 +22,7 @@ class _Values(Part):
     deductible: Percent | None = None
 
 
-class TaxCodeSlice(PeriodDocument, _Values):
+class TaxCodeSlice(_Values, PeriodDocument):
     """What holds of a tax code for a period: above all its rate."""
 
 

@@ -194,7 +194,8 @@ def lanes(
         return None
     first = min(min(span.start for span in spans), today - timedelta(days=60))
     last = max(max((span.end or span.start) for span in spans), today)
-    last += timedelta(days=max(30, (last - first).days // 24))
+    planned = any(span.start > today and span.end is None for span in spans)  # is given room to be read
+    last += timedelta(days=max(30, (last - first).days // (7 if planned else 24)))
     width, left, step, top = (342.0, 0.0, 46.0, 42.0) if narrow else (1120.0, 104.0, 31.0, 26.0)
     per_day = (width - 10 - left) / max((last - first).days, 1)
 

@@ -13,7 +13,7 @@ from mdm.registry import ChildType, RecordType
 from mdm.selectors import search_records, visibility
 from mdm.selectors.visibility import Entities
 from mdm.types import Problem
-from mdm.web import memory
+from mdm.web import diffs, memory
 from mdm.web.propose_form import ON, Draft, Line, Spec, specs
 from mdm.web.tables import Field, Option
 
@@ -197,14 +197,30 @@ def _children(controls: Controls, draft: Draft, child: ChildType) -> dict[str, A
         else "",
         "rows": [],
         "children": {"name": child.name, "add_label": f"Add {one[0].lower()}{one[1:]}", "items": listed},
+        "folded": _folded(controls, child),
     }
 
 
+def _folded(controls: Controls, child: ChildType) -> str:
+    """The periods of a record are written by the day a change holds from; directly only where somebody means to."""
+    wrong = any(name.startswith(f"{child.name}-") for name in (*controls.errors, *controls.notes))
+    return "" if child.name != controls.kind.periods or wrong else "Change the periods themselves"
+
+
 def _title(child: ChildType, one: str, line: Line, place: int) -> str:
+    if line.uid and set(BOUNDS) <= set(line.values) and "valid_from" in child.identity:
+        return f"{one} · {_period(line)}"
     known = [line.values.get(name, "").replace("_", " ").replace("\n", ", ") for name in child.identity]
     named = [text for text in known if text]
     words = named[0] if named and "…" in named[0] else ", ".join(named[:2])[:60]
     return f"{one} {place + 1}" if not words or not line.uid else f"{one} · {words}"
+
+
+def _period(line: Line) -> str:
+    try:
+        return diffs.period_words(line.values)
+    except ValueError:  # a day that is none: said at its field
+        return " – ".join(line.values[name] for name in BOUNDS)
 
 
 def _line(controls: Controls, child: ChildType, line: Line, place: int) -> list[list[Field]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db.models import Q
@@ -19,6 +20,7 @@ from mdm.types import Document
 from mdm.web import visitor
 from mdm.web.page import Action, Badge, Callout, Confirm, Link, Meta, Page
 from mdm.web.review import words
+from mdm.web.values import day
 
 TABS = (
     ("", "Overview"),
@@ -109,6 +111,8 @@ def head(frame: Frame) -> Page:
 
 def badges(frame: Frame) -> list[Badge]:
     found = [Badge(state=frame.row.status, domain="record")]
+    if frame.kind.periods and frame.document.get("validity") != "current":
+        found.append(_validity(frame))
     if frame.open:
         many = len(frame.open) > 1
         url = frame.url("requests") if many else _request_url(frame.open[0])
@@ -119,6 +123,19 @@ def badges(frame: Frame) -> list[Badge]:
             Badge(label="Possible duplicate", tone="amber", icon="duplicate", outline=True, url=_pairs_url(frame))
         )
     return [*found, *_sync_badges(frame)]
+
+
+def _validity(frame: Frame) -> Badge:
+    document, url = frame.document, frame.url("timeline")
+    if document["validity"] == "planned":
+        return Badge(
+            label=f"Begins {_day(document['valid_from'])}", tone="purple", icon="future", outline=True, url=url
+        )
+    return Badge(label=f"Ended {_day(document['valid_to'])}", tone="grey", icon="minus", outline=True, url=url)
+
+
+def _day(text: str) -> str:
+    return day(date.fromisoformat(text))
 
 
 def _sync_badges(frame: Frame) -> list[Badge]:

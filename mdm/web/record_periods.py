@@ -40,8 +40,8 @@ def _spans(rows: list[Period], name: str, first: date, today: date) -> list[grid
         text = "yes" if value is True else show(value)
         if found and found[-1].text == text and found[-1].end == start:
             start = found.pop().start
-        now = start <= today and (end is None or today < end)
-        found.append(grids.Span(text, start, end, "green" if now else "grey"))
+        tone = "purple" if start > today else "grey" if end is not None and end <= today else "green"
+        found.append(grids.Span(text, start, end, tone))
     return found
 
 
