@@ -9,7 +9,7 @@ from uuid import UUID
 
 from dimensions.mapping.compiled import Compiled, compile
 from dimensions.mapping.coverage import Coverage, Example
-from dimensions.mapping.expressions import Between, Equals
+from dimensions.mapping.expressions import Between
 from dimensions.mapping.languages import TooMany
 from dimensions.mapping.rows import Context, Row, named
 from dimensions.mapping.tracing import why_better
@@ -75,19 +75,27 @@ def check(
     coverage = Coverage(built)
     findings: list[Finding] = []
     for number in numbers:
-        row = coverage.row(number)
-        if not row.active:
-            continue
-        empty = list(_empty(row))
-        # An explicit row that has its code to itself has no rival, and without conditions nothing to contradict it.
-        alone = isinstance(row.source, Equals) and isinstance(built.explicit[row.source.code], int)
-        findings += empty if empty or (alone and not row.conditions) else _judged(coverage, number)
+        if not _alone(built, number):
+            findings += _judged(coverage, number)
         target = built.table.targets[number]
-        if targets is not None and isinstance(target, str) and target not in targets:
-            findings.append(Finding("target_not_valid", row.uid, f"{target} is no valid code of the target."))
+        if targets is not None and isinstance(target, str) and target not in targets and built.table.active(number):
+            message = f"{target} is no valid code of the target."
+            findings.append(Finding("target_not_valid", built.table.uid(number), message))
     if members is not None:
         findings += _members(built, members, targets, None if about is None else frozenset(numbers))
     return findings
+
+
+def _alone(built: Compiled, number: int) -> bool:
+    """An explicit row without conditions that has its code to itself and a day to be valid on: most rows of any mapping."""
+    table = built.table
+    code = table.code(number)
+    return (
+        code is not None
+        and isinstance(built.explicit[code], int)
+        and not table.conditions[number]
+        and table.starts[number] < table.ends[number]
+    )
 
 
 def _empty(row: Row) -> Iterator[Finding]:
@@ -101,6 +109,12 @@ def _empty(row: Row) -> Iterator[Finding]:
 
 def _judged(coverage: Coverage, number: int) -> Iterator[Finding]:
     row = coverage.row(number)
+    if not row.active:
+        return
+    empty = list(_empty(row))
+    if empty:
+        yield from empty
+        return
     try:
         verdict = coverage.verdict(number)
         if not isinstance(verdict, Example):
@@ -122,12 +136,12 @@ def _judged(coverage: Coverage, number: int) -> Iterator[Finding]:
 
 
 def _unreachable(coverage: Coverage, row: Row, beaten_by: Sequence[int]) -> Finding:
-    beaters = [coverage.row(number) for number in beaten_by]
+    beaters = [coverage.row(number) for number in beaten_by[:_SHOWN]]
     if not beaters:
         return Finding("unreachable", row.uid, f"{row.words()} matches no code: its parts contradict one another.")
-    words = ", ".join(beater.words() for beater in beaters[:3]) + (" and others" if len(beaters) > 3 else "")
+    words = ", ".join(beater.words() for beater in beaters[:3]) + (" and others" if len(beaten_by) > 3 else "")
     message = f"{row.words()} never wins: {words} always goes before it{why_better(beaters[0], row)}."
-    return Finding("unreachable", row.uid, message, tuple(beater.uid for beater in beaters[:_SHOWN]))
+    return Finding("unreachable", row.uid, message, tuple(beater.uid for beater in beaters))
 
 
 def _shadowed(coverage: Coverage, row: Row, others: Sequence[tuple[int, Example]]) -> Finding:

@@ -49,6 +49,10 @@ class Coverage:
         row, beaters, self._tried = self.row(number), set[int](), 0
         conditions = [(d, test) for d, test in row.conditions if d != self._compiled.dimension]
         for value in self._values(number, row):
+            outright = self._outright(number, value)
+            if outright is not None:
+                beaters.add(outright)
+                continue
             found = self._wins(number, conditions, self._rivals(number, row, value), beaters)
             if found:
                 return Example(value, *found)
@@ -144,6 +148,14 @@ class Coverage:
             if found:
                 return {dimension: code, **found[0]}, found[1]
         return None
+
+    def _outright(self, number: int, value: str) -> int | None:
+        """An explicit row that beats the row at this code in every context and on all its days; quickly seen."""
+        other = self._compiled.explicit.get(value)
+        if not isinstance(other, int) or other == number or self._table.conditions[other]:
+            return None
+        starts, ends = self._table.starts, self._table.ends
+        return other if starts[other] <= starts[number] and ends[number] <= ends[other] else None
 
     def _free_day(self, number: int, others: Iterable[int]) -> date | None:
         """A day in the period of the row and in none of the others'."""

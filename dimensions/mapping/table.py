@@ -93,6 +93,14 @@ class Table:
     def rows(self, numbers: Sequence[int]) -> list[Row]:
         return [self.row(number) for number in numbers]
 
+    def code(self, number: int) -> str | None:
+        """The code of an explicit row."""
+        source = self._sources[number]
+        return source if isinstance(source, str) else None
+
+    def active(self, number: int) -> bool:
+        return number not in self._inactive
+
     def uid(self, number: int) -> UUID:
         return UUID(bytes=bytes(self._uids[16 * number : 16 * number + 16]))
 
