@@ -88,11 +88,13 @@ class Coverage:
             if test is not self.row(other).source or not isinstance(test, In)
             if specimen(test, *tests) is not None
         }
-        named = (self._compiled.explicit.keys() | self._compiled.lists.keys()).__contains__
         ranges = [test for test in (*tests, *others) if isinstance(test, Between) and test.shape]
         if len(ranges) == len(others) + 1 and len(tests) == 1:
-            return between_ends(ranges[0], ranges[1:], named)
-        return specimens(tests, list(others), also=self._characters, named=named, most=_STEPS)
+            return between_ends(ranges[0], ranges[1:], self._is_named)
+        return specimens(tests, list(others), also=self._characters, named=self._is_named, most=_STEPS)
+
+    def _is_named(self, code: str) -> bool:
+        return code in self._compiled.explicit or code in self._compiled.lists
 
     @cached_property
     def _characters(self) -> frozenset[str]:
