@@ -6,19 +6,22 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from tests.bench import ground
+from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-PARTS = ("import", "read", "deliver")
+WITH_A_HUB = ("import", "read", "deliver")
+PARTS = (*WITH_A_HUB, "mapping")
 
 
 def main() -> int:
     chosen = _arguments()
-    here = ground.prepare()
-    try:
-        figures = _measure(here, chosen)
-    finally:
-        ground.leave()
+    figures = [_told(mapping.measure())] if "mapping" in chosen.only else []
+    if set(chosen.only) & set(WITH_A_HUB):
+        here = ground.prepare()
+        try:
+            figures += _measure(here, chosen)
+        finally:
+            ground.leave()
     now, machine = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), ground.machine()
     for figure in figures:
         figure.at, figure.machine, figure.command = now, machine, _command()
