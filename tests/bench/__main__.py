@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver")
+WITH_A_HUB = ("import", "read", "deliver", "periods")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -50,12 +50,15 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import delivering, importing, reading
+    from tests.bench import delivering, importing, periods, reading
 
+    figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
+    if not set(chosen.only) & {"import", "read", "deliver"}:
+        return figures
     tokens = ground.populate()
-    figures = [_told(importing.measure(here, chosen.rows if "import" in chosen.only else 1000))]
-    if "import" not in chosen.only:
-        figures.clear()  # records were only needed to read and send something
+    imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)
+    if "import" in chosen.only:  # otherwise records were only needed to read and send something
+        figures.append(_told(imported))
     if "read" in chosen.only:
         figures += map(_told, reading.measure(here, tokens, chosen.seconds))
     if "deliver" in chosen.only:
