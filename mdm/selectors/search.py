@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import F
 
@@ -37,8 +38,11 @@ def everything(query: str, by: Actor) -> list[tuple[str, list[Hit]]]:
     if not text:
         return []
     entities = permissions.entities_of(by.user)
+    keyed: dict[str, list[UUID]] = {}
+    for key, uid in Crosswalk.objects.filter(key=text, active=True).values_list("type", "uid")[:100]:
+        keyed.setdefault(key, []).append(uid)
     groups = [
-        (kind.plural, _records(kind, text, entities))
+        (kind.plural, _records(kind, text, entities, keyed.get(kind.key, [])))
         for kind in registry.all_types()
         if permissions.may(by, f"read:{kind.path}")
     ]
@@ -49,11 +53,10 @@ def everything(query: str, by: Actor) -> list[tuple[str, list[Hit]]]:
     return [(title, hits) for title, hits in groups if hits]
 
 
-def _records(kind: RecordType, text: str, entities: visibility.Entities) -> list[Hit]:
+def _records(kind: RecordType, text: str, entities: visibility.Entities, keyed: list[UUID]) -> list[Hit]:
     rows = visibility.visible(kind, kind.model._default_manager.exclude(status="merged"), entities)
-    keyed = Crosswalk.objects.filter(type=kind.key, key=text, active=True).values_list("uid", flat=True)[:MOST]
     name = F(kind.name_field)
-    exact = rows.filter(uid__in=list(keyed)) | rows.filter(code__iexact=text)
+    exact = rows.filter(uid__in=keyed[:MOST]) | rows.filter(code__iexact=text)
     found = list(exact.values_list("uid", "code", name, "status")[:MOST])
     if len(found) < MOST:
         words = found_by(rows, fold(text).split()).exclude(uid__in=[row[0] for row in found])

@@ -221,7 +221,7 @@ def period_words(row: Mapping[str, Any]) -> str:
 
 def child_name(child: ChildType, document: Mapping[str, Any]) -> str:
     """Words by which a person knows this row: its identity, else the first telling field; a period by its days."""
-    if set(periods.BOUNDS) <= set(child.document.model_fields) and "valid_from" in child.identity:
+    if child.identity[:1] == periods.BOUNDS[:1]:
         return period_words(document)
     parts = [document.get(name) for name in (*child.identity, *NAMING)]
     named = [show(value).replace("_", " ") for value in parts if not is_empty(value)]

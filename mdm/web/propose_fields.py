@@ -208,7 +208,7 @@ def _folded(controls: Controls, child: ChildType) -> str:
 
 
 def _title(child: ChildType, one: str, line: Line, place: int) -> str:
-    if line.uid and set(BOUNDS) <= set(line.values) and "valid_from" in child.identity:
+    if line.uid and child.identity[:1] == BOUNDS[:1]:
         return f"{one} · {_period(line)}"
     known = [line.values.get(name, "").replace("_", " ").replace("\n", ", ") for name in child.identity]
     named = [text for text in known if text]
