@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
 
 COLUMNS = {
     "Supplier Number": "number",
@@ -54,6 +53,8 @@ def read_extract(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _rows(file: Path) -> Iterator[dict[str, str]]:
+    from openpyxl import load_workbook  # a tenth of a second, and only a workbook needs it
+
     book = load_workbook(file, read_only=True, data_only=True)
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
