@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-
 COLUMNS = {
     "Supplier Number": "number",
     "Supplier Name": "name",
