@@ -36,7 +36,12 @@ def row(source: str | None, target: str, **values: Any) -> Document:
     for code in (*PAIR, "OTHER"):
         if not ChartOfAccounts.objects.filter(code=code).exists():
             make("chart_of_accounts", code=code, name=code.title())
-    given = {"name": source or "By its conditions", "source_chart": PAIR[0], "target_chart": PAIR[1], "kind": "explicit"}
+    given = {
+        "name": source or "By its conditions",
+        "source_chart": PAIR[0],
+        "target_chart": PAIR[1],
+        "kind": "explicit",
+    }
     return make("account_mapping", **{**given, "source": source, "target": target, **values})
 
 
