@@ -8,6 +8,7 @@ class DimensionsConfig(AppConfig):
 
     def ready(self) -> None:
         from dimensions import (
+            account_mapping,
             chart_of_accounts,
             cost_center,
             demo,
@@ -22,6 +23,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
+            account_mapping,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from mdm.models.record import DatedRecord, GoldenPeriod, GoldenRecord
+from mdm.models.record import DatedRecord, GoldenChild, GoldenPeriod, GoldenRecord
 
 
 class LegalEntity(GoldenRecord):
@@ -166,3 +166,33 @@ class ProjectPeriod(ProjectValues, GoldenPeriod):
 
     class Meta(GoldenPeriod.Meta):
         pass
+
+
+class AccountMapping(GoldenRecord):
+    """One row of the mapping from one chart of accounts into another; what its texts mean is told by `dimensions.mapping`.
+
+    Not dated: the row is the period. Another target from a day on is another row, so that a row has one rank, one uid.
+    """
+
+    name = models.CharField(max_length=200)
+    source_chart = models.CharField(max_length=40)
+    target_chart = models.CharField(max_length=40)
+    kind = models.CharField(max_length=8)
+    source = models.CharField(max_length=2000, blank=True, null=True)
+    target = models.CharField(max_length=200)
+    flip = models.BooleanField(default=False)
+    order = models.IntegerField(default=0)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+    note = models.CharField(max_length=2000, blank=True, null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["source_chart", "target_chart"], name="mapping_by_charts")]
+
+
+class AccountMappingCondition(GoldenChild):
+    """Codes of one dimension among which the context's must be."""
+
+    record = models.ForeignKey(AccountMapping, on_delete=models.PROTECT, related_name="conditions")
+    dimension = models.CharField(max_length=40)
+    codes = models.CharField(max_length=2000)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("api/v1/", include("mdm.api.urls")),
     path("api/v1/", include("sync.api.urls")),
+    path("api/v1/", include("dimensions.api.urls")),
     re_path(r"^api/", Unmatched.as_view()),
     path("admin/login/", session.admin_door),
     path("admin/", admin.site.urls),

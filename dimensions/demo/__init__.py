@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dimensions.demo import rates
+from dimensions.demo import charts, rates
 from dimensions.models import CostCenter
 from mdm import registry
 from mdm.demo import clock
@@ -52,17 +52,6 @@ COST_CENTERS = (  # code, name, entity, category, responsible, profit center
     ("GB-1000", "Management", "NH30", "management", "Owen Price", "PC-CORP"),
     ("GB-3100", "Warehouse Leeds", "NH30", "logistics", "Ruth Harker", "PC-HARBOUR"),
 )
-ACCOUNTS = (  # number, name, kind, group, open items, subledger
-    ("140000", "Trade receivables", "asset", "Receivables", True, "customers"),
-    ("160000", "Trade payables", "liability", "Payables", True, "suppliers"),
-    ("154000", "Input VAT", "asset", "Taxes", False, None),
-    ("400000", "Raw materials", "expense", "Cost of materials", False, None),
-    ("410000", "Freight in", "expense", "Cost of materials", False, None),
-    ("470000", "Travel", "expense", "Other operating expenses", False, None),
-    ("480000", "Rent and leases", "expense", "Other operating expenses", False, None),
-    ("800000", "Revenue from goods", "revenue", "Revenue", False, None),
-    ("830000", "Revenue from services", "revenue", "Revenue", False, None),
-)
 PROJECTS = (
     ("P-QUAY7", "Quay 7 renewal", "NH10", "released", "Jan Petersen", "PC-HARBOUR", "2026-02-01", "2027-07-01"),
     ("P-ERP", "New ERP", "NH10", "planned", "Hanna Voss", "PC-CORP", "2027-01-01", None),
@@ -73,15 +62,15 @@ def load(say: Callable[[str], None]) -> None:
     clock.at(21, 9)
     made = [
         _make("Companies and payment terms of the demo", [*_entities(), *_terms()]),
-        _make("Charts and centers of the demo", [*_profit_centers(), ("chart_of_accounts", CHART)]),
+        _make("Charts and centers of the demo", [*_profit_centers(), *charts.charts()]),
         _make("Cost centers, accounts, projects and tax codes of the demo",
-              [*_cost_centers(), *_accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes())]),
+              [*_cost_centers(), *charts.accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes())]),
+        _make("Mappings of accounts of the demo", list(charts.mappings())),
     ]  # fmt: skip
     _plan()
-    say(f"companies, terms, centers, accounts, projects and tax codes: {sum(made)} new")
+    say(f"companies, terms, centers, accounts, mappings, projects and tax codes: {sum(made)} new")
 
 
-CHART = {"code": "NH-GROUP", "name": "Chart of the Nordhaven group", "currency": "EUR"}
 BY = Actor.system("Demo set-up")
 Found = tuple[str, dict[str, Any]]
 
@@ -120,14 +109,6 @@ def _cost_centers() -> Iterator[Found]:
         yield "cost_center", {
             "code": code, "name": name, "legal_entity": entity, "category": category, "responsible": responsible,
             "profit_center": profit_center, "valid_from": "2019-01-01",
-        }  # fmt: skip
-
-
-def _accounts() -> Iterator[Found]:
-    for number, name, kind, group, open_items, subledger in ACCOUNTS:
-        yield "gl_account", {
-            "code": f"{CHART['code']}/{number}", "chart": CHART["code"], "number": number, "name": name, "kind": kind,
-            "group": group, "open_items": open_items, "reconciliation": subledger,
         }  # fmt: skip
 
 

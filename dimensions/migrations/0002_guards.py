@@ -5,7 +5,8 @@ from django.db import migrations
 from mdm.models import guards
 
 DATED = ("profitcenter", "costcenter", "glaccount", "taxcode", "project")
-TABLES = ("legalentity", "paymentterm", "chartofaccounts", *DATED, *(f"{table}period" for table in DATED))
+PLAIN = ("legalentity", "paymentterm", "chartofaccounts", "accountmapping", "accountmappingcondition")
+TABLES = (*PLAIN, *DATED, *(f"{table}period" for table in DATED))
 
 
 class Migration(migrations.Migration):

@@ -130,21 +130,14 @@ def _choose(rows: Iterable[Crosswalk], type_: str) -> Crosswalk | None:
 
 
 def _golden(rows: Iterable[Crosswalk]) -> dict[UUID, tuple[str, str]]:
-    """{uid a key leads to: (uid now, code)}; merged records are followed, one query per type and step."""
+    """{uid a key leads to: (uid now, code)}; merged records are followed, one query per type."""
     by_type: dict[str, set[UUID]] = {}
     for row in rows:
         by_type.setdefault(row.type, set()).add(row.uid)
     result: dict[UUID, tuple[str, str]] = {}
     for key, uids in by_type.items():
-        kind = registry.get(key)
-        for uid, code, onward in kind.model._default_manager.filter(uid__in=uids).values_list(
-            "uid", "code", "merged_into"
-        ):
-            if onward is None:
-                result[uid] = (str(uid), code)
-                continue
-            survivor = records.survivor_uid(kind, onward)
-            result[uid] = (survivor, records.names(key, [survivor]).get(survivor, ("", ""))[0])
+        for asked, found in records.survivors(registry.get(key), "uid", uids).items():
+            result[UUID(asked)] = (str(found.uid), found.code)
     return result
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, QuerySet
 
 from mdm import registry
@@ -81,15 +82,31 @@ def by_reference(kind: RecordType, reference: str) -> Any:
 
 def survivor_uid(kind: RecordType, uid: str | UUID) -> str:
     """Where a merged record's uid leads now, following chained merges."""
-    seen: set[str] = set()
-    here = str(uid)
-    while here not in seen:
-        seen.add(here)
-        onward = kind.model._default_manager.filter(uid=here).values_list("merged_into", flat=True).first()
-        if onward is None:
-            return here
-        here = str(onward)
-    return here
+    found = survivors(kind, "uid", [uid]).get(str(uid))
+    return str(found.uid) if found else str(uid)
+
+
+class Survivor(NamedTuple):
+    uid: UUID
+    code: str
+    status: str
+
+
+def survivors(kind: RecordType, column: str, values: Iterable[str | UUID]) -> dict[str, Survivor]:
+    """{uid or code (`column`): the golden record now}, following chained merges; unknown ones are left out. One query."""
+    wanted = list(map(str, values))
+    if not wanted:
+        return {}
+    table, cast = kind.model._meta.db_table, {"uid": "uuid", "code": "text"}[column]
+    statement = (
+        "WITH RECURSIVE chain AS ("
+        f'SELECT {column}::text AS asked, uid, code, status, merged_into FROM "{table}" WHERE {column} = ANY(%s::{cast}[])'
+        f' UNION SELECT chain.asked, r.uid, r.code, r.status, r.merged_into FROM chain JOIN "{table}" r'
+        " ON r.uid = chain.merged_into) SELECT asked, uid, code, status FROM chain WHERE merged_into IS NULL"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [wanted])
+        return {asked: Survivor(uid, code, status) for asked, uid, code, status in cursor.fetchall()}
 
 
 def names(type_key: str, uids: Iterable[str | UUID]) -> dict[str, tuple[str, str]]:

@@ -30,9 +30,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "chart_of_accounts": {"name": "Chart of the group"},
     "gl_account": {"name": "Raw materials", "chart": "EX-COA", "number": "400000", "kind": "expense"},
     "tax_code": {"name": "Input VAT, standard", "country": "DE", "kind": "input", "rate": "19"},
+    "account_mapping": {
+        "name": "Raw materials",
+        "source_chart": "EX-COA",
+        "target_chart": "EX-COA",
+        "kind": "explicit",
+        "source": "400000",
+        "target": "5100",
+    },
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
-REFERRED = {"legal_entity": "EX01", "chart": "EX-COA"}
+REFERRED = {"legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA"}
 """What those refer to: field -> code."""
 
 

@@ -1,0 +1,1 @@
+"""What is done with the dimension records: mappings kept ready, translating."""

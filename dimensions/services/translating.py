@@ -1,0 +1,192 @@
+"""Owns translating: what values of one system or chart are called in another. What nothing says is unmapped, never guessed.
+
+Accounts go from chart to chart by the rows of the account mapping; records of any type go from system to system by their
+keys there. A fixed number of queries, whatever the number of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from dimensions.mapping import Resolution
+from dimensions.models import AccountMapping, ChartOfAccounts, GLAccount
+from dimensions.services import mappings
+from mdm.errors import CorrectInput
+from mdm.models import Crosswalk, System
+from mdm.registry import RecordType
+from mdm.selectors import records, visibility
+from mdm.selectors.records import Survivor
+from mdm.selectors.visibility import Entities
+from mdm.types import Problem
+
+_STEPS = 50  # of a trace
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What decided: a row of a mapping, or the golden record whose keys were used."""
+
+    uid: UUID
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    rule: Rule
+    won: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """`code`: what the value becomes, None when nothing says; then `why` tells. `record`: the golden record of that code,
+    None when the hub has none. `trace`: the rows considered, best first; None when not asked for."""
+
+    value: str
+    code: str | None = None
+    sign: int = 1
+    record: Survivor | None = None
+    rule: Rule | None = None
+    why: str | None = None
+    trace: tuple[Step, ...] | None = None
+
+
+# --- from chart to chart ----------------------------------------------------------------------------------------------
+
+
+def accounts(
+    values: Sequence[str],
+    *,
+    from_chart: str,
+    to_chart: str,
+    on: date,
+    context: Mapping[str, str],
+    trace: bool = False,
+) -> list[Translation]:
+    """Account numbers of one chart in another, in the order given; at most five queries. CorrectInput for no chart.
+
+    `context`: {dimension: code}; one that is absent fulfils no condition. Traces take long: for people, not for loads.
+    """
+    _require("chart", {"from_chart": from_chart, "to_chart": to_chart}, ChartOfAccounts.objects)
+    built = mappings.compiled(from_chart, to_chart)
+    wanted = list(dict.fromkeys(values))
+    if trace:
+        found = [built.resolve(value, context, on, trace=True) for value in wanted]
+    else:
+        found = built.resolve_many(wanted, context, on)
+    codes = _codes_of_rows(found)
+    there = _accounts(to_chart, {one.target for one in found if one.target is not None})
+    made = {one.value: _translation(one, codes, there, on, trace) for one in found}
+    return [made[value] for value in values]
+
+
+def _codes_of_rows(found: Iterable[Resolution]) -> dict[UUID, str]:
+    uids = {one.row.uid for one in found if one.row} | {step.row.uid for one in found for step in one.trace[:_STEPS]}
+    return dict(AccountMapping.objects.filter(uid__in=uids).values_list("uid", "code"))
+
+
+def _accounts(chart: str, numbers: set[str]) -> dict[str, Survivor]:
+    rows = GLAccount.objects.filter(chart=chart, number__in=numbers).values_list("number", "uid", "code", "status")
+    return {number: Survivor(uid, code, status) for number, uid, code, status in rows}
+
+
+def _translation(
+    one: Resolution, codes: Mapping[UUID, str], there: Mapping[str, Survivor], on: date, trace: bool
+) -> Translation:
+    steps = None
+    if trace:
+        steps = tuple(
+            Step(Rule(step.row.uid, codes.get(step.row.uid, ""), step.row.words()), step.won, step.reason)
+            for step in one.trace[:_STEPS]
+        )
+    row = one.row
+    if row is None or one.target is None:
+        return Translation(one.value, why=_why(one, on), trace=steps)
+    rule = Rule(row.uid, codes.get(row.uid, ""), row.words())
+    return Translation(one.value, one.target, one.sign, there.get(one.target), rule, trace=steps)
+
+
+def _why(one: Resolution, on: date) -> str:
+    if one.nearest:
+        near = ", ".join(row.words() for row in one.nearest)
+        return f"No row of the mapping is for it; nearest are {near}."
+    return f"No row of the mapping that holds on {on.isoformat()} in this context is for it."
+
+
+# --- from system to system --------------------------------------------------------------------------------------------
+
+
+def keys(
+    kind: RecordType, values: Sequence[str], *, from_system: str | None, to_system: str | None, entities: Entities
+) -> list[Translation]:
+    """Keys of one system in another, in the order given; without a system the hub's own codes. At most four queries.
+
+    Merged records are followed. CorrectInput when there is no such system.
+    """
+    named = {"from_system": from_system, "to_system": to_system}
+    titles = _require("system", {path: code for path, code in named.items() if code}, System.objects, "title")
+    wanted = list(dict.fromkeys(values))
+    golden = _golden(kind, wanted, from_system, entities)
+    there = _keys_of(kind, to_system, {found.uid for found in golden.values()}) if to_system else {}
+    source, target = (titles.get(code, "") if code else "" for code in (from_system, to_system))
+    made = {value: _by_key(value, golden.get(value), there, source, target) for value in wanted}
+    return [made[value] for value in values]
+
+
+def _golden(kind: RecordType, values: list[str], system: str | None, entities: Entities) -> dict[str, Survivor]:
+    """{value: the golden record it is}, only those the caller may see."""
+    if system:
+        rows = Crosswalk.objects.filter(system__code=system, type=kind.key, key__in=values, active=True)
+        uids = dict(rows.values_list("key", "uid"))
+        now = records.survivors(kind, "uid", set(uids.values()))
+        found = {key: now[str(uid)] for key, uid in uids.items() if str(uid) in now}
+    else:
+        found = records.survivors(kind, "code", values)
+    return {value: one for value, one in found.items() if visibility.may_see(kind, one.code, entities)}
+
+
+def _keys_of(kind: RecordType, system: str, uids: set[UUID]) -> dict[UUID, list[str]]:
+    """{uid: its primary key there alone, else all its keys}"""
+    rows = Crosswalk.objects.filter(system__code=system, type=kind.key, uid__in=uids, active=True)
+    found: dict[UUID, list[str]] = {}
+    primary: dict[UUID, str] = {}
+    for uid, key, first in rows.order_by("key").values_list("uid", "key", "primary"):
+        found.setdefault(uid, []).append(key)
+        if first:
+            primary[uid] = key
+    return {uid: [primary[uid]] if uid in primary else listed for uid, listed in found.items()}
+
+
+def _by_key(
+    value: str, found: Survivor | None, there: Mapping[UUID, list[str]], source: str, target: str
+) -> Translation:
+    """`source`, `target`: titles of the systems, "" for the hub's own codes."""
+    if found is None:
+        return Translation(value, why=f"{source} has no such key." if source else "There is no such code.")
+    begin = f"key {value} of {source} is {found.code}" if source else f"{value} is {found.code}"
+    if not target:
+        return Translation(value, found.code, record=found, rule=Rule(found.uid, found.code, begin))
+    listed = there.get(found.uid, [])
+    if len(listed) == 1:
+        rule = Rule(found.uid, found.code, f"{begin}, its key at {target} is {listed[0]}")
+        return Translation(value, listed[0], record=found, rule=rule)
+    words = f"has {len(listed)} keys at {target}, none of them the primary" if listed else f"has no key at {target}"
+    return Translation(value, record=found, why=f"{found.code} {words}.")
+
+
+def _require(what: str, named: Mapping[str, str], rows: Any, column: str = "name") -> dict[str, str]:
+    """{code: name} of everything named (path → code); CorrectInput at the path of what there is not."""
+    found: dict[str, str] = dict(rows.filter(code__in=set(named.values())).values_list("code", column))
+    wrong = [
+        Problem(path, f"unknown_{what}", f"There is no {what} “{code}”.")
+        for path, code in named.items()
+        if code not in found
+    ]
+    if wrong:
+        raise CorrectInput(wrong[0].message, problems=wrong)
+    return found

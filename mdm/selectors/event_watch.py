@@ -1,0 +1,39 @@
+"""Owns the question whether records of a type changed since somebody last looked, for what is kept in a process's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+_ALL = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the event log showed: everything sealed up to `head` is in it, and of the type the `open` events (ids) that
+    were not sealed yet."""
+
+    head: int
+    open: frozenset[int]
+
+
+def look(type_key: str, since: Look | None) -> tuple[Look, bool]:
+    """(what the log shows now, whether records of the type may have changed since the other look).
+
+    One statement that reads only events younger than that look. Every write of a golden row commits together with its
+    event, and numbers are given after the commit, so no change is overlooked, however long its transaction took. An event
+    that was seen unsealed and is sealed now is no change. A log that lacks what it showed before is another one: changed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce((SELECT max(seq) FROM mdm_event), 0),"
+            " ARRAY(SELECT id FROM mdm_event WHERE seq IS NULL AND type = %s),"
+            " ARRAY(SELECT id FROM mdm_event WHERE seq > %s AND type = %s)",
+            [type_key, since.head if since else _ALL, type_key],
+        )
+        head, unsealed, sealed = cursor.fetchone()
+    now = Look(head, frozenset(unsealed))
+    if since is None or head < since.head:
+        return now, True
+    return now, since.open != now.open.union(sealed)
