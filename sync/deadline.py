@@ -1,4 +1,5 @@
-"""Owns when a request may be made: the hard deadline of every read and write, and leave to begin a write at all.
+"""Owns when a request may be made: the hard deadline of every read and write, leave to begin a write at all, and
+how many writes of a push were done.
 
 The HTTP library's time-outs count per read; a target that drips one byte at a time would hold a request for
 ever, and a request that outlives its lease could be applied after somebody else took over.
@@ -32,20 +33,33 @@ def deadline(seconds: float) -> Iterator[None]:
         _clock.deadline = None
 
 
+class Writes:
+    """How many writes of one push the target answered as done."""
+
+    done = 0
+
+
 @contextmanager
-def asking(leave: Callable[[], None]) -> Iterator[None]:
-    """Inside, `leave` is called before every write of this thread; it raises when the right to write is gone."""
-    _clock.leave = leave
+def asking(leave: Callable[[], None]) -> Iterator[Writes]:
+    """Inside, `leave` is called before every write of this thread; it raises when the right to write is gone. The
+    writes that were done meanwhile are counted."""
+    _clock.leave, _clock.writes = leave, Writes()
     try:
-        yield
+        yield _clock.writes
     finally:
-        _clock.leave = None
+        _clock.leave = _clock.writes = None
 
 
 def ask_leave() -> None:
     """Call it inside the deadline of the write: a process frozen after it finds the deadline passed."""
     if leave := getattr(_clock, "leave", None):
         leave()
+
+
+def count_write(number: int = 1) -> None:
+    """A write was answered as done; -1 takes that back, when its body says otherwise."""
+    if writes := getattr(_clock, "writes", None):
+        writes.done += number
 
 
 def make_transport(ca_file: str | None = None, private: Collection[str] | None = None) -> httpx.HTTPTransport:

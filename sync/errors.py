@@ -12,6 +12,8 @@
 | this platform cannot take this type or action              | NotSupported | cancels, says so              |
 | taken, but the receiver says later what came of it         | Unanswered   | asks again, nothing is counted |
 | 410 of a subscriber: it wants nothing more                 | Gone         | pauses the target, alerts     |
+
+They speak of the request that failed. What earlier requests of the same push did is counted by `sync.http`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import httpx
 
 from sync import crash_points
-from sync.deadline import ask_leave, deadline, make_transport
+from sync.deadline import ask_leave, count_write, deadline, make_transport
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.protocol import Config, Exchange
 from sync.redact import Redactor
@@ -144,6 +144,10 @@ class Client:
         body = self.redactor.body(response.body)
         return self.lost("The target's answer cannot be read.", status=response.status, body=body)
 
+    def undone(self) -> None:
+        """The last write was answered with 2xx, and the body says that nothing was done."""
+        count_write(-1)
+
     def url(self, path: str) -> str:
         """`path` below the base address; an absolute address is taken as it is."""
         return path if "://" in path else self.base_url + path.lstrip("/")
@@ -200,6 +204,8 @@ class Client:
             found = {name.lower(): value for name, value in answer.headers.items()}
             kept = "".join(f"{name}: {found[name]}\n" for name in self._keep_headers if name in found)
             self._written = self._written or (writes and not _says_not_done(status, found))
+            if writes and 200 <= status < 300:
+                count_write()
             return Response(status, found, body)
         except _NOT_SENT as error:
             note = f"not sent: {_words(error)}"

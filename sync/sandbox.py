@@ -160,6 +160,10 @@ class Sandbox:
         """The raw fields after somebody changed one inside the platform (derived fields may follow)."""
         return {**row.fields, field: value}
 
+    def is_read(self, request: Request) -> bool:
+        """Whether a request changes nothing, by all that can be seen of it."""
+        return request.method in ("GET", "HEAD")
+
     def forget_sessions(self) -> None:
         """Reset: sessions, rate buckets and the like start afresh; tokens stay good."""
 

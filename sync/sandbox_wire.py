@@ -24,6 +24,7 @@ KINDS = ("500", "503", "429", "unauthorised", "refuse", "garbage", "slow:<ms>", 
     "reset_after",
     "redirect",
     "half_applied",
+    "half_applied:<kind>",
 )
 
 
@@ -35,7 +36,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], sandbox: Sandbox, latency_ms: int) -> None:
         self.sandbox, self.latency_ms = sandbox, latency_ms
         self.stopping = threading.Event()
-        self.half_applied: set[str] = set()  # idempotency keys of pushes whose next write is to fail
+        self.half_applied: dict[str, str] = {}  # idempotency key of a push -> how its next write is to fail
         super().__init__(address, _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -91,9 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang()
         elif fault == "reset_after":
             self._reset()
-        elif fault == "half_applied":
+        elif fault.startswith("half_applied"):
             if push := request.header("idempotency-key"):
-                self.server.half_applied.add(push)
+                self.server.half_applied[push] = fault.partition(":")[2] or "500"
             self._send(response)
         elif fault == "garbage":
             response.status, response.body = 200, b"<<< not what was agreed >>>"
@@ -103,11 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _second_half(self, request: Request) -> str:
         """Of a write in several requests the first was let through: the next one of the same push fails."""
-        half, push = self.server.half_applied, request.header("idempotency-key")
-        if request.method in ("GET", "HEAD") or push not in half:
+        if self.server.sandbox.is_read(request):
             return ""
-        half.discard(push)
-        return "500"
+        return self.server.half_applied.pop(request.header("idempotency-key"), "")
 
     def _read(self) -> Request:
         from sync.sandbox import Request
@@ -227,7 +226,9 @@ def _mutate(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(sandbox: Sandbox, given: dict[str, Any]) -> dict[str, Any]:
     kind, count = str(given["kind"]), int(given.get("count", 1))
-    if kind not in (*KINDS, *sandbox.kinds) and not re.fullmatch(r"slow:\d+|status:[345]\d\d", kind):
+    if kind.removeprefix("half_applied:") not in (*KINDS, *sandbox.kinds) and not re.fullmatch(
+        r"slow:\d+|(half_applied:)?status:[345]\d\d", kind
+    ):
         raise ValueError(f"kind is one of {', '.join((*KINDS, *sandbox.kinds))}")
     sandbox.store.add_fault(str(given.get("match", "")), kind, count)
     return {"faults": sandbox.store.faults()}

@@ -29,7 +29,7 @@ TABS = (
     ("requests", "Requests"),
     ("audit", "Audit"),
 )
-TROUBLE = ("refused", "failed")
+TROUBLE = ("refused", "failed", "in_part")
 
 
 @dataclass

@@ -56,6 +56,7 @@ LOOKS: dict[str, dict[str, Look]] = {
         "sending": Look("blue", "clock", "Sending"),
         "refused": Look("red", "no", "Refused"),
         "failed": Look("red", "alert", "Failing"),
+        "in_part": Look("red", "half", "Applied in part"),
         "held": Look("purple", "lock", "Held"),
         "unknown": Look("amber", "info", "Answer unknown"),
         "not_sent": Look("grey", "draft", "Not sent yet"),

@@ -10,6 +10,8 @@ from django.db.models import Q
 from sync.models.lane import ACTIONS
 from sync.models.states import OPEN, REASONS, STATES
 
+IN_PART = "in_part"
+
 
 class Delivery(models.Model):
     """One reason to send one version to one key. The payload is rendered when it is sent and never stored.
@@ -36,7 +38,8 @@ class Delivery(models.Model):
     state = models.CharField(max_length=10, choices=[(s, s) for s in STATES], default="pending")
     attempts = models.PositiveSmallIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
-    effect = models.CharField(max_length=10, blank=True)  # created · updated · blocked · unchanged · told
+    # created · updated · blocked · unchanged · told; in_part: not posted, but something of it is at the target
+    effect = models.CharField(max_length=10, blank=True)
     verified = models.BooleanField(default=False)
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.TextField(blank=True)

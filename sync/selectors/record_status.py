@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from mdm import registry
 from sync import platforms
 from sync.models import Delivery, DriftFinding, FreezeWindow, Lane, Subscription, Target
+from sync.models.delivery import IN_PART
 from sync.models.states import DEAD
 from sync.selectors import awaiting, freeze_views, ledger
 from sync.selectors.awaiting import Awaited
@@ -86,8 +87,9 @@ def status_of(delivery: Delivery, followed: bool = False) -> str:
     if delivery.state in DEAD:
         return "corrected" if delivery.corrected_by_id else "failed"
     if delivery.state in ("superseded", "cancelled"):
-        return "not_sent"
-    return "retried" if delivery.state == "retrying" or delivery.attempts > 1 else "pending"
+        return "failed" if delivery.effect == IN_PART else "not_sent"
+    tried = delivery.state == "retrying" or delivery.attempts > 1 or delivery.effect == IN_PART
+    return "retried" if tried else "pending"
 
 
 def _line(
@@ -106,6 +108,8 @@ def _line(
         state = "drift" if drifts else state
         if not readable and state != "behind":
             state = "acknowledged" if delivery.verified else "told"
+    elif delivery.effect == IN_PART and delivery.state != "unknown":
+        state = IN_PART
     return {
         "target": delivery.target.code,
         "title": delivery.target.title,

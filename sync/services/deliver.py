@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.db import Error, connection
@@ -18,8 +18,9 @@ from mdm import correlation
 from mdm.models import RecordVersion
 from sync import errors, governors, platforms
 from sync.crash_points import reach
-from sync.deadline import asking
+from sync.deadline import Writes, asking
 from sync.models import Delivery
+from sync.models.delivery import IN_PART
 from sync.payloads import Renderer, renderer
 from sync.protocol import Connector, Exchange, Outcome, Push, Readable, RemoteRecord
 from sync.services import linking, outcomes, recording, repeating
@@ -48,6 +49,9 @@ class Work:
     attempt_id: int | None = None
     sent: bool = False
     repeats: bool = False  # an earlier request of this delivery may still be applied, and this one has the same key
+    writes: Writes = field(default_factory=Writes)  # of the push, as far as they were done
+    in_part: bool = False  # some were done, then one was not
+    differs: bool = False  # an earlier request of this delivery was read back, and the target holds something else
     retire_key: str = ""
     said: tuple[Exchange, ...] = ()  # what a push handed over with its answer
 
@@ -113,6 +117,8 @@ def _deliver(claim: Claim, process: uuid.UUID, delivery: Delivery, renderers: Ca
         if isinstance(error, Error):
             raise  # our own database failed, which says nothing about the target: the lease runs out, then it is read
         verdict, said = outcomes.of_error(error, _situation(delivery, work)), ()
+        if work is not None:
+            work.in_part = work.writes.done > 0
     reach("answered")
     verdict = recording.record(delivery, verdict, _tried(claim, process, work, started, said))
     if work is not None:
@@ -141,6 +147,9 @@ def _outcome(work: Work, connector: Connector) -> tuple[Verdict, tuple[Exchange,
         if isinstance(error, LostLease | Frozen):
             raise
         verdict = outcomes.of_error(error, _situation(work.delivery, work))
+        work.in_part = work.writes.done > 0 and not isinstance(error, errors.Ambiguous)
+        if verdict.state == "rejected" and (work.in_part or work.differs or work.delivery.effect == IN_PART):
+            verdict = _tied(work, connector, verdict)
     return verdict, (*work.said, *connector.exchanges())
 
 
@@ -169,7 +178,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
     if _quarantine_is_on(work.claim.lane_id):
         return outcomes.quarantined("absent" if remote is None else "different")
     if remote is not None:
-        work.key = remote.key
+        work.key, work.differs = remote.key, True
     return None
 
 
@@ -234,13 +243,26 @@ def _send(work: Work, connector: Connector) -> Verdict:
     reach("intended")
     _outside_transactions()
     work.said = connector.exchanges()
-    with asking(Leave(work.claim, target, inflight_s=inflight, since=said_at)):
+    with asking(Leave(work.claim, target, inflight_s=inflight, since=said_at)) as work.writes:
         answer = connector.push(work.push)
     work.said += answer.exchanges
     if not answer.verified and answer.effect != "unchanged" and isinstance(connector, Readable):
         answer = _verify(work, connector, answer)
     verdict = outcomes.of_outcome(answer)
     return replace(verdict, retire_key=work.retire_key) if work.retire_key else verdict
+
+
+def _tied(work: Work, connector: Connector, verdict: Verdict) -> Verdict:
+    """Made in part and then refused: with the key of what is there, or nobody could block it. A failing look leaves
+    that to the next version, which finds it."""
+    if not work.key and isinstance(connector, Readable):
+        work.said += connector.exchanges()
+        try:
+            remote = _look(work, connector)
+        except errors.SyncError:
+            remote = None
+        work.key = remote.key if remote else ""
+    return replace(verdict, key=work.key, retire_key=work.retire_key if work.key else "")
 
 
 def _verify(work: Work, connector: Readable, answer: Outcome) -> Outcome:
@@ -295,4 +317,6 @@ def _tried(claim: Claim, process: uuid.UUID, work: Work | None, started: float, 
         payload_hash=work.payload_hash,
         mapping_version=work.renderer.version,
         path_of=work.renderer.path_of,
+        in_part=work.in_part,
+        differs=work.differs,
     )

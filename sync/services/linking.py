@@ -17,7 +17,8 @@ from sync.services.outcomes import Verdict
 
 
 def is_new(delivery: Delivery, verdict: Verdict) -> bool:
-    return verdict.state == "posted" and bool(verdict.key) and verdict.key != delivery.lane.target_key
+    """Only what was posted has a key, or was made in part."""
+    return bool(verdict.key) and verdict.key != delivery.lane.target_key
 
 
 def link(delivery: Delivery, verdict: Verdict) -> Verdict:

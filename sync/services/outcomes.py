@@ -8,11 +8,13 @@ from typing import Any
 
 from sync import errors, platforms
 from sync.models import Target
+from sync.models.delivery import IN_PART
 from sync.payloads import conceal
 from sync.protocol import Outcome
 
 SCHEDULE_S = (5, 30, 120, 300, 1800, 3600, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 READ_BACK_S = 2.0  # how soon after a lost answer the target is read
+_AS_SENT = {"pending": "unknown", "retrying": "unknown", "cancelled": "failed"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,18 @@ def of_refusal(error: errors.Refused, hidden: tuple[str, ...] = ()) -> Verdict:
         refusal=error,
         ambiguous_s=0,
     )
+
+
+def as_sent(verdict: Verdict) -> Verdict:
+    """Something of the delivery is at the target, or may be: it is not called unsent, and is read before the rest goes."""
+    return replace(verdict, state=_AS_SENT.get(verdict.state, verdict.state))
+
+
+def in_part(verdict: Verdict) -> Verdict:
+    """As evidence and ledger have it when requests of the push were applied before it failed."""
+    if verdict.state == "posted":
+        return verdict
+    return replace(verdict, effect=IN_PART, message=f"Applied at least in part. {verdict.message}".strip())
 
 
 def of_error(error: Exception, situation: Situation) -> Verdict:

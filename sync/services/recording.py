@@ -13,11 +13,12 @@ from django.db.models.functions import Now
 from sync import governors
 from sync.crash_points import reach
 from sync.models import Delivery, DriftRun, OutcomeRule
+from sync.models.delivery import IN_PART
 from sync.models.rule import TECHNICAL
 from sync.models.states import OPEN
 from sync.payloads import conceal
 from sync.protocol import Exchange
-from sync.services import alerts, classifying, correcting, linking
+from sync.services import alerts, classifying, correcting, linking, outcomes
 from sync.services.claims import Claim, LostLease
 from sync.services.outcomes import Verdict
 
@@ -59,6 +60,8 @@ class Try:
     payload_hash: str = ""
     mapping_version: str = ""
     path_of: Callable[[str], str] = str  # a field of the platform -> the document's path
+    in_part: bool = False  # requests of this push were applied, then one was not
+    differs: bool = False  # a doubt was read back, and what is there may hold a part of it
 
 
 def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
@@ -70,7 +73,7 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
         if linking.is_new(delivery, verdict):
             _lock_lane(tried.claim)
             verdict = linking.link(delivery, verdict)
-        verdict, rule = classifying.classify(delivery, verdict, sent=tried.attempt_id is not None)
+        verdict, rule = _meaning(delivery, verdict, tried)
         _put_lane_down(delivery, verdict, tried)
         _move(delivery, verdict, tried)
         _evidence(delivery, verdict, tried)
@@ -85,6 +88,17 @@ def record(delivery: Delivery, verdict: Verdict, tried: Try) -> Verdict:
     reach("recorded")
     _govern(delivery, verdict, rule)
     return verdict
+
+
+def _meaning(delivery: Delivery, verdict: Verdict, tried: Try) -> tuple[Verdict, OutcomeRule | None]:
+    """By rules, and by what is there already: a delivery that was applied in part is never again one that was not
+    sent, whatever a later try or a rule says."""
+    in_part = tried.in_part or delivery.effect == IN_PART
+    if not in_part and not tried.differs:
+        return classifying.classify(delivery, verdict, sent=tried.attempt_id is not None)
+    verdict, rule = classifying.classify(delivery, outcomes.as_sent(verdict), sent=tried.attempt_id is not None)
+    verdict = outcomes.as_sent(verdict)
+    return outcomes.in_part(verdict) if in_part else verdict, rule
 
 
 def _lock_lane(held: Claim) -> None:
@@ -124,13 +138,14 @@ def _move(delivery: Delivery, verdict: Verdict, tried: Try) -> None:
         cursor.execute(
             """UPDATE sync_delivery SET state = %s, attempts = greatest(0, attempts + %s),
                       crashes = CASE WHEN %s THEN crashes + 1 ELSE 0 END,
-                      effect = %s, verified = %s, error_code = %s, error_text = %s, changed_at = now(),
+                      effect = CASE WHEN %s <> '' THEN %s ELSE effect END,
+                      verified = %s, error_code = %s, error_text = %s, changed_at = now(),
                       target_key = CASE WHEN %s <> '' THEN %s ELSE target_key END,
                       payload_hash = CASE WHEN %s <> '' THEN %s ELSE payload_hash END,
                       mapping_version = CASE WHEN %s <> '' THEN %s ELSE mapping_version END,
                       posted_at = CASE WHEN %s = 'posted' THEN now() ELSE posted_at END
                 WHERE id = %s""",
-            [verdict.state, verdict.attempts_delta, verdict.crashed, verdict.effect, verdict.verified,
+            [verdict.state, verdict.attempts_delta, verdict.crashed, verdict.effect, verdict.effect, verdict.verified,
              verdict.error_code, "" if verdict.state == "posted" else verdict.message,
              verdict.key, verdict.key, tried.payload_hash, tried.payload_hash,
              tried.mapping_version, tried.mapping_version, verdict.state, delivery.pk],

@@ -37,6 +37,7 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "blocked": ("blocked there", "green"),
     "unchanged": ("held the same already", "green"),
     "told": ("handed over", "green"),
+    "in_part": ("applied in part, and not posted", "amber"),
     "absent": ("not there", "amber"),
     "refused": ("refused", "red"),
     "unmapped": ("not sent: a value has no counterpart", "red"),

@@ -15,7 +15,8 @@ from typing import Any, get_args
 
 import pytest
 
-from sync.errors import Ambiguous, NotSent, Refused, SyncError, Throttled, Unauthorised
+from sync.deadline import asking
+from sync.errors import Ambiguous, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.mapping import load
 from sync.protocol import Capability, Config, Connector, Readable, RemoteRecord
 from tests.sync.sandboxes import (
@@ -36,6 +37,7 @@ from tests.sync.sandboxes import (
 
 HIDDEN = ("DE89370400440532013000", "0532013000", "Bearer ")
 LOST = ["timeout_before", "timeout_after", "reset_after", "garbage", "500"]
+CERTAIN = {"429": Throttled, "503": Throttled, "refuse": Refused, "status:412": Stale}  # not applied, and it says so
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -268,6 +270,49 @@ def test_a_lost_update_is_made_good(target: Platform, kind: str) -> None:
     except Ambiguous:
         assert impatient.push(target.push(changed, key=key)).verified
     assert differences(target, changed, connector.read("supplier", key)) == []
+
+
+def changed_everywhere() -> dict[str, Any]:
+    """Another value in every part a platform may keep by itself, so that one push of it has several writes to make."""
+    document = supplier(legal_name="Contract Test Holding GmbH", payment_terms="NET60")
+    document["addresses"][0].update(city="Bonn", postal_code="53111", lines=["Rheinweg 5"])
+    remit_to = {**document["addresses"][0], "uid": "a2", "kind": "remit_to", "lines": ["Postfach 5"]}
+    document["addresses"].append(remit_to)
+    document["contacts"][0].update(phone="+49 228 99")
+    account = {**document["bank_accounts"][0], "uid": "b2", "iban": None, "account_number": "0099887766"}
+    document["bank_accounts"].append(account)
+    return document
+
+
+@pytest.mark.parametrize("kind", [*CERTAIN, "reset_before", "redirect", "500"])
+def test_a_push_that_fails_at_its_second_write_is_not_called_unsent(target: Platform, kind: str) -> None:
+    """What certainly was not applied is the second write alone: the first is counted, and the rest made good."""
+    connector, key = created(target)
+    before, effects = len(target.records()), len(target.effects())
+    target.fail(f"half_applied:{kind}")
+    with asking(lambda: None) as writes:
+        try:
+            made = connector.push(target.push(changed_everywhere(), key=key, idempotency_key="1:x:2"))
+        except SyncError as error:
+            assert isinstance(error, CERTAIN.get(kind, Ambiguous)), error
+            assert writes.done == 1 and len(target.effects()) == effects + 1
+            if kind == "refuse":
+                assert "Planned fault" in error.message + "".join(p.message for p in error.problems)
+        else:
+            assert made.verified and writes.done == 1, "one write makes it true here: nothing can be applied in part"
+    outcome = target.connector().push(target.push(changed_everywhere(), key=key))
+    assert (outcome.key, outcome.verified) == (key, True)
+    assert differences(target, changed_everywhere(), connector.read("supplier", key)) == []
+    assert len(target.records()) == before
+
+
+@pytest.mark.parametrize("kind", CERTAIN)
+def test_a_push_that_fails_at_its_first_write_has_done_nothing(anyone: Platform, kind: str) -> None:
+    connector = anyone.connector()
+    anyone.fail(kind)
+    with asking(lambda: None) as writes, pytest.raises(SyncError):
+        connector.push(anyone.push(supplier()))
+    assert writes.done == 0 and anyone.effects() == []
 
 
 @pytest.mark.parametrize("kind", ["503", "429"])

@@ -15,7 +15,8 @@ from tests.sync.world import Side
 # How a target goes wrong at a write, and how often beside the others. `slow` is applied long after we gave up.
 AT_A_WRITE = {
     "500": 3, "429": 1, "503": 1, "timeout_before": 3, "timeout_after": 3, "slow:900": 3, "reset_before": 2,
-    "reset_after": 3, "garbage": 2, "redirect": 2, "half_applied": 3, "refuse": 1,
+    "reset_after": 3, "garbage": 2, "redirect": 2, "half_applied": 3, "half_applied:429": 2,
+    "half_applied:refuse": 1, "refuse": 1,
 }  # fmt: skip
 AT_ANY = {
     "500": 2,

@@ -7,10 +7,21 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from sync import errors
+from sync.deadline import count_write
 from sync.protocol import Capability, Outcome, Push, RemoteRecord
 from tests.sync import world
 
 _SESSIONS: dict[str, There] = {}
+
+
+_CERTAIN = {  # the last request was certainly not applied
+    "refused": lambda: errors.Refused("no"),
+    "throttled": lambda: errors.Throttled("later", retry_after=1),
+    "not_sent": lambda: errors.NotSent("no connection"),
+    "stale": lambda: errors.Stale("it moved"),
+    "unauthorised": lambda: errors.Unauthorised("signed out"),
+    "broken": lambda: KeyError("a bug"),
+}
 
 
 class Killed(BaseException):
@@ -29,15 +40,16 @@ class There:
         self.applied: list[tuple[str, str]] = []  # (idempotency key, effect)
         self.late: list[Push] = []
         self.way = "ok"
+        self.halves: set[str] = set()  # keys of pushes of which the first of two writes was applied, alone
 
     def push(self, push: Push) -> Outcome:
         way, self.way = self.way, "ok"
-        if way == "refused":
-            raise errors.Refused("no")
-        if way == "throttled":
-            raise errors.Throttled("later", retry_after=1)
-        if way == "not_sent":
-            raise errors.NotSent("no connection")
+        if way.startswith("half_"):
+            self._apply_half(push)
+            if way == "half_killed":
+                raise Killed
+        if error := _CERTAIN.get(way.removeprefix("half_")):
+            raise error()
         if way == "lost_not_applied":
             raise errors.Ambiguous("no answer")
         if way == "lost_late":
@@ -58,6 +70,15 @@ class There:
         self.held[key], self.references[push.reference] = dict(push.payload), key
         self.applied.append((push.idempotency_key, effect))
         return key, effect
+
+    def _apply_half(self, push: Push) -> None:
+        """The first of two writes: everything but the name."""
+        key = push.key or f"K{len(self.held) + 1}"
+        held = self.held.setdefault(key, {"name": ""})
+        held |= {field: value for field, value in push.payload.items() if field != "name"}
+        self.references[push.reference] = key
+        self.halves.add(push.idempotency_key)
+        count_write()
 
     def arrive(self) -> None:
         if self.late:

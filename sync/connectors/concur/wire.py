@@ -95,6 +95,7 @@ class Api:
             raise self.client.unreadable(response)
         wrong = [status for status in statuses if not is_good(status)]
         if wrong:
+            self.client.undone()
             problems = tuple(_problem(status) for status in wrong)
             words = self.client.redactor.text(" ".join(problem.message for problem in problems))
             body = self.client.redactor.body(response.body)

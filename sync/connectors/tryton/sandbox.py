@@ -78,9 +78,11 @@ class TrytonSandbox(Sandbox):
 
     def next_fault(self, request: Request) -> str:
         """All of JSON-RPC is POST: for planned faults, a method that changes nothing counts as GET."""
-        method = _method(request)
-        verb = "GET" if method and is_read(method) else request.method
-        return super().next_fault(Request(verb, f"{request.target} {method}", request.headers, request.body))
+        verb = "GET" if self.is_read(request) else request.method
+        return super().next_fault(Request(verb, f"{request.target} {_method(request)}", request.headers, request.body))
+
+    def is_read(self, request: Request) -> bool:
+        return is_read(_method(request))
 
     def error(self, fail: Fail) -> Response:
         """An error of a business rule is an answer of status 200; anything else is the web server's small page."""

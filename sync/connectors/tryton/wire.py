@@ -108,6 +108,8 @@ class Api:
         return answer["result"]
 
     def _error(self, error: Any, response: Response, writes: bool) -> SyncError:
+        if writes:
+            self.client.undone()  # an error of any kind rolls Tryton's transaction back
         kind, given = (error[0], error[1] if len(error) > 1 else "") if isinstance(error, list) else (str(error), "")
         redactor = self.client.redactor
         body = redactor.body(response.body)
