@@ -11,6 +11,7 @@
 | 401/403, wrong certificate                                 | Unauthorised | opens the breaker, alerts     |
 | this platform cannot take this type or action              | NotSupported | cancels, says so              |
 | taken, but the receiver says later what came of it         | Unanswered   | asks again, nothing is counted |
+| of several in one request, surely not applied: push it alone | Separately | pushes it by itself, nothing is counted |
 | 410 of a subscriber: it wants nothing more                 | Gone         | pauses the target, alerts     |
 
 They speak of the request that failed. What earlier requests of the same push did is counted by `sync.http`.
@@ -51,6 +52,10 @@ class Stale(SyncError):
 
 class NotSupported(SyncError):
     code = "not_supported"
+
+
+class Separately(SyncError):
+    code = "separately"
 
 
 class Gone(SyncError):

@@ -38,12 +38,12 @@ return tostring(wait)
 
 
 def allowance(target_id: int) -> int:
-    """How many more lanes may be worked on now. Call it under the claim lock; a breaker whose time has come half-opens."""
+    """How many more requests may be under way now. Call it under the claim lock; a breaker whose time has come half-opens."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT t.active AND t.paused_at IS NULL AND coalesce(t.not_before <= now(), true),
                       t.breaker, coalesce(t.breaker_probe_at <= now(), true), t.concurrency,
-                      (SELECT count(*) FROM sync_lane l WHERE l.target_id = t.id AND l.lease_owner IS NOT NULL
+                      (SELECT count(DISTINCT lease_owner) FROM sync_lane l WHERE l.target_id = t.id AND l.lease_owner IS NOT NULL
                           AND l.lease_until > now())
                  FROM sync_target t WHERE t.id = %s""",
             [target_id],

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, runtime_checkable
@@ -85,6 +85,7 @@ class Client:
         self._keep_headers = tuple(name.lower() for name in keep_headers)
         self._written = False
         self._exchanges: list[Exchange] = []
+        self._last_write: tuple[Exchange, str] | None = None  # and what is shown of its answer but the body
         self._standing: dict[str, str] = {"User-Agent": "finance-mdm-hub", **(headers or {})}
         self._extra: dict[str, str] = {}
         limit = httpx.Timeout(config.timeout, connect=min(config.timeout, 10.0))
@@ -94,7 +95,7 @@ class Client:
 
     def begin(self, *, correlation_id: str = "", conceal: Iterable[Any] = (), **headers: str) -> None:
         """A new push: forget what was said, remember what to hide, send these headers with every request."""
-        self._written = False
+        self._written, self._last_write = False, None
         self._exchanges.clear()
         self.redactor.forget()
         self.redactor.conceal(conceal)
@@ -158,6 +159,15 @@ class Client:
         said, self._exchanges = tuple(self._exchanges), []
         return said
 
+    def part(self, request: Any, answer: Any = None) -> tuple[Exchange, ...]:
+        """The last write as one of several records in it sees it: its own piece of what was sent and of what was
+        answered (None: nothing was said about it), as JSON and redacted; () when no write was made."""
+        if self._last_write is None:
+            return ()
+        said, shown = self._last_write
+        shown += "" if answer is None else self.redactor.body(json.dumps(answer, ensure_ascii=False))
+        return (replace(said, request=self.redactor.body(json.dumps(request, ensure_ascii=False)), response=shown),)
+
     @property
     def written(self) -> bool:
         """True when a write of the current push may have reached the target."""
@@ -218,7 +228,7 @@ class Client:
             self._written = self._written or writes
             raise self.lost(f"No usable answer from the target: {_words(error)}.", status=status) from None
         finally:
-            self._record(request, status, started, body, note, kept, secret)
+            self._record(request, status, started, body, note, kept, secret, writes)
 
     def lost(self, message: str, *, status: int | None = None, body: str = "") -> SyncError:
         """What an unusable answer means: Ambiguous once a write may have arrived, else nothing happened."""
@@ -234,21 +244,23 @@ class Client:
         note: str,
         kept: str,
         secret: bool,
+        writes: bool,
     ) -> None:
         redactor = self.redactor
         secret = secret or request.url.path.rstrip("/").endswith(
             "token"
         )  # a token exchange shows nothing of its bodies
-        self._exchanges.append(
-            Exchange(
-                method=request.method,
-                url=redactor.text(str(request.url)),
-                status=status,
-                duration_ms=round((time.monotonic() - started) * 1000),
-                request="…" if secret else redactor.body(request.content),
-                response=kept + ("…" if secret and not note else note or redactor.body(body)),
-            )
+        said = Exchange(
+            method=request.method,
+            url=redactor.text(str(request.url)),
+            status=status,
+            duration_ms=round((time.monotonic() - started) * 1000),
+            request="…" if secret else redactor.body(request.content),
+            response=kept + ("…" if secret and not note else note or redactor.body(body)),
         )
+        self._exchanges.append(said)
+        if writes:
+            self._last_write = said, kept + note
 
     def failure(self, response: Response) -> SyncError:
         """The error a status means, in the target's own words."""

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from sync import connectors, mapping
 from sync.errors import NotSupported
-from sync.protocol import Config, Connector, Readable
+from sync.protocol import Bulk, Config, Connector, Readable
 
 if TYPE_CHECKING:
     from sync.models import Target
@@ -47,6 +47,12 @@ def takes(connector: str, type: str) -> bool:
 def readable(connector: str) -> bool:
     """Can it be asked what it holds: else there is neither read-back nor drift."""
     return connector in names() and issubclass(connector_class(connector), Readable)
+
+
+def bulk(connector: str) -> type[Bulk] | None:
+    """Does it make several records in one request: then first loads go so."""
+    kind = connector_class(connector) if connector in names() else None
+    return cast(type[Bulk], kind) if hasattr(kind, "push_many") else None
 
 
 def as_readable(target: Target, connector: Connector) -> Readable:

@@ -5,12 +5,12 @@ errors of `sync.errors`; the engine decides what happens next. Payloads are flat
 `sync.mapping` rendered them from the canonical document.
 
 What can be asked what it holds is also `Readable`. Where nothing can be read there is no read-back and no drift, and
-only what the receiver itself acknowledged is called verified.
+only what the receiver itself acknowledged is called verified. What makes several records in one request is also `Bulk`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -141,3 +141,40 @@ class Readable(Protocol):
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
         """Everything the target holds, page by page; blocked and inactive records included."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one push of several in one request.
+
+    said: its own piece of request and answer, redacted; nothing of the others'.
+    in_part: an earlier request made the record, and only then something went wrong.
+    """
+
+    result: Outcome | Exception
+    said: tuple[Exchange, ...] = ()
+    in_part: bool = False
+
+
+@runtime_checkable
+class Bulk(Protocol):
+    """What a connector has besides when its platform makes several records in one request. Used for first loads."""
+
+    bulk_size: ClassVar[int]  # at most so many records in one request
+    bulk_types: ClassVar[tuple[str, ...]]
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Answer]:
+        """Make records that were just looked for and not found; one answer per push, in their order.
+
+        Raises nothing: what the whole request fails with is the answer of each. What one of them is refused with is
+        its own answer; where one takes the others along, or could be there after all, it is `Separately`.
+        `exchanges` gives everything that was said, for counting; nobody keeps it.
+        """
+
+
+@runtime_checkable
+class FindsMany(Protocol):
+    """Of those, what can be asked about several records at once; the others are asked one by one."""
+
+    def find_many(self, pushes: Sequence[Push]) -> list[bool]:
+        """For each, in order: may it be there, by our reference or by the platform's natural key?"""

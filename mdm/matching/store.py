@@ -11,7 +11,7 @@ import numpy as np
 from mdm.matching.candidates import ENOUGH, MOST_LIVE, total_points
 from mdm.matching.keys import KINDS, TOKEN, Key, build_keys
 from mdm.matching.rarity import NOTHING_COUNTED, Rarity, Snapshot
-from mdm.matching.table import Table
+from mdm.matching.table import Kept, Table
 
 Id = Hashable
 Features = dict[str, Any]
@@ -50,7 +50,7 @@ class MemoryKeyStore:
         self.remove(id_ for id_, _ in batch)
         keys = build_keys(Table.of(features for _, features in batch)).by_record(len(batch))
         for own, (id_, features) in zip(keys, batch, strict=True):
-            self._features[id_], self._keys[id_] = features, own
+            self._features[id_], self._keys[id_] = Kept(features), own
             for key in own:
                 self._holders[key.hash][id_] = None
 

@@ -162,6 +162,64 @@ class Table:
 _PLAIN = frozenset(("form", "count", "length", "valid", "common"))  # numbers that are no texts
 
 
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """The features of one record as a table takes them: every text once in the order of the columns, and how many of
+    which. A store that is asked often keeps it beside the features: making it anew is most of the work of a table."""
+
+    form: int
+    texts: tuple[str, ...]  # numbers, regions, country; then list after list, row after row
+    names: tuple[int, ...]  # words of each name
+    places: int
+    tax: tuple[int, ...]  # validity of each
+    ids: int
+    phones: tuple[int, ...]  # length of each
+    domains: int
+    mails: int
+    banks: int
+
+    @staticmethod
+    def of(one: dict[str, Any]) -> Flat:
+        texts = ["|".join(one["numbers"]), "|".join(one["regions"]), one["country"]]
+        names = one["names"][:MOST_NAMES]
+        for name in names:
+            texts += (name["joined"], name["joined"][:5], name["initials"], *name["core"])
+        for place in one["places"]:
+            street, postcode = place["street"], place["postcode"]
+            compact = street.replace(" ", "")
+            texts += (
+                street, compact, compact[:4] if len(compact) > 3 else "", place["number"], place["side"], postcode,
+                postcode[:2], place["city"],
+            )  # fmt: skip
+        for country, value, _valid in one["tax"]:
+            texts += (country, value)
+        ids = [(scheme, f"{scheme}|{value}") for scheme, value, valid in one["ids"] if valid != 0]
+        for pair in ids:
+            texts += pair
+        for phone in one["phones"]:
+            texts += (phone, phone[-7:], phone[:-2])
+        for domain in one["domains"]:
+            stem = domain.split(".", 1)[0]
+            texts += (domain, stem if len(stem) > 3 else "")
+        texts += one["mails"]
+        texts += [index for index, _last in one["banks"]]
+        return Flat(
+            _FORMS.get(one["form"], 0), tuple(texts), tuple(len(name["core"]) for name in names), len(one["places"]),
+            tuple(-1 if valid is None else int(valid) for *_, valid in one["tax"]), len(ids),
+            tuple(map(len, one["phones"])), len(one["domains"]), len(one["mails"]), len(one["banks"]),
+        )  # fmt: skip
+
+
+class Kept(dict[str, Any]):
+    """Features of a record that a store holds, with their flat form."""
+
+    __slots__ = ("flat",)
+
+    def __init__(self, features: dict[str, Any]) -> None:
+        super().__init__(features)
+        self.flat = Flat.of(features)
+
+
 class _Builder:
     """Values of one list stand in one array, row after row: a single check makes few small arrays instead of many."""
 
@@ -177,39 +235,36 @@ class _Builder:
         ]
 
     def add(self, one: dict[str, Any]) -> None:
-        number, rows = self.vocabulary.number, self.rows
-        numbers, regions = "|".join(one["numbers"]), "|".join(one["regions"])
-        self.scalars.extend((_FORMS.get(one["form"], 0), number(numbers), number(regions), number(one["country"])))
-        for name in one["names"][:MOST_NAMES]:
-            self._name(name)
-        for place in one["places"]:
-            self._place(place)
-        for country, value, valid in one["tax"]:
-            rows["tax"].extend((number(country), number(value), -1 if valid is None else valid))
-        for scheme, value, valid in one["ids"]:
-            if valid != 0:
-                rows["ids"].extend((number(scheme), number(f"{scheme}|{value}")))
-        for phone in one["phones"]:
-            rows["phones"].extend((number(phone), number(phone[-7:]), number(phone[:-2]), len(phone)))
-        for domain in one["domains"]:
-            stem = domain.split(".", 1)[0]
-            rows["domains"].extend((number(domain), number(stem) if len(stem) > 3 else 0))
-        for mail in one["mails"]:
-            rows["mails"].append(number(mail))
-        for index, _last in one["banks"]:
-            rows["banks"].append(number(index))
+        flat = one.flat if isinstance(one, Kept) else Flat.of(one)
+        rows, numbers = self.rows, list(map(self.vocabulary.number, flat.texts))
+        self.scalars.extend((flat.form, *numbers[:3]))
+        at = 3
+        for place, count in enumerate(flat.names):
+            rows["names"].extend((*numbers[at : at + 3], count))
+            at += 3
+            rows["words"].extend(numbers[at : at + count])
+            at += count
+            self.starts["words"].append(len(rows["words"]))
+            if self.for_keys:
+                self._rank(one["names"][place]["core"])
+        at = self._plain("places", numbers, at, 8 * flat.places)
+        for valid in flat.tax:
+            rows["tax"].extend((*numbers[at : at + 2], valid))
+            at += 2
+        at = self._plain("ids", numbers, at, 2 * flat.ids)
+        for length in flat.phones:
+            rows["phones"].extend((*numbers[at : at + 3], length))
+            at += 3
+        at = self._plain("domains", numbers, at, 2 * flat.domains)
+        at = self._plain("mails", numbers, at, flat.mails)
+        self._plain("banks", numbers, at, flat.banks)
         for start, values, width in self._of_records:
             start.append(len(values) // width)
 
-    def _name(self, name: dict[str, Any]) -> None:
-        number = self.vocabulary.number
-        core, joined = name["core"], name["joined"]
-        self.rows["names"].extend((number(joined), number(joined[:5]), number(name["initials"]), len(core)))
-        words = self.rows["words"]
-        words.extend(map(number, core))
-        self.starts["words"].append(len(words))
-        if self.for_keys:
-            self._rank(core)
+    def _plain(self, name: str, numbers: list[int], at: int, count: int) -> int:
+        if count:
+            self.rows[name].extend(numbers[at : at + count])
+        return at + count
 
     def _rank(self, core: list[str]) -> None:
         number, ranked = self.vocabulary.number, self.rows["ranked"]
@@ -218,15 +273,6 @@ class _Builder:
         for word in longest:
             ranked.extend((number(word), 2 if word in COMMON else (1 if len(word) < 4 else 0)))
         self.starts["ranked"].append(len(ranked) // 2)
-
-    def _place(self, place: dict[str, Any]) -> None:
-        number = self.vocabulary.number
-        street, city, postcode = place["street"], place["city"], place["postcode"]
-        compact = street.replace(" ", "")
-        self.rows["places"].extend((
-            number(street), number(compact), number(compact[:4]) if len(compact) > 3 else 0, number(place["number"]),
-            number(place["side"]), number(postcode), number(postcode[:2]), number(city),
-        ))  # fmt: skip
 
     def done(self) -> Table:
         lists = {

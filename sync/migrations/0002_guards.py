@@ -69,4 +69,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(STATE_GUARD, DROP_STATE_GUARD),
         guards.append_only("sync_attempt"),
         guards.append_only("sync_attemptresult"),
+        guards.append_only("sync_mappingversion"),
     ]

@@ -55,5 +55,5 @@ def ship(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sync", "0003_exceptions_alerts_freezes")]
+    dependencies = [("sync", "0003_push_job_guards")]
     operations = [migrations.RunPython(ship, migrations.RunPython.noop)]

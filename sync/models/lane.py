@@ -14,7 +14,8 @@ class Lane(models.Model):
 
     A claim raises `epoch` and every write of the holder names it, so that a process which lost its lease can only
     fail to record. The key is empty until the target has given one; after a merge the lane follows the key to the
-    surviving record. `ambiguous_until`: a lost request may still be applied until then.
+    surviving record. `ambiguous_until`: a lost request may still be applied until then. `lease_owner`: one for every
+    request under way, the same of all lanes that are in it.
     """
 
     target = models.ForeignKey("sync.Target", on_delete=models.PROTECT, related_name="lanes")

@@ -5,22 +5,31 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 
-from sync import governors
+from sync import governors, platforms
 from sync.crash_points import reach
-from sync.errors import SyncError
+from sync.errors import Separately, SyncError
 from sync.models import Target
 from sync.models.states import OPEN
+from sync.protocol import Bulk
 from sync.selectors import awaiting
 from sync.services import freezing
 
 PROCESS = uuid.uuid4()  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
 CRASHES = 3
 _CLAIM_LOCK = 7_101
+_LOADING = "EXISTS (SELECT 1 FROM sync_pushjob j WHERE j.target_id = %(target)s AND j.state = 'running')"
+# SQL: all that lane `l` has to do is to make a record for a push job, for the first time. What was tried once goes singly.
+_FIRST_LOAD = f"""(l.target_key = '' AND (
+    SELECT count(*) = 1 AND bool_and(d.state = 'pending' AND d.action = 'upsert' AND d.attempts = 0
+                                     AND d.error_code <> '{Separately.code}' AND r.id IS NOT NULL)
+      FROM sync_delivery d LEFT JOIN sync_pushrow r ON r.made_id = d.id
+     WHERE d.lane_id = l.id AND d.state = ANY('{{{",".join(OPEN)}}}')))"""
 
 
 class LostLease(SyncError):
@@ -39,24 +48,38 @@ class Claim:
     state: str
 
 
-def claim(target: Target, process: uuid.UUID, limit: int = 1) -> list[Claim]:
-    """Up to `limit` lanes whose turn it is, as far as the governors of the target allow; one short transaction."""
+def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> list[Claim]:
+    """The lane whose turn it is, as far as the governors of the target allow; one short transaction.
+
+    `owner`: one for every request to be made, which is what the target's concurrency counts. With `bulk`, a first load
+    takes the first loads along that are next in the queue, for one request.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLAIM_LOCK, target.pk])
-        allowed = min(limit, governors.allowance(target.pk))
-        if allowed <= 0:
+        if governors.allowance(target.pk) <= 0:
             return []
         cursor.execute(
-            f"""WITH c AS (
-                 SELECT id, lease_owner IS NOT NULL AS crashed FROM sync_lane l
-                  WHERE target_id = %s AND open AND hold_reason = '' AND next_at <= now()
+            f"""WITH next AS (
+                 SELECT id, lease_owner IS NOT NULL AS crashed, priority, next_at, type,
+                        type = ANY(%(types)s) AND {_FIRST_LOAD} AS several FROM sync_lane l
+                  WHERE target_id = %(target)s AND open AND hold_reason = '' AND next_at <= now()
                     AND (lease_until IS NULL OR lease_until < now()) AND {freezing.covering()} IS NULL
                     AND {awaiting.NOTHING_AWAITED}
-                  ORDER BY priority, next_at LIMIT %s FOR UPDATE SKIP LOCKED)
-               UPDATE sync_lane l SET epoch = epoch + 1, lease_owner = %s,
-                      lease_until = now() + make_interval(secs => %s)
+                  ORDER BY priority, next_at FOR UPDATE SKIP LOCKED
+                  LIMIT CASE WHEN %(most)s > 1 AND {_LOADING} THEN %(most)s ELSE 1 END),
+               head AS (SELECT * FROM next ORDER BY priority, next_at LIMIT 1),
+               c AS (SELECT n.* FROM next n, head h
+                      WHERE n.id = h.id OR n.several AND h.several AND n.type = h.type)
+               UPDATE sync_lane l SET epoch = epoch + 1, lease_owner = %(owner)s,
+                      lease_until = now() + make_interval(secs => %(lease)s)
                  FROM c WHERE l.id = c.id RETURNING l.id, l.epoch, c.crashed""",
-            [target.pk, allowed, process, target.lease_s],
+            {
+                "target": target.pk,
+                "types": list(bulk.bulk_types) if bulk else [],
+                "most": bulk.bulk_size if bulk else 1,
+                "owner": owner,
+                "lease": target.lease_s,
+            },
         )
         held = {lane: (epoch, crashed) for lane, epoch, crashed in cursor.fetchall()}
         claims = _heads(cursor, held) if held else []
@@ -136,7 +159,7 @@ def _take(cursor: Any, head: int, older: list[int]) -> None:
         )
 
 
-def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float, written: dict[str, str]) -> int:
+def intend(held: Claim, target: Target, process: uuid.UUID, *, written: dict[str, str]) -> int:
     """Say, before the request leaves, that it may arrive; the id of the opened attempt. Commits by itself.
 
     From this commit on the delivery is `unknown`: whoever finds it so reads the target before doing anything else.
@@ -157,7 +180,7 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
                SELECT id, %(target)s, attempts, 'send', %(epoch)s, %(process)s, now() FROM delivery RETURNING id""",
             {
                 "lease": target.lease_s,
-                "doubt": doubt_s(target, inflight_s),
+                "doubt": doubt_s(target),
                 "lane": held.lane_id,
                 "epoch": held.epoch,
                 "delivery": held.delivery_id,
@@ -177,40 +200,41 @@ def intend(held: Claim, target: Target, process: uuid.UUID, *, inflight_s: float
 
 
 class Leave:
-    """The right of a claim to write to its target, good for one time-out and then asked for again.
+    """The right of claims to write to their target, good for one time-out and then asked for again, for all or none.
 
-    A push makes several requests and may be frozen between two of them. Whoever takes the lane over waits for the end
+    A push makes several requests and may be frozen between two of them. Whoever takes a lane over waits for the end
     of its lease and of its doubt, so both reach from here beyond anything a write begun under this leave can still do.
     """
 
-    def __init__(self, held: Claim, target: Target, *, inflight_s: float, since: float) -> None:
-        self._held, self._target, self._inflight_s = held, target, inflight_s
+    def __init__(self, held: Sequence[Claim], target: Target, *, since: float) -> None:
+        self._held, self._target = held, target
         self._ends = since + target.timeout_s
 
     def __call__(self) -> None:
         asked = time.monotonic()
         if asked < self._ends:
             return
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                """UPDATE sync_lane SET lease_until = now() + make_interval(secs => %s),
+                """UPDATE sync_lane l SET lease_until = now() + make_interval(secs => %s),
                           ambiguous_until = now() + make_interval(secs => %s)
-                    WHERE id = %s AND epoch = %s AND lease_until > now()""",
+                     FROM unnest(%s::bigint[], %s::bigint[]) AS c(id, epoch)
+                    WHERE l.id = c.id AND l.epoch = c.epoch AND lease_until > now()""",
                 [
                     self._target.lease_s,
-                    doubt_s(self._target, self._inflight_s),
-                    self._held.lane_id,
-                    self._held.epoch,
+                    doubt_s(self._target),
+                    [held.lane_id for held in self._held],
+                    [held.epoch for held in self._held],
                 ],
             )
-            if cursor.rowcount != 1:
+            if cursor.rowcount != len(self._held):
                 raise LostLease("The lease ran out before this request was made.")
         self._ends = asked + self._target.timeout_s
 
 
-def doubt_s(target: Target, inflight_s: float) -> float:
+def doubt_s(target: Target) -> float:
     """A write begins up to a time-out after its leave, takes up to another, and may then be applied as late as that."""
-    return inflight_s + 2 * target.timeout_s
+    return platforms.max_inflight(target) + 2 * target.timeout_s
 
 
 class LeaseKeeper:

@@ -7,14 +7,17 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 
 from django.db import connection
 
+from sync import platforms
 from sync.crash_points import reach
 from sync.frozen import losing_locks
 from sync.models import Delivery, Target
 from sync.payloads import Renderer, renderer
 from sync.services import lanes
+from sync.services.bulk import deliver_several
 from sync.services.claims import PROCESS, Claim, LeaseKeeper, claim
 from sync.services.deliver import deliver
 
@@ -60,6 +63,7 @@ class _Run:
 
     def __init__(self, target: Target, process: uuid.UUID, budget_s: float) -> None:
         self.target, self.process = target, process
+        self.bulk = platforms.bulk(target.connector)
         self.ends = time.monotonic() + budget_s
         self.states: Counter[str] = Counter()
         self.failure: Exception | None = None
@@ -80,21 +84,25 @@ class _Run:
 
     def _work(self) -> None:
         while time.monotonic() < self.ends and self.failure is None:
-            held = claim(self.target, self.process)
+            held = claim(self.target, uuid.uuid4(), self.bulk)
             if not held:
                 return
             reach("claimed")
-            for one in held:
-                self._deliver(one)
+            self._deliver(held)
 
-    def _deliver(self, one: Claim) -> None:
-        self.keeper.add(one)
+    def _deliver(self, held: Sequence[Claim]) -> None:
+        for one in held:
+            self.keeper.add(one)
         try:
-            state = deliver(one, self.process, self.renderer)
+            if len(held) == 1:
+                states = [deliver(held[0], self.process, self.renderer)]
+            else:
+                states = deliver_several(held, self.process, self.renderer)
         finally:
-            self.keeper.remove(one)
+            for one in held:
+                self.keeper.remove(one)
         with self._lock:
-            self.states[state] += 1
+            self.states.update(states)
 
     def renderer(self, delivery: Delivery) -> Renderer:
         with self._lock:

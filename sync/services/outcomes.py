@@ -134,6 +134,8 @@ def of_error(error: Exception, situation: Situation) -> Verdict:
         return _unanswered(situation, base, error.retry_after)
     if isinstance(error, errors.Gone):
         return _postponed(situation, base, pauses_target=True)
+    if isinstance(error, errors.Separately):
+        return _postponed(situation, base)
     if isinstance(error, errors.Throttled):
         return _postponed(situation, base, throttle_s=error.retry_after)
     if isinstance(error, errors.Unauthorised):

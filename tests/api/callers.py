@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from mdm import permissions, registry
@@ -16,6 +16,7 @@ from mdm.services.proposing import ProposedItem
 from mdm.services.tokens import PREFIX, hash_of
 from mdm.types import Actor
 from tests.api import contract
+from tests.people import groups
 
 IBAN = "DE89370400440532013000"
 OTHER_IBAN = "FR1420041010050500013M02606"
@@ -72,8 +73,7 @@ class Caller(Client):
 
 def person(*roles: str, name: str = "", entities: tuple[str, ...] = ()) -> User:
     user = User.objects.create_user(name or f"{'-'.join(roles) or 'nobody'}-{secrets.token_hex(3)}")
-    for role in roles:
-        user.groups.add(Group.objects.get_or_create(name=role)[0])
+    user.groups.add(*groups(roles))
     for entity in entities:
         EntityScope.objects.create(user=user, legal_entity=entity)
     return user

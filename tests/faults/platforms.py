@@ -24,6 +24,11 @@ def with_sandbox() -> list[str]:
     ]
 
 
+def with_bulk() -> list[str]:
+    """Those that make several records in one request."""
+    return [name for name in with_sandbox() if platforms.bulk(name)]
+
+
 def one_of_each_class() -> list[str]:
     """For each class of the registry the connector whose name comes last: C is Coupa, whose writes have parts."""
     return sorted({platforms.connector_class(name).capability: name for name in with_sandbox()}.values())

@@ -207,10 +207,9 @@ def test_a_lost_request_is_waited_for_from_the_last_write_on(coupa):
         held,
         target,
         claims.PROCESS,
-        inflight_s=0.5,
         written={"action": "upsert", "payload_hash": "", "mapping_version": ""},
     )
-    leave = claims.Leave(held, target, inflight_s=0.5, since=asked)
+    leave = claims.Leave([held], target, since=asked)
     before = Lane.objects.get()
     leave()
     assert Lane.objects.get().ambiguous_until == before.ambiguous_until, "the intent is leave enough for a while"

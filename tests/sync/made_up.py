@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from sync import errors
-from sync.deadline import count_write
-from sync.protocol import Capability, Outcome, Push, RemoteRecord
+from sync.deadline import ask_leave, count_write
+from sync.protocol import Answer, Capability, Outcome, Push, RemoteRecord
 from tests.sync import world
 
 _SESSIONS: dict[str, There] = {}
@@ -102,6 +102,41 @@ class Shown(There):
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
         return (RemoteRecord(key, fields) for key, fields in self.held.items())
+
+
+class Several(Shown):
+    """It makes several records in one request, each by itself. `wrong`: names that it refuses."""
+
+    bulk_size, bulk_types = 4, ("supplier",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[list[str]] = []  # the names in each request of several
+        self.wrong: set[str] = set()
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Answer]:
+        way, self.way = self.way, "ok"
+        ask_leave()
+        self.requests.append([push.payload["name"] for push in pushes])
+        if error := _CERTAIN.get(way):
+            if way == "broken":
+                raise error()
+            return [Answer(error())] * len(pushes)
+        if way in ("lost_not_applied", "lost_late"):
+            self.late += pushes if way == "lost_late" else []
+            return [Answer(errors.Ambiguous("no answer"))] * len(pushes)
+        answers = [self._one(push) for push in pushes]
+        if way == "lost_applied":
+            return [Answer(errors.Ambiguous("no answer"))] * len(pushes)
+        if way == "killed":
+            raise Killed
+        return answers
+
+    def _one(self, push: Push) -> Answer:
+        if push.payload["name"] in self.wrong:
+            return Answer(errors.Refused("no such name"))
+        key, effect = self._apply(push)
+        return Answer(Outcome(key, effect, verified=True))
 
 
 class Deduping(There):

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sync.auth import OAuth2, forget_tokens
+from sync.deadline import asking
 from sync.errors import Ambiguous, NotSent, Refused, Stale, SyncError, Throttled, Unauthorised
 from sync.http import Client, parse_retry_after
 from sync.protocol import Config
@@ -370,3 +371,53 @@ def test_a_server_of_another_name_is_refused_and_a_trusted_one_is_heard(certific
     with answering_tls(certificate, seen) as port:
         Client(Config(f"https://127.0.0.1:{port}", timeout=2.0, options=trusting)).request("GET", "/x")
     assert any(seen)
+
+
+# Several requests, several records
+
+
+def test_writes_that_were_done_are_counted_during_a_push() -> None:
+    """A refusal is none, a read is none, and neither is a yes whose body says no."""
+    answers = [reply(201), reply(200), reply(409), reply(200, '{"error": "no"}')]
+    with answering(*answers) as url, asking(lambda: None) as writes:
+        session = client(url)
+        session.begin()
+        session.request("POST", "/x")
+        session.request("GET", "/x")
+        with pytest.raises(Refused):
+            session.request("PATCH", "/x")
+        assert writes.done == 1
+        session.request("POST", "/rpc")
+        session.undone()
+        assert writes.done == 1
+        with pytest.raises(NotSent):
+            session.request("PUT", "http://127.0.0.1:1/", auth=False)
+        assert writes.done == 1
+    with answering(reply(201)) as url:
+        client(url).request("POST", "/x")
+    assert writes.done == 1, "outside a push nobody counts"
+
+
+def test_one_of_several_records_sees_its_own_part() -> None:
+    kept = "concur-correlationid: 4711"
+    answer = reply(200, f'{{"rows": [{{"iban": "{IBAN}"}}, {{"name": "Neighbour"}}]}}', kept)
+    with answering(answer, reply(200)) as url:
+        session = Client(Config(url, "mdm", "very-secret", timeout=1.0), keep_headers=["concur-correlationid"])
+        session.begin(conceal=[IBAN])
+        assert session.part({"name": "Mine"}) == (), "nothing was written yet"
+        session.request("POST", "/x", json=[{"name": "Mine", "iban": IBAN}, {"name": "Neighbour"}])
+        session.request("GET", "/x")
+        (said,) = session.part({"name": "Mine", "iban": IBAN}, {"iban": IBAN})
+    assert (said.method, said.status) == ("POST", 200) and said.url.endswith("/x")
+    assert said.request == '{"name": "Mine", "iban": "DE89…3000"}'
+    assert said.response == 'concur-correlationid: 4711\n{"iban": "DE89…3000"}'
+
+
+def test_one_of_several_records_whose_request_was_lost() -> None:
+    with answering(b"") as url:
+        session = client(url)
+        session.begin()
+        with pytest.raises(Ambiguous):
+            session.request("POST", "/x", json=[{"name": "Mine"}, {"name": "Neighbour"}])
+        (said,) = session.part({"name": "Mine"})
+    assert said.status is None and said.response.startswith("no usable answer") and "Neighbour" not in repr(said)

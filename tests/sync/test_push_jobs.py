@@ -265,7 +265,7 @@ def test_the_database_refuses_what_the_service_refuses(silent, samir, mara):
 
 
 def test_the_trigger_is_a_copy_of_the_table():
-    guards = importlib.import_module("sync.migrations.0008_push_job_guards")
+    guards = importlib.import_module("sync.migrations.0003_push_job_guards")
     pairs = set(re.findall(r"\('(\w+)', '(\w+)'\)", guards.MOVES))
     assert pairs == {(before, after) for before, afters in MOVES.items() for after in afters}
 

@@ -23,7 +23,7 @@ def main(point: str) -> None:
         time.sleep(600)
 
     if point == "intent":
-        deliver._outside_transactions = stop
+        deliver.outside_transactions = stop
     elif point == "sent":
         recording.record = stop
     print("started", flush=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sync import flat, mapping
 from sync.connectors.concur import wire
 from sync.connectors.concur.shape import BANKS, IBANS, flatten, is_approved, key_of
-from sync.errors import FieldProblem, NotSupported, Refused, SyncError
+from sync.errors import Ambiguous, FieldProblem, NotSupported, Refused, Separately, SyncError
 from sync.normalise import canonical, is_empty
-from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
+from sync.protocol import Answer, Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
 ADDRESS_CODE = "001"
 Vendor = dict[str, Any]  # as Concur answers it
@@ -26,6 +26,8 @@ class ConcurConnector:
     credential_options: ClassVar[tuple[str, ...]] = ("refresh_token",)
     types: ClassVar[tuple[str, ...]] = ("supplier",)
     max_inflight_s: ClassVar[float] = 60.0
+    bulk_size: ClassVar[int] = 25  # nothing is published; as many as Concur gives in a page by itself
+    bulk_types: ClassVar[tuple[str, ...]] = ("supplier",)
 
     def __init__(self, config: Config) -> None:
         self._api = wire.Api(config)
@@ -61,6 +63,33 @@ class ConcurConnector:
             except Refused as refused:
                 held = self._own_twin(push, refused)
         return self._update(push, held)
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Answer]:
+        """New vendors in one request, then the accounts of those that were made in another."""
+        correlations = {push.correlation_id for push in pushes}
+        self._api.client.begin(
+            correlation_id=correlations.pop() if len(correlations) == 1 else "",
+            conceal=[value for push in pushes for value in self._mapping.sealed_values(push.payload)],
+        )
+        vendors: dict[int, Vendor] = {}
+        answers: dict[int, Answer] = {}
+        for place, push in enumerate(pushes):
+            try:
+                vendors[place] = self._new(push)
+            except Refused as refused:
+                answers[place] = Answer(refused)
+        made = dict(zip(vendors, self._api.create_many(list(vendors.values())), strict=True))
+        banks = [
+            (place, bank)
+            for place, vendor in vendors.items()
+            if made[place].error is None
+            for bank in self._new_banks(pushes[place], vendor)
+        ]
+        saved: dict[int, list[wire.Written]] = {place: [] for place in vendors}
+        for (place, _), written in zip(banks, self._api.put_banks([bank for _, bank in banks]), strict=True):
+            saved[place].append(written)
+        answers |= {place: _answer(key_of(vendor), made[place], saved[place]) for place, vendor in vendors.items()}
+        return [answers[place] for place in range(len(pushes))]
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         self._start(type)
@@ -129,13 +158,22 @@ class ConcurConnector:
     # Writing
 
     def _create(self, push: Push) -> Outcome:
+        vendor = self._new(push)
+        self._api.create(vendor)
+        self._write_banks(push, vendor, {})
+        return self._verified(push, key_of(vendor), "created")
+
+    def _new(self, push: Push) -> Vendor:
         payload = self._mapping.writable(push.payload, creating=True)
         vendor = {name: value for name, value in payload.items() if "[" not in name and not is_empty(value)}
         vendor["VendorCode"], vendor["AddressCode"] = _codes(push)
         vendor[self._api.reference_field] = push.reference
-        self._api.create(vendor)
-        self._write_banks(push, vendor, {})
-        return self._verified(push, key_of(vendor), "created")
+        return vendor
+
+    def _new_banks(self, push: Push, vendor: Vendor) -> Iterator[Vendor]:
+        for row in flat.rows(push.payload, BANKS).values():
+            filled = {name: value for name, value in row.items() if not is_empty(value)}
+            yield wire.bank_record(vendor, filled, active=True)
 
     def _update(self, push: Push, held: Vendor) -> Outcome:
         """The vendor as read with ours on top: right whether Concur replaces vendors or fills them in."""
@@ -213,6 +251,18 @@ class ConcurConnector:
 
 
 connector = ConcurConnector
+
+
+def _answer(key: str, made: wire.Written, banks: list[wire.Written]) -> Answer:
+    said = made.said + tuple(one for bank in banks for one in bank.said)
+    if isinstance(made.error, Refused) and any(problem.code == wire.EXISTS for problem in made.error.problems):
+        return Answer(Separately(f"{made.error.message} Perhaps by an earlier request of ours."), said)
+    if made.error:
+        return Answer(made.error, said)
+    wrong = next((bank.error for bank in banks if bank.error), None)
+    if wrong:
+        return Answer(wrong, said, in_part=not isinstance(wrong, Ambiguous))
+    return Answer(Outcome(key, "created", verified=False), said)
 
 
 def _codes(push: Push) -> tuple[str, str]:

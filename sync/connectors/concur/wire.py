@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sync.connectors.concur.shape import BANKS, REFERENCE, split_key
 from sync.connectors.concur.signin import SignIn
-from sync.errors import FieldProblem, Refused
+from sync.errors import FieldProblem, Refused, SyncError
 from sync.http import Client, Problems, Response
-from sync.protocol import Config
+from sync.protocol import Config, Exchange
 
 VENDORS, BANK_SERVICE = "api/v3.1/invoice/vendors", "api/v3.1/invoice/vendor/banks"
 CORRELATION = "concur-correlationid"
@@ -18,6 +19,15 @@ PAGE = 250  # of 1000 at most; an answer stays below the size limit
 RETRY_FLOOR = 5.0  # Concur's own example of a 429 says `retry-after: 0`
 EXISTS = "exists"  # the code of “this vendor is there already”
 _GOOD = ("SUCC", "INFO", "WARN")
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one record of a request: Refused, lost when nothing was said of it, or nothing wrong."""
+
+    error: SyncError | None
+    said: tuple[Exchange, ...]
 
 
 class Api:
@@ -68,38 +78,60 @@ class Api:
             url, params = str(self._object(response).get("NextPage") or ""), {}
 
     def create(self, vendor: Mapping[str, Any]) -> None:
-        self._write("POST", VENDORS, "Vendor", vendor)
+        self._write_one("POST", VENDORS, "Vendor", vendor)
 
     def update(self, vendor: Mapping[str, Any]) -> None:
-        self._write("PUT", VENDORS, "Vendor", vendor)
+        self._write_one("PUT", VENDORS, "Vendor", vendor)
 
     def put_bank(self, bank: Mapping[str, Any]) -> None:
-        self._write("PUT", BANK_SERVICE, "VendorBank", bank)
+        self._write_one("PUT", BANK_SERVICE, "VendorBank", bank)
+
+    def create_many(self, vendors: Sequence[Record]) -> list[Written]:
+        return self._write_many("POST", VENDORS, "Vendor", vendors)
+
+    def put_banks(self, banks: Sequence[Record]) -> list[Written]:
+        return self._write_many("PUT", BANK_SERVICE, "VendorBank", banks)
 
     def _get(self, params: Mapping[str, str], url: str = VENDORS) -> Response:
         self.sign_in.settle()
         return self.client.request("GET", url, params=dict(params) or None)
 
-    def _write(self, method: str, url: str, name: str, record: Mapping[str, Any]) -> None:
-        """Send one record, and believe its own status, never the 200 around it."""
+    def _write_one(self, method: str, url: str, name: str, record: Record) -> None:
+        (written,) = self._write(method, url, name, [record])
+        if written.error:
+            raise written.error
+
+    def _write_many(self, method: str, url: str, name: str, records: Sequence[Record]) -> list[Written]:
+        """What the whole request fails with is said of each."""
+        try:
+            return self._write(method, url, name, records) if records else []
+        except SyncError as error:
+            return [Written(error, self.client.part({name: [dict(record)]})) for record in records]
+
+    def _write(self, method: str, url: str, name: str, records: Sequence[Record]) -> list[Written]:
+        """Send records, and believe each one's own status, never the 200 around them."""
         self.sign_in.settle()
-        response = self.client.request(method, url, json={name: [dict(record)]})
+        response = self.client.request(method, url, json={name: [dict(record) for record in records]})
         found = self._object(response).get(name)
-        statuses = [
-            status
-            for item in (found if isinstance(found, list) else [])
-            if isinstance(item, dict) and _same_record(item, record)
-            for status in item.get("StatusList") or []
-        ]
-        if not statuses:
-            raise self.client.unreadable(response)
-        wrong = [status for status in statuses if not is_good(status)]
-        if wrong:
+        items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        written = [self._read_status(response, name, items, record) for record in records]
+        if all(isinstance(one.error, Refused) for one in written):
             self.client.undone()
-            problems = tuple(_problem(status) for status in wrong)
-            words = self.client.redactor.text(" ".join(problem.message for problem in problems))
-            body = self.client.redactor.body(response.body)
-            raise Refused(words, problems=problems, status=response.status, body=body)
+        return written
+
+    def _read_status(self, response: Response, name: str, items: list[dict[str, Any]], record: Record) -> Written:
+        own = [item for item in items if _same_record(item, record)]
+        said = self.client.part({name: [dict(record)]}, {name: own})
+        statuses = [status for item in own for status in item.get("StatusList") or []]
+        if not statuses:
+            return Written(self.client.unreadable(response), said)
+        wrong = [status for status in statuses if not is_good(status)]
+        if not wrong:
+            return Written(None, said)
+        problems = tuple(_problem(status) for status in wrong)
+        words = self.client.redactor.text(" ".join(problem.message for problem in problems))
+        body = "".join(one.response for one in said)
+        return Written(Refused(words, problems=problems, status=response.status, body=body), said)
 
     def _vendors(self, response: Response) -> list[dict[str, Any]]:
         found = self._object(response).get("Vendor")

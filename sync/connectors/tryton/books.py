@@ -16,6 +16,7 @@ from sync.mapping import Mapping as Rules
 from sync.normalise import canonical
 from sync.protocol import Push
 
+_IDENTIFIERS = ("identifiers.type", "identifiers.code", "identifiers.code_compact")
 PARTY, COMPANY, TERM = "party.party", "company.company", "account.invoice.payment_term"
 Payload = Mapping[str, Any]
 
@@ -56,7 +57,8 @@ class Parties:
 
     def __init__(self, api: Api, rules: Rules) -> None:
         self._api, self._rules = api, rules
-        self._writing = writing.Writing(Lookups(api))
+        self.lookups = Lookups(api)
+        self._writing = writing.Writing(self.lookups)
         self._tax_types = frozenset(rules.value_maps["tax_types"].values())
 
     def by_key(self, key: str) -> Held | None:
@@ -75,8 +77,7 @@ class Parties:
         asked: list[Any] = [["identifiers.code", "=", self.prefix + reference]]
         if payload.get("code"):
             asked.append(["code", "=", payload["code"]])
-        for type, code in self._tax_numbers(payload):
-            number = canonical(code, ("identifier",))
+        for type, number in self._compact(payload):
             asked.append(["identifiers", "where", [["type", "=", type], ["code_compact", "=", number]]])
         found = self._party(["OR", *asked])
         if mine := next((held for held in found if held.reference == reference), None):
@@ -103,7 +104,32 @@ class Parties:
             yield [self._held(raw) for raw in page]
 
     def create(self, push: Push, payload: Payload) -> int:
-        return self._api.create(PARTY, self._writing.new_party(payload, new_code(push), self.prefix + push.reference))
+        return self._api.create(PARTY, self.new(push, payload))
+
+    def new(self, push: Push, payload: Payload) -> Values:
+        """A party as it is sent to be made."""
+        return self._writing.new_party(payload, new_code(push), self.prefix + push.reference)
+
+    def shown(self, ids: Sequence[int]) -> list[Held]:
+        return [self._held(raw) for raw in self._api.search_read(PARTY, [["id", "in", list(ids)]], shape.PARTY)]
+
+    def touched(self, pushes: Sequence[Push]) -> list[bool]:
+        """For each: is there a party of its reference, its code or one of its tax numbers? One question for all."""
+        numbers = [set(self._compact(push.payload)) for push in pushes]
+        marks = [self.prefix + push.reference for push in pushes]
+        asked: list[Any] = [["identifiers.code", "in", marks], ["code", "in", list(map(new_code, pushes))]]
+        for type in sorted({type for known in numbers for type, _ in known}):
+            ours = sorted({number for known in numbers for kind, number in known if kind == type})
+            asked.append(["identifiers", "where", [["type", "=", type], ["code_compact", "in", ours]]])
+        found = self._api.search_read(PARTY, ["OR", *asked], ("code", *_IDENTIFIERS))
+        codes = {str(raw.get("code")) for raw in found}
+        identifiers = [item for raw in found for item in raw.get("identifiers.") or []]
+        plain = {str(item.get("code")) for item in identifiers}
+        taken = {(item.get("type"), canonical(item.get("code_compact"), ("identifier",))) for item in identifiers}
+        return [
+            new_code(push) in codes or mark in plain or bool(known & taken)
+            for push, mark, known in zip(pushes, marks, numbers, strict=True)
+        ]
 
     def change(self, push: Push, held: Held, changes: Sequence[Difference]) -> bool:
         pairings = {part: self._rules.pair(part, push.payload, held.fields) for part in writing.PARTS}
@@ -121,6 +147,10 @@ class Parties:
     def _tax_numbers(self, payload: Payload) -> list[tuple[Any, Any]]:
         rows = _rows(payload, "identifiers")
         return [(row.get("type"), row.get("code")) for row in rows if row.get("code")]
+
+    def _compact(self, payload: Payload) -> list[tuple[Any, Any]]:
+        """Tax numbers as Tryton compares them."""
+        return [(type, canonical(code, ("identifier",))) for type, code in self._tax_numbers(payload)]
 
     def _alike(self, payload: Payload, fields: Payload) -> bool:
         """Same name, or one street and postal code in common, written in any way."""

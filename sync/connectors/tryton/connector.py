@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sync import mapping
 from sync.connectors.tryton import wire
-from sync.connectors.tryton.books import Book, Companies, Parties, Terms
-from sync.connectors.tryton.shape import Held, changed_at, grouped
-from sync.errors import FieldProblem, NotSupported, Refused, SyncError
-from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
+from sync.connectors.tryton.books import PARTY, Book, Companies, Parties, Terms, new_code
+from sync.connectors.tryton.shape import Held, Values, changed_at, grouped
+from sync.errors import FieldProblem, NotSupported, Refused, Separately, SyncError
+from sync.mapping import Difference
+from sync.protocol import Answer, Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
 RULES = Path(__file__).with_name("mapping.yaml")
 
@@ -24,12 +25,15 @@ class TrytonConnector:
     capability: ClassVar[Capability] = "C"
     types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
     max_inflight_s: ClassVar[float] = 60.0  # trytond's own request.timeout
+    bulk_size: ClassVar[int] = 100  # read back, their answer stays below the size limit
+    bulk_types: ClassVar[tuple[str, ...]] = ("supplier",)
 
     def __init__(self, config: Config) -> None:
         self._rules = {type: mapping.load(RULES, type) for type in self.types}
         self._api = wire.Api(config)
+        self._parties = Parties(self._api, self._rules["supplier"])
         self._books: dict[str, Book] = {
-            "supplier": Parties(self._api, self._rules["supplier"]),
+            "supplier": self._parties,
             "payment_term": Terms(self._api, self._rules["payment_term"]),
             "legal_entity": Companies(self._api, self._rules["legal_entity"]),
         }
@@ -70,6 +74,36 @@ class TrytonConnector:
                 held = self._own_twin(push, book, refused)
         return self._update(push, book, held)
 
+    def find_many(self, pushes: Sequence[Push]) -> list[bool]:
+        self._begin_many(pushes)
+        return self._parties.touched(pushes)
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Answer]:
+        """New parties in one request. Tryton makes all of them or none: refused together, each is tried alone."""
+        self._begin_many(pushes)
+        values: dict[int, Values] = {}
+        answers: dict[int, Answer] = {}
+        try:
+            with self._parties.lookups.remembering():
+                for place, push in enumerate(pushes):
+                    try:
+                        values[place] = self._parties.new(push, self._writable(push))
+                    except Refused as refused:
+                        answers[place] = Answer(refused)
+        except SyncError as error:
+            return [Answer(error)] * len(pushes)
+        try:
+            ids = self._api.create_many(PARTY, list(values.values())) if values else []
+        except SyncError as error:
+            error = _of_one(error, len(values))
+            answers |= {place: Answer(error, self._api.part(PARTY, own)) for place, own in values.items()}
+        else:
+            said = {place: self._api.part(PARTY, values[place], id) for place, id in zip(values, ids, strict=True)}
+            seen = self._shown(ids)
+            for place, id in zip(values, ids, strict=True):
+                answers[place] = Answer(self._made(pushes[place], seen.get(id)), said[place])
+        return [answers[place] for place in range(len(pushes))]
+
     def read(self, type: str, key: str) -> RemoteRecord | None:
         held = self._start(type).by_key(key)
         return _record(held) if held else None
@@ -86,11 +120,31 @@ class TrytonConnector:
     def exchanges(self) -> tuple[Exchange, ...]:
         return self._api.client.exchanges()
 
+    # Several at once
+
+    def _begin_many(self, pushes: Sequence[Push]) -> None:
+        correlations = {push.correlation_id for push in pushes}
+        self._api.client.begin(
+            correlation_id=correlations.pop() if len(correlations) == 1 else "",
+            conceal=[form for push in pushes for form in self._hidden(push.type, push.payload)],
+        )
+
+    def _shown(self, ids: Sequence[int]) -> dict[int, Held]:
+        """Read back, all at once; when that fails they are made all the same, and looked at one by one."""
+        try:
+            return {held.id: held for held in self._parties.shown(ids)} if ids else {}
+        except SyncError:
+            return {}
+
+    def _made(self, push: Push, held: Held | None) -> Outcome:
+        verified = held is not None and held.reference == push.reference and not self._differences(push, held)
+        return Outcome(held.key if held else new_code(push), "created", verified)
+
     # Writing
 
     def _create(self, push: Push, book: Book) -> Outcome:
         try:
-            id = book.create(push, self._rules[push.type].writable(push.payload, creating=True))
+            id = book.create(push, self._writable(push))
         except wire.Crashed as crash:
             return self._after_crash(push, book, crash, None, "created")
         return self._verified(push, book, id, "created")
@@ -101,7 +155,7 @@ class TrytonConnector:
         if held.raw.get("active") is False and push.payload.get("active") is not False:
             self._api.write(book.model, held.id, {"active": True}, held.stamps)
             held, revived = book.show(held.id) or held, True
-        changes = self._rules[push.type].compare(push.payload, held.fields)
+        changes = self._differences(push, held)
         try:
             moved = book.change(push, held, changes)
         except wire.Crashed as crash:
@@ -122,7 +176,7 @@ class TrytonConnector:
         """Tryton has answered, so this request is over: what it shows now is what became of it. Nothing became of
         it: then the same request would fail the same way again, and a person has to look."""
         now = book.show(held.id) if held else book.search(push.reference, push.payload)
-        if now is not None and not self._rules[push.type].compare(push.payload, now.fields):
+        if now is not None and not self._differences(push, now):
             return self._outcome(now.key, effect, True)
         problem = FieldProblem("", "server_error", crash.message)
         raise Refused(crash.message, problems=(problem,), status=crash.status, body=crash.body)
@@ -143,8 +197,8 @@ class TrytonConnector:
         held = book.show(id)
         if held is None:
             return self._outcome(push.key or "", effect, False)
-        differs = self._rules[push.type].compare(push.payload, held.fields)
-        return self._outcome(held.key, effect, not differs and held.reference in ("", push.reference))
+        same = not self._differences(push, held) and held.reference in ("", push.reference)
+        return self._outcome(held.key, effect, same)
 
     def _outcome(self, key: str, effect: Any, verified: bool) -> Outcome:
         return Outcome(key=key, effect=effect, verified=verified, exchanges=self.exchanges())
@@ -165,6 +219,12 @@ class TrytonConnector:
         self._api.client.begin(conceal=conceal)
         return book
 
+    def _writable(self, push: Push) -> Values:
+        return self._rules[push.type].writable(push.payload, creating=True)
+
+    def _differences(self, push: Push, held: Held) -> list[Difference]:
+        return self._rules[push.type].compare(push.payload, held.fields)
+
     def _hidden(self, type: str, payload: Mapping[str, Any]) -> list[str]:
         """Bank numbers as we send them, and in groups of four as Tryton writes them, also in its refusals."""
         values = self._rules[type].sealed_values(payload) if type in self._rules else []
@@ -181,6 +241,16 @@ class TrytonConnector:
 
 
 connector = TrytonConnector
+
+
+def _of_one(error: SyncError, several: int) -> SyncError:
+    """What an error of the request means for each record in it. One that Tryton did not take has undone all of them."""
+    refused = isinstance(error, Refused) and several > 1
+    if refused or isinstance(error, wire.Crashed):
+        return Separately(
+            "Tryton makes all that is sent together or none of it, and did not take one record: each goes alone."
+        )
+    return error
 
 
 def _record(held: Held) -> RemoteRecord:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sync.connectors.tryton.shape import number_type
 from sync.connectors.tryton.wire import Api
 from sync.errors import FieldProblem, Refused
@@ -18,6 +21,16 @@ class Lookups:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._known: dict[tuple[str, str], int] = {}
+        self._terms: dict[str, int] | None = None
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """While several records are made ready for one request, payment terms are not asked for again and again."""
+        self._terms = {}
+        try:
+            yield
+        finally:
+            self._terms = None
 
     def country(self, code: str) -> int:
         return self._coded("country.country", code, "country")
@@ -27,6 +40,13 @@ class Lookups:
 
     def payment_term(self, name: str) -> int:
         """Names of payment terms are not unique at Tryton: two of one name are for a person to sort out."""
+        if self._terms is None:
+            return self._payment_term(name)
+        if name not in self._terms:
+            self._terms[name] = self._payment_term(name)
+        return self._terms[name]
+
+    def _payment_term(self, name: str) -> int:
         found = self._api.search_read("account.invoice.payment_term", [["name", "=", name]], ["active"])
         active = [item for item in found if item.get("active") is not False]
         if len(active) == 1:

@@ -15,7 +15,7 @@ from typing import Any
 from sync.connectors.tryton.signin import SignIn
 from sync.errors import Ambiguous, FieldProblem, NotSent, Refused, Stale, SyncError, Unauthorised
 from sync.http import Client, Problems, Response
-from sync.protocol import Config
+from sync.protocol import Config, Exchange
 from sync.redact import mask_number
 
 PAGE = 100  # records of one search: an answer stays far below what a client takes
@@ -73,10 +73,19 @@ class Api:
 
     def create(self, model: str, values: Mapping[str, Any]) -> int:
         """One record with everything below it, in one transaction."""
-        made = self._call(f"model.{model}.create", [dict(values)], writes=True)
-        if not isinstance(made, list) or not made or not isinstance(made[0], int):
+        return self.create_many(model, [values])[0]
+
+    def create_many(self, model: str, several: Sequence[Mapping[str, Any]]) -> list[int]:
+        """All of them in one transaction, or none; their ids in the same order."""
+        made = self._call(f"model.{model}.create", [dict(values) for values in several], writes=True)
+        if not isinstance(made, list) or len(made) != len(several) or not all(isinstance(id, int) for id in made):
             raise Ambiguous(f"Tryton's answer to the creation of {model} cannot be read.")
-        return made[0]
+        return made
+
+    def part(self, model: str, values: Mapping[str, Any], id: int | None = None) -> tuple[Exchange, ...]:
+        """What one record sees of the creation of several."""
+        request = {"method": f"model.{model}.create", "params": [[dict(values)]]}
+        return self.client.part(request, None if id is None else {"result": [id]})
 
     def write(self, model: str, id: int, values: Mapping[str, Any], stamps: Mapping[str, str]) -> None:
         """Only if nothing moved since we read it: `stamps` holds the time stamp of every record that is written."""

@@ -95,5 +95,5 @@ DROP TRIGGER sync_push_job_guard ON sync_pushjob; DROP FUNCTION sync_guard_push_
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sync", "0007_push_jobs")]
+    dependencies = [("sync", "0002_guards")]
     operations = [migrations.RunSQL(GUARDS, DROP)]

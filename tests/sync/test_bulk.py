@@ -1,0 +1,534 @@
+"""First loads in one request: the promises of a single delivery, for every record in it.
+
+At Concur, which answers for each record, and at Tryton, which makes all or none; and in memory, where a process can be
+made to die and a lease to be lost at any point.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from mdm.models import Crosswalk
+from sync import platforms
+from sync.connectors.concur.connector import ConcurConnector
+from sync.models import (
+    Attempt,
+    AttemptResult,
+    Delivery,
+    ExceptionItem,
+    FreezeWindow,
+    Lane,
+    PushJob,
+    Subscription,
+    Target,
+)
+from sync.models.delivery import IN_PART
+from sync.payloads import renderer
+from sync.services import bulk, claims, drain, job_work, jobs, lanes
+from tests.people import actor
+from tests.sync import gate, made_up, world
+from tests.sync.made_up import Killed, Several
+from tests.sync.sandboxes import WRITES
+from tests.sync.world import Side
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MANY = 5
+
+
+def suppliers(count: int = MANY, **different: Any) -> list[str]:
+    """Records that no event sends: they wait for a load."""
+    Subscription.objects.update(from_seq=10**9)
+    uids = [world.supplier(legal_name=f"Viele {n} GmbH", tax_registrations=[], **different) for n in range(count)]
+    world.dispatch_now()
+    return uids
+
+
+def load(target: Target) -> PushJob:
+    """Everything is queued when this returns."""
+    PushJob.objects.update(state="done")
+    job = jobs.ask_for_records(target, by=actor(f"op-{uuid.uuid4().hex[:6]}", "operator"))
+    assert job.state == "running" and Lane.objects.filter(open=True).exists()
+    return job
+
+
+def states() -> Counter[str]:
+    return Counter(Delivery.objects.values_list("state", flat=True))
+
+
+def created(side: Side) -> list[str]:
+    return [effect["key"] for effect in side.effects() if effect["kind"] == "created"]
+
+
+# --- at platforms -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["concur", "tryton"])
+def platform(request, sandbox):
+    """The target leads through a gate that counts what comes."""
+    started = sandbox(request.param)
+    world.allow_everything()
+    with gate.before(started.url) as door:
+        yield world.target(request.param, door.url), Side(started.control), door
+
+
+def creations(side: Side) -> int:
+    """Requests that made something: what was made in one of them has the same moment, but for microseconds."""
+    return len({effect["at"][:21] for effect in side.effects() if effect["kind"] == "created"})
+
+
+def test_a_first_load_goes_together(platform):
+    target, side, door = platform
+    uids = suppliers()
+    job = load(target)
+    assert world.send_until_settled() == {"posted": MANY}
+    assert creations(side) == 1 and sorted(created(side)) == sorted(side.records())
+    for delivery in Delivery.objects.all():
+        assert (delivery.effect, delivery.verified, delivery.attempts, delivery.error_text) == ("created", True, 1, "")
+        result = delivery.attempt_rows.get().result
+        assert (result.outcome, result.message) == ("created", "Made in one request with 4 others.")
+        shown = str(result.exchanges)
+        own = delivery.label.split(" ", 1)[1]
+        assert own in shown, "each attempt keeps its own part of what was said"
+        assert not any(f"Viele {n} GmbH" in shown for n in range(MANY) if f"Viele {n} GmbH" != own)
+    links = {str(link.uid): link.key for link in Crosswalk.objects.all()}
+    assert set(links) == set(uids) and set(links.values()) == set(side.records())
+    assert not Lane.objects.filter(open=True).exists() and not Lane.objects.exclude(lease_owner=None).exists()
+    job_work.go_on()
+    job.refresh_from_db()
+    assert (job.state, job.counts) == ("done", {"posted": MANY})
+    load(target)
+    assert world.send_until_settled() == {"posted": MANY}, "a second load writes nothing"
+    assert set(Delivery.objects.filter(seq=2).values_list("effect", flat=True)) == {"unchanged"}
+    assert len(side.effects()) == MANY
+
+
+def test_only_push_jobs_go_together(platform):
+    """What was approved today is sent as it comes."""
+    _, side, _ = platform
+    for number in range(3):
+        world.supplier(legal_name=f"Heute {number} GmbH", tax_registrations=[])
+    assert world.send_until_settled() == {"posted": 3}
+    assert all(not row.message for row in AttemptResult.objects.all())
+
+
+def test_every_request_has_its_token(platform):
+    target, side, door = platform
+    suppliers()
+    Target.objects.update(rate_per_s=0.001, burst=500)
+    target.refresh_from_db()
+    redis.Redis.from_url(settings.REDIS_URL).delete(f"mdm:rate:{target.code}")
+    jobs_before = len(door.came)
+    Target.objects.update(rate_per_s=10)
+    load(Target.objects.get())
+    Target.objects.update(rate_per_s=0.001)
+    drain.drain(target.pk)
+    assert states() == {"posted": MANY}
+    left = float(redis.Redis.from_url(settings.REDIS_URL).hget(f"mdm:rate:{target.code}", "tokens") or 0)
+    assert 500 - left == pytest.approx(len(door.came) - jobs_before, abs=0.1)
+
+
+def test_without_a_token_everything_is_given_back(platform):
+    target, side, door = platform
+    suppliers()
+    load(target)
+    Target.objects.update(rate_per_s=0.001, burst=1)
+    redis.Redis.from_url(settings.REDIS_URL).delete(f"mdm:rate:{target.code}")
+    assert set(drain.drain(target.pk)) == {"no_token"}
+    assert states() == {"pending": MANY} and not side.effects()
+    assert not Lane.objects.exclude(lease_owner=None).exists()
+    assert set(Delivery.objects.values_list("attempts", "error_code")) == {(0, "")}
+
+
+def test_one_that_is_there_already_is_tied_and_not_doubled(platform):
+    target, side, _ = platform
+    uids = suppliers()
+    world.send_now()
+    Subscription.objects.update(from_seq=0)
+    world.propose("supplier", {"website": "https://eins.example"}, uid=uids[2])
+    assert world.send_until_settled()["posted"] == 1
+    Crosswalk.objects.all().delete()
+    Lane.objects.update(target_key="")
+    Subscription.objects.update(from_seq=10**9)
+    load(target)
+    world.send_until_settled()
+    assert set(states()) == {"posted"} and len(created(side)) == len(side.records()) == MANY
+    assert Crosswalk.objects.count() == MANY
+
+
+def test_one_without_a_counterpart_holds_nobody_up(platform):
+    target, side, _ = platform
+    world.propose("payment_term", {"code": "NET37", "name": "Odd", "net_days": 37})
+    uids = suppliers()
+    world.propose("supplier", {"payment_terms": "NET37"}, uid=uids[1])
+    load(target)
+    assert world.send_until_settled() == {"posted": MANY - 1, "rejected": 1}
+    assert str(ExceptionItem.objects.get().record) == uids[1]  # by the value map, or by a look at the platform
+    assert len(created(side)) == MANY - 1 and creations(side) == 1
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "reset_after", "garbage"])
+def test_the_answer_was_lost_after_it_was_applied(platform, fault):
+    """Each is in doubt, each is read back by itself, and the request counts as one failure."""
+    target, side, _ = platform
+    suppliers()
+    load(target)
+    side.fault(fault, WRITES)
+    assert drain.drain(target.pk) == {"unknown": MANY}
+    assert AttemptResult.objects.filter(technical_failure=True).count() == 1
+    assert not Lane.objects.filter(ambiguous_until=None).exists()
+    world.send_until_settled()
+    assert states() == {"posted": MANY} and set(Delivery.objects.values_list("verified", "attempts")) == {(True, 1)}
+    assert len(created(side)) == len(side.records()) == len(side.effects()) == MANY
+    assert Counter(Attempt.objects.values_list("kind", flat=True)) == {"send": MANY, "read_back": MANY}
+    assert Target.objects.get().breaker == "closed"
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "reset_before", "500", "redirect"])
+def test_the_answer_was_lost_and_nothing_was_applied(platform, fault):
+    """Sent again when the lost request cannot arrive any more, and one by one."""
+    target, side, _ = platform
+    Target.objects.update(max_inflight_s=1)
+    suppliers()
+    load(target)
+    side.fault(fault, WRITES)
+    assert drain.drain(target.pk) == {"unknown": MANY}
+    ends = dict(Lane.objects.values_list("pk", "ambiguous_until"))
+    world.send_until_settled(40)
+    assert states() == {"posted": MANY} and len(created(side)) == len(side.effects()) == MANY
+    second = Attempt.objects.filter(kind="send", number=2).select_related("delivery")
+    assert len(second) == MANY and all(row.started_at >= ends[row.delivery.lane_id] for row in second)
+
+
+@pytest.mark.parametrize("fault", ["429", "503"])
+def test_throttled_all_of_them_wait_and_go_together_again(platform, fault):
+    target, side, _ = platform
+    suppliers()
+    load(target)
+    side.fault(fault, WRITES)
+    assert drain.drain(target.pk) == {"pending": MANY}
+    assert set(Delivery.objects.values_list("attempts", "error_code", "effect")) == {(0, "throttled", "")}
+    assert Target.objects.get().not_before > timezone.now() and not world.send_now()
+    Target.objects.update(not_before=None)
+    Lane.objects.update(next_at=Now())
+    assert drain.drain(target.pk) == {"posted": MANY}
+    assert creations(side) == 1 and len(created(side)) == MANY
+
+
+def test_signed_out_the_breaker_opens_and_nothing_is_burnt(platform):
+    target, side, _ = platform
+    suppliers()
+    load(target)
+    side.fault("unauthorised", "", 50)
+    drain.drain(target.pk)
+    assert Target.objects.get().breaker == "open" and not side.effects()
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
+
+
+def test_a_target_that_is_down_is_asked_by_one_of_them(platform):
+    """Not by each, one time-out after the other."""
+    target, side, door = platform
+    suppliers()
+    load(target)
+    Target.objects.update(base_url="http://127.0.0.1:9", concurrency=1, retry_scale=100)
+    drain.drain(target.pk, budget_s=0.01)
+    assert AttemptResult.objects.count() == 1 and states() == {"pending": MANY - 1, "retrying": 1}
+
+
+# --- particular to one of them ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tryton(sandbox):
+    started = sandbox("tryton")
+    world.allow_everything()
+    return world.target("tryton", started.url), Side(started.control)
+
+
+@pytest.fixture
+def concur(sandbox):
+    started = sandbox("concur")
+    world.allow_everything()
+    return world.target("concur", started.url), Side(started.control)
+
+
+def test_where_one_takes_all_along_each_goes_alone(tryton):
+    target, side = tryton
+    uids = suppliers()
+    wrong = {"tax_registrations": [{"country": "DE", "scheme": "VAT", "number": "DE129273399"}]}
+    Delivery.objects.all().delete()
+    world.propose("supplier", wrong, uid=uids[3])
+    load(target)
+    assert drain.drain(target.pk)["pending"] == MANY
+    assert set(Delivery.objects.values_list("state", "attempts", "error_code")) == {("pending", 0, "separately")}
+    assert not side.effects()
+    Lane.objects.update(next_at=Now())
+    world.send_until_settled()
+    assert states() == {"posted": MANY - 1, "rejected": 1} and "not valid" in ExceptionItem.objects.get().words
+    assert str(ExceptionItem.objects.get().record) == uids[3]
+    assert len(created(side)) == MANY - 1
+
+
+def test_where_each_is_answered_one_is_refused_alone(concur):
+    target, side = concur
+    uids = suppliers()
+    kyiv = [{"kind": "registered", "lines": ["Kai 1"], "city": "Kyiv", "postal_code": "01001", "country": "UA"}]
+    uids.append(world.supplier(legal_name="Ohne Region", country="UA", addresses=kyiv, tax_registrations=[]))
+    load(target)
+    assert drain.drain(target.pk) == {"posted": MANY, "rejected": 1}
+    item = ExceptionItem.objects.get()
+    assert str(item.record) == uids[-1] and "State is required" in item.words and creations(side) == 1
+    result = Attempt.objects.get(delivery=item.delivery).result
+    assert (result.outcome, result.status) == ("refused", 200) and "Viele" not in str(result.exchanges)
+
+
+ACCOUNT = {"account_number": "0099887766", "bank_code": "37040044", "holder": "X", "country": "DE", "currency": "EUR"}
+
+
+@pytest.mark.parametrize("fault, state", [("refuse", "rejected"), ("429", "unknown"), ("timeout_after", "unknown")])
+def test_accounts_are_a_second_request_of_those_that_have_some(concur, fault, state):
+    """Made in part, by the same rules as a single push of two requests."""
+    target, side = concur
+    suppliers(3)
+    accounts = [[{**ACCOUNT, "account_number": f"00998877{n}"}] for n in range(2)]
+    with_accounts = [
+        world.supplier(legal_name=f"Konto {n} GmbH", tax_registrations=[], bank_accounts=own)
+        for n, own in enumerate(accounts)
+    ]
+    load(target)
+    side.fault(fault, "PUT .*banks")
+    assert drain.drain(target.pk) == {"posted": 3, state: 2}
+    rows = Delivery.objects.filter(record__in=with_accounts)
+    assert set(rows.values_list("state", flat=True)) == {state} and creations(side) == 1
+    assert set(rows.values_list("effect", flat=True)) == {"" if fault == "timeout_after" else IN_PART}
+    for row in rows:
+        shown = str(row.attempt_rows.get().result.exchanges)
+        assert "00998877" not in shown and shown.count("Konto") == shown.count(row.label.split(" ", 1)[1])
+    if state == "rejected":
+        assert set(Crosswalk.objects.filter(uid__in=with_accounts).values_list("key", flat=True)) <= set(side.records())
+        assert Crosswalk.objects.count() == 5
+        return
+    Target.objects.update(not_before=None)
+    world.send_until_settled()
+    assert states() == {"posted": 5} and len(created(side)) == 5
+    held = [row for row in side.records().values() if str(row["VendorName"]).startswith("Konto")]
+    assert all(any(name.endswith("AccountNumber") and value for name, value in row.items()) for row in held)
+
+
+def test_accounts_that_went_with_the_others(concur):
+    target, side = concur
+    suppliers(3, bank_accounts=[ACCOUNT])
+    load(target)
+    assert drain.drain(target.pk) == {"posted": 3}
+    assert [effect["kind"] for effect in side.effects()] == ["created"] * 3 + ["updated"] * 3
+    for result in AttemptResult.objects.all():
+        assert [said["method"] for said in result.exchanges if said["method"] != "GET"][-2:] == ["POST", "PUT"]
+        assert "0099887766" not in str(result.exchanges)
+
+
+# --- in memory --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(monkeypatch) -> Several:
+    monkeypatch.setattr(platforms, "session", made_up.session)
+    monkeypatch.setattr(platforms, "bulk", lambda _: Several)
+    world.allow_everything()
+    made = Several()
+    made_up.target(made, max_inflight_s=60)
+    return made
+
+
+def claim() -> list[claims.Claim]:
+    return claims.claim(Target.objects.get(), uuid.uuid4(), Several)
+
+
+def deliver(held: list[claims.Claim]) -> list[str]:
+    return bulk.deliver_several(held, claims.PROCESS, lambda row: renderer(row.target, row.type))
+
+
+def sql(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def over() -> None:
+    """Leases have run out, and every wait."""
+    sql("UPDATE sync_lane SET lease_until = now() - interval '1 second' WHERE lease_owner IS NOT NULL")
+    sql("UPDATE sync_lane SET next_at = now(), ambiguous_until = NULL")
+    sql("UPDATE sync_target SET not_before = NULL")
+
+
+def to_the_end(there: Several) -> None:
+    for _ in range(20):
+        over()
+        world.send_now()
+        if not Lane.objects.filter(open=True).exists():
+            break
+    assert max(Counter(key for key, _ in there.applied).values()) == 1
+
+
+def test_as_many_as_the_platform_takes_and_one_request_of_the_concurrency(there):
+    Target.objects.update(concurrency=2)
+    suppliers(MANY + 2)
+    load(Target.objects.get())
+    first = claim()
+    assert len(first) == Several.bulk_size
+    assert len(claim()) == MANY + 2 - Several.bulk_size and claim() == [], "two requests are under way"
+    over()
+    Target.objects.update(concurrency=1)
+    assert len(claim()) == 1, "a lane whose holder never came back goes alone"
+    assert claim() == []
+
+
+def test_what_is_urgent_goes_first_and_alone(there):
+    suppliers()
+    load(Target.objects.get())
+    lane = Lane.objects.order_by("-pk").first()
+    Lane.objects.filter(pk=lane.pk).update(priority=lanes.URGENT, target_key="K9")
+    (head,) = claim()
+    assert head.lane_id == lane.pk
+    assert len(claim()) == MANY - 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attempts": 1},
+        {"error_code": "separately"},
+        {"state": "retrying"},
+        {"action": "block"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_was_tried_before_or_is_no_creation_goes_alone(there, change):
+    suppliers()
+    load(Target.objects.get())
+    row = Delivery.objects.order_by("lane__next_at", "lane").first()
+    if change.get("state") == "retrying":
+        Delivery.objects.filter(pk=row.pk).update(state="in_flight")
+    Delivery.objects.filter(pk=row.pk).update(**change)
+    Lane.objects.filter(pk=row.lane_id).update(next_at="2026-01-01T00:00Z")
+    assert [held.delivery_id for held in claim()] == [row.pk]
+
+
+def test_without_a_job_at_work_everything_goes_alone(there):
+    suppliers()
+    job = load(Target.objects.get())
+    PushJob.objects.filter(pk=job.pk).update(state="paused")
+    assert len(claim()) == 1
+
+
+def test_a_lane_that_was_lost_meanwhile_is_left_out(there):
+    suppliers(4)
+    load(Target.objects.get())
+    held = claim()
+    Lane.objects.filter(pk=held[1].lane_id).update(lease_until=Now())
+    (other,) = claims.claim(Target.objects.get(), uuid.uuid4())
+    assert other.lane_id == held[1].lane_id
+    assert Counter(deliver(held)) == {"posted": 3, "lost_lease": 1}
+    assert len(there.requests) == 1 and len(there.requests[0]) == 3
+    over()
+    to_the_end(there)
+    assert states() == {"posted": 4} and len(there.held) == 4
+
+
+def test_a_lease_lost_after_the_intents_keeps_everything_here(there, monkeypatch):
+    """One of them is somebody else's by now, and the request is one: nothing of it leaves."""
+    suppliers(4)
+    target = Target.objects.get()
+    load(target)
+    held = claim()
+    Target.objects.update(timeout_s=0)
+    before = bulk.announce
+
+    def announce(work):
+        work.delivery.target.timeout_s = 0  # asked for again at once, as after a long freeze
+        before(work)
+        if work.claim.lane_id == held[-1].lane_id:
+            sql(f"UPDATE sync_lane SET epoch = epoch + 1 WHERE id = {held[0].lane_id}")
+
+    monkeypatch.setattr(bulk, "announce", announce)
+    assert deliver(held) == ["lost_lease"] * 4
+    assert there.requests == [] and there.held == {} and states() == {"unknown": 4}
+    Target.objects.update(timeout_s=2)
+    monkeypatch.setattr(bulk, "announce", before)
+    to_the_end(there)
+    assert states() == {"posted": 4} and len(there.held) == 4
+
+
+def test_frozen_between_the_claim_and_the_intent(there):
+    suppliers(4)
+    target = Target.objects.get()
+    load(target)
+    held = claim()
+    FreezeWindow.objects.create(
+        target=target,
+        starts_at="2026-01-01T00:00Z",
+        ends_at="2099-01-01T00:00Z",
+        made_by="Greta",
+        made_at=Now(),
+        reason="Close",
+    )
+    assert deliver(held) == ["frozen"] * 4
+    assert there.requests == [] and states() == {"pending": 4}
+    assert not Lane.objects.exclude(lease_owner=None).exists()
+
+
+@pytest.mark.parametrize("way", ["killed", "broken", "lost_applied", "lost_late", "lost_not_applied"])
+def test_whatever_happens_to_the_request_there_is_one_effect_each(there, way):
+    suppliers(4)
+    load(Target.objects.get())
+    there.way = way
+    try:
+        assert deliver(claim()) == ["unknown"] * 4
+    except Killed:
+        assert way == "killed"
+    assert states() == {"unknown": 4} and len(there.requests) == 1
+    assert set(Delivery.objects.values_list("crashes", flat=True)) == {int(way == "broken")}
+    uid = str(Delivery.objects.order_by("pk").first().record)
+    Subscription.objects.update(from_seq=0)
+    world.propose("supplier", {"website": "https://neu.example"}, uid=uid)
+    world.dispatch_now()
+    assert states() == {"unknown": 4, "pending": 1}, "a newer version waits for the end of the doubt"
+    if way == "lost_late":
+        while there.late:
+            there.arrive()
+    to_the_end(there)
+    assert states() == {"posted": 5} and len(there.held) == 4 and len(there.requests) == 1
+
+
+def test_refused_ones_are_refused_and_the_next_version_corrects_them(there):
+    uids = suppliers(4)
+    load(Target.objects.get())
+    there.wrong = {"Viele 2 GmbH"}
+    assert Counter(deliver(claim())) == {"posted": 3, "rejected": 1}
+    assert str(ExceptionItem.objects.get().record) == uids[2] and len(there.held) == 3
+    Subscription.objects.update(from_seq=0)
+    world.propose("supplier", {"legal_name": "Besser GmbH"}, uid=uids[2])
+    world.send_until_settled()
+    assert ExceptionItem.objects.get().state == "corrected" and len(there.held) == 4
+
+
+def test_never_inside_a_transaction(there):
+    from django.db import transaction
+
+    suppliers(2)
+    load(Target.objects.get())
+    held = claim()
+    with pytest.raises(RuntimeError, match="inside a transaction"), transaction.atomic():
+        deliver(held)
+    assert there.requests == []
+
+
+def test_the_registry_knows_which_platforms_have_it():
+    assert platforms.bulk("concur") is ConcurConnector
+    assert platforms.bulk("coupa") is None and platforms.bulk("nobody") is None
