@@ -74,7 +74,7 @@ class _Kept:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._sets: OrderedDict[Pair, Compiled] = OrderedDict()
         self._look: Look | None = None
         self._changes = 0
@@ -86,16 +86,27 @@ class _Kept:
                 self._sets.clear()
                 self._changes += 1
             self._look = now
-            found, changes = self._sets.get(pair), self._changes
-            if found is not None:
-                self._sets.move_to_end(pair)
+            found = self._found(pair)
+        return found or self._read(pair)
+
+    def _read(self, pair: Pair) -> Compiled:
+        """One at a time: a large mapping takes seconds and memory, and others who wait for it need not read it too."""
+        with self._reading:
+            with self._lock:
+                found, changes = self._found(pair), self._changes
+            if found:
                 return found
-        made = compile(rows_of(*pair), MAPPED)
-        with self._lock:
-            if changes == self._changes:
-                self._sets[pair] = made
-                self._give_up()
-        return made
+            made = compile(rows_of(*pair), MAPPED)
+            with self._lock:
+                if changes == self._changes:
+                    self._sets[pair] = made
+                    self._give_up()
+            return made
+
+    def _found(self, pair: Pair) -> Compiled | None:
+        if pair in self._sets:
+            self._sets.move_to_end(pair)
+        return self._sets.get(pair)
 
     def _give_up(self) -> None:
         while len(self._sets) > 1 and (

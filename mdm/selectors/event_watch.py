@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-_ALL = 1 << 62
+_MOST = 10_000  # younger events that are looked through; after more of them it is simply looked anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,16 @@ def look(type_key: str, since: Look | None) -> tuple[Look, bool]:
     event, and numbers are given after the commit, so no change is overlooked, however long its transaction took. An event
     that was seen unsealed and is sealed now is no change. A log that lacks what it showed before is another one: changed.
     """
+    start = since.head if since else 0
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce((SELECT max(seq) FROM mdm_event), 0),"
             " ARRAY(SELECT id FROM mdm_event WHERE seq IS NULL AND type = %s),"
-            " ARRAY(SELECT id FROM mdm_event WHERE seq > %s AND type = %s)",
-            [type_key, since.head if since else _ALL, type_key],
+            " ARRAY(SELECT id FROM mdm_event WHERE seq > %s AND seq <= %s AND type = %s)",
+            [type_key, start, start + _MOST if since else start, type_key],
         )
         head, unsealed, sealed = cursor.fetchone()
     now = Look(head, frozenset(unsealed))
-    if since is None or head < since.head:
+    if since is None or not since.head <= head <= since.head + _MOST:
         return now, True
     return now, since.open != now.open.union(sealed)

@@ -158,6 +158,7 @@ def test_another_log_counts_as_changed() -> None:
     assert event_watch.look("account_mapping", now) == (now, False)
     assert event_watch.look("account_mapping", event_watch.Look(now.head + 5, now.open))[1]
     assert event_watch.look("account_mapping", event_watch.Look(now.head, now.open | {10**12}))[1]
+    assert event_watch.look("account_mapping", event_watch.Look(now.head - 10_001, now.open))[1], "too long ago"
     assert event_watch.look("supplier", event_watch.Look(now.head, frozenset()))[1] is False
 
 
