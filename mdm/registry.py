@@ -114,6 +114,11 @@ class RecordType:
     def child(self, name: str) -> ChildType:
         return next(child for child in self.children if child.name == name)
 
+    @property
+    def one(self) -> str:
+        """“a supplier”, “an account mapping”: the title in a sentence."""
+        return f"{'an' if self.title[0] in 'AEIO' else 'a'} {self.title.lower()}"
+
     def label(self, path: str) -> str:
         """Words for a document path: `addresses/<uid>/postal_code` reads “Address · postal code”."""
         name, _, rest = path.partition("/")

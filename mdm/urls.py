@@ -18,5 +18,6 @@ urlpatterns = [
     path("admin/login/", session.admin_door),
     path("admin/", admin.site.urls),
     path("", include("sync.urls")),
+    path("", include("dimensions.urls")),
     path("", include("mdm.web.urls")),
 ]

@@ -45,7 +45,7 @@ ACCOUNTS = {  # number, name, kind, group, open items, subledger
         ("6310", "Miete", "expense", "Sonstige Aufwendungen", False, None),
         ("6650", "Reisekosten", "expense", "Sonstige Aufwendungen", False, None),
         ("6660", "Übernachtung und Verpflegung", "expense", "Sonstige Aufwendungen", False, None),
-        ("6805", "Telefon", "expense", "Sonstige Aufwendungen", False, None),
+        ("6805", "Telefon und Internet", "expense", "Sonstige Aufwendungen", False, None),
         ("6825", "Rechts- und Beratungskosten", "expense", "Sonstige Aufwendungen", False, None),
     ),
     FRENCH: (
@@ -58,7 +58,7 @@ ACCOUNTS = {  # number, name, kind, group, open items, subledger
         ("622600", "Honoraires", "expense", "Services extérieurs", False, None),
         ("624100", "Transports sur achats", "expense", "Services extérieurs", False, None),
         ("625100", "Voyages et déplacements", "expense", "Services extérieurs", False, None),
-        ("626000", "Télécommunications", "expense", "Services extérieurs", False, None),
+        ("626000", "Téléphone et internet", "expense", "Services extérieurs", False, None),
         ("701000", "Ventes de produits", "revenue", "Ventes", False, None),
         ("706000", "Prestations de services", "revenue", "Ventes", False, None),
         ("709000", "Rabais accordés", "expense", "Ventes", False, None),

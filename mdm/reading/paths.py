@@ -70,7 +70,7 @@ def parse(text: str, kind: RecordType) -> Path:
     child = next((child for child in kind.children if child.name == name), None)
     if child is None:
         if inner:
-            raise BadPath(f"“{name}” is not a list of rows of a {kind.title.lower()}.")
+            raise BadPath(f"“{name}” is not a list of rows of {kind.one}.")
         if selector is not None and not (selector.isdigit() and len(selector) < 4):
             raise BadPath(f"“{name}” is a list of texts: number its places, as in {name}[0].")
         return _field(kind.document, text, name, int(selector) if selector else None)

@@ -153,10 +153,11 @@ def _part(piece: Any) -> SafeString:
     if isinstance(piece, str):
         return format_html("{}", piece)
     text, url = part_of(piece, "text"), part_of(piece, "url")
-    if part_of(piece, "mono"):
-        text = format_html('<span class="id">{}</span>', text)
+    mono = bool(part_of(piece, "mono"))
     if url:
-        text = format_html('<a href="{}">{}</a>', url, text)
+        text = format_html('<a class="id" href="{}">{}</a>' if mono else '<a href="{}">{}</a>', url, text)
+    elif mono:
+        text = format_html('<span class="id">{}</span>', text)
     return format_html("<b>{}</b>", text) if part_of(piece, "strong") else format_html("{}", text)
 
 

@@ -54,6 +54,7 @@ REST = (
         (
             Entry("Duplicates", "duplicate", "web:duplicates", count="duplicates"),
             Entry("Imports", "upload", "web:imports", count="imports"),
+            Entry("Mappings", "mapping", "dimensions:mappings", scope="read:account-mappings"),
         ),
     ),
     Group(

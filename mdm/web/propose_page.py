@@ -113,9 +113,7 @@ def head(subject: Subject) -> Page:
     badges = [Badge(state=change.state, domain="request")] if change else []
     meta = [Meta(kind="link", text=change.number, url=_request_url(subject))] if change else []
     if subject.current is None:
-        return Page(
-            title=f"Propose a {kind.title.lower()}", crumbs=[listing, Link("New", "")], badges=badges, meta=meta
-        )
+        return Page(title=f"Propose {kind.one}", crumbs=[listing, Link("New", "")], badges=badges, meta=meta)
     name, code = kind.name_of(subject.current), str(subject.current["code"])
     record = Link(code, visitor.record_url(kind, subject.current["uid"]))
     meta = [Meta(kind="id", text=code), Meta(text=f"version {subject.version}"), *meta]

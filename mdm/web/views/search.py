@@ -40,7 +40,7 @@ def _actions(request: HttpRequest, query: str) -> list[Link]:
     """What one can do from anywhere, when its words fit what was typed."""
     by = visitor.actor(request)
     offered = [
-        Link(label=f"Propose a {kind.title.lower()}", url=visitor.link("web:record-new", kind.path), icon="plus")
+        Link(label=f"Propose {kind.one}", url=visitor.link("web:record-new", kind.path), icon="plus")
         for kind in registry.all_types()
         if permissions.may(by, f"propose:{kind.path}")
     ]

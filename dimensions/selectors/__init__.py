@@ -1,0 +1,1 @@
+"""Reading the dimension records beyond what every record type has."""

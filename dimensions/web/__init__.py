@@ -1,0 +1,1 @@
+"""Pages of the dimensions beyond what every record type has."""

@@ -1,0 +1,273 @@
+"""The page Mappings: what of one chart has a target in another, what has none and could get, what its rows get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from dimensions.mapping import Finding, Proposal, notation
+from dimensions.selectors import coverage
+from dimensions.selectors.coverage import Account, Astray, Coverage
+from dimensions.services.mappings import Pair
+from mdm import permissions
+from mdm.registry import RecordType
+from mdm.web import browsing, visitor
+from mdm.web.browsing import Filter, plural
+from mdm.web.page import Action, Badge, Empty, Page, Part, Rich, Tile, Tone
+from mdm.web.tables import Cell, Column, Pager, Row, Table
+
+SIZE = 25  # unmapped accounts of a page: proposals compare each with every name
+WORTH, LIKELY = 0.1, 0.2  # scores from which a proposal is shown, and filled in by itself
+MOST = 50  # findings and accounts led astray that are shown
+WHY_NOT = "Your role may not propose account mappings. A governance lead can change that."
+UNMAPPED = (
+    Column(label="Account"),
+    Column(label="Name"),
+    Column(label="Proposed"),
+    Column(label="Why", priority=1),
+    Column(label="Map it", hidden_label=True, tight=True),
+)
+ASTRAY = (
+    Column(label="Account"),
+    Column(label="Name", priority=1),
+    Column(label="Leads to"),
+    Column(label="What is wrong"),
+    Column(label="By the row"),
+)
+FINDINGS = (
+    Column(label="Finding", tight=True),
+    Column(label="Row"),
+    Column(label="What"),
+    Column(label="Others", priority=1),
+)
+TONES: dict[str, Tone] = {"error": "red", "warning": "amber", "note": "grey"}
+
+
+@require_GET
+@visitor.page
+def index(request: HttpRequest) -> HttpResponse:
+    kind = visitor.kind_at(request, "account-mappings")
+    accounts = visitor.kind_at(request, "gl-accounts")
+    may = permissions.may(visitor.actor(request), f"propose:{kind.path}")
+    charts, pairs = coverage.charts(), coverage.pairs()
+    pair, filters = _pair(request, charts, pairs)
+    context: dict[str, Any] = {
+        "page": Page(
+            title="Mappings",
+            note="What the accounts of one chart become in another",
+            primary=_action("Propose a row", _form(pair), may, icon="plus") if pair[0] and pair[1] else None,
+        ),
+        "filters": browsing.bar(request, "Accounts", filters) if charts else None,
+        "empty": _nothing(kind, charts, pair, may),
+    }
+    if context["empty"] is None:
+        context |= _shown(request, kind, accounts, pair, may)
+    return render(request, "dimensions/mappings.html", context)
+
+
+def _pair(request: HttpRequest, charts: Sequence[tuple[str, str]], pairs: dict[Pair, int]) -> tuple[Pair, list[Filter]]:
+    """What is asked for; by itself the pair with the most rows."""
+    first = next(iter(pairs), ("", ""))
+    options = [(code, f"{code} · {name}") for code, name in charts]
+    filters = [
+        Filter(name="from", words="from", label="From chart", options=options, default=first[0]),
+        Filter(name="to", words="to", label="To chart", options=options, default=first[1]),
+    ]
+    held = browsing.values_of(request, filters)
+    return (held["from"], held["to"]), filters
+
+
+def _nothing(kind: RecordType, charts: Sequence[Any], pair: Pair, may: bool) -> Empty | None:
+    if not charts:
+        text = "A mapping leads from the accounts of one chart to those of another. Propose the charts first."
+        url = reverse("web:record-new", args=["charts-of-accounts"])
+        actions = [_action("Propose a chart", url, may, icon="plus")]
+        return Empty(title="There are no charts of accounts yet", text=text, icon="mapping", actions=actions)
+    if not pair[0] or not pair[1]:
+        text = "Choose the chart the accounts come from and the chart they lead to, with “Add filter”."
+        return Empty(title="Choose two charts", text=text, icon="mapping")
+    return None
+
+
+def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: Pair, may: bool) -> dict[str, Any]:
+    found = coverage.of(pair, timezone.localdate())
+    judged = found.findings()
+    listed, pager = _page(request, found.unmapped)
+    wrong = [one for one in judged or [] if one.severity != "note"]
+    notes = [one for one in judged or [] if one.severity == "note"]
+    shown = [*wrong[:MOST], *notes[:MOST]]
+    uids = {one.row for one in shown if one.row} | {uid for one in shown for uid in one.others}
+    codes = coverage.codes_of(uids | {one.row for one in found.astray[:MOST]})
+    return {
+        "tiles": _tiles(kind, accounts, pair, found, None if judged is None else len(wrong)),
+        "unmapped": _unmapped(accounts, pair, found, listed, may),
+        "pager": pager,
+        "mapped_all": _mapped_all(pair, found),
+        "astray": _astray(kind, accounts, found, codes),
+        "astray_more": max(0, len(found.astray) - MOST),
+        "findings": _findings(kind, wrong[:MOST], codes, "What is wrong with the rows"),
+        "findings_more": max(0, len(wrong) - MOST),
+        "notes": _findings(kind, notes[:MOST], codes, "Exceptions to rules"),
+        "notes_count": plural(len(notes), "row that loses", "rows that lose"),
+        "too_many": f"{plural(len(found.built.rules), 'rule')}: too many to judge while a page is drawn."
+        if judged is None
+        else "",
+    }
+
+
+def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, findings: int | None) -> list[Tile]:
+    members = reverse("web:records", args=[accounts.path]) + "?" + urlencode({"chart": pair[0]})
+    rows = (
+        reverse("web:records", args=[kind.path]) + "?" + urlencode({"source_chart": pair[0], "target_chart": pair[1]})
+    )
+    total = len(found.members)
+    share = f"{100 * len(found.mapped) // total} % of {plural(total, 'account')}" if total else ""
+    return [
+        Tile(label="Mapped", value=len(found.mapped), note=share, url=members),
+        Tile(label="Unmapped", value=len(found.unmapped), url="#unmapped", tone="amber" if found.unmapped else ""),
+        Tile(label="Led astray", value=len(found.astray), url="#astray", note="to what cannot be used",
+             tone="red" if found.astray else ""),
+        Tile(label="Findings", value="–" if findings is None else findings, url="#findings",
+             tone="amber" if findings else ""),
+        Tile(label="Rows", value=len(found.built.table), url=rows),
+    ]  # fmt: skip
+
+
+# --- unmapped ---------------------------------------------------------------------------------------------------------
+
+
+def _page(request: HttpRequest, unmapped: Sequence[str]) -> tuple[Sequence[str], Pager | None]:
+    asked = request.GET.get("cursor", "1")
+    last = max(1, -(-len(unmapped) // SIZE))
+    number = min(max(int(asked), 1), last) if asked.isdecimal() and len(asked) < 9 else 1
+    listed = unmapped[(number - 1) * SIZE : number * SIZE]
+    if last == 1:
+        return listed, None
+    summary = f"{plural(len(listed), 'account')} shown, {plural(len(unmapped), 'account')} in all"
+    previous = visitor.changed_query(request, cursor=str(number - 1)) if number > 1 else ""
+    onward = visitor.changed_query(request, cursor=str(number + 1)) if number < last else ""
+    return listed, Pager(summary=summary, previous=previous, next=onward)
+
+
+def _unmapped(accounts: RecordType, pair: Pair, found: Coverage, listed: Sequence[str], may: bool) -> Table | None:
+    if not listed:
+        return None
+    proposed = {
+        number: [one for one in offered if one.score >= WORTH] for number, offered in found.proposals(listed).items()
+    }
+    rows = [_gap(accounts, pair, found, found.members[number], proposed[number], may) for number in listed]
+    return Table(caption="Accounts without a target", columns=UNMAPPED, rows=rows)
+
+
+def _gap(
+    accounts: RecordType, pair: Pair, found: Coverage, account: Account, proposed: Sequence[Proposal], may: bool
+) -> Row:
+    best = proposed[0] if proposed and proposed[0].score >= LIKELY else None
+    words: list[Part | str] = []
+    for one in proposed:
+        words += [", "] if words else []
+        url = _form(pair, account, one.target) if may else ""
+        words += [
+            Part(text=one.target, mono=True, url=url),
+            f" {found.targets[one.target].name} {round(100 * one.score)} %",
+        ]
+    action = _action("Map it", _form(pair, account, best.target if best else ""), may, name=f"map-{account.number}")
+    return Row(
+        title=account.number,
+        cells=[
+            Cell(value=account.number, kind="id", url=visitor.record_url(accounts, account.uid)),
+            Cell(value=account.name),
+            Cell(value=words, kind="rich") if words else Cell(note="nothing alike"),
+            Cell(value=proposed[0].reasons[0] if proposed else None, muted=True),
+            Cell(kind="actions", actions=[action]),
+        ],
+    )
+
+
+def _form(pair: Pair, account: Account | None = None, target: str = "") -> str:
+    """The form for a new row with what is known filled in."""
+    known = {"source_chart": pair[0], "target_chart": pair[1]}
+    if account:
+        known |= {"name": account.name, "kind": "explicit", "source": notation.escape(account.number)}
+    if target:
+        known["target"] = notation.escape(target)
+    return f"{reverse('web:record-new', args=['account-mappings'])}?{urlencode(known)}"
+
+
+def _mapped_all(pair: Pair, found: Coverage) -> Empty:
+    if not found.members:
+        text = f"{pair[0]} has no accounts in use. They are proposed one by one or imported from a file."
+        return Empty(title="There is nothing to map yet", text=text, icon="mapping")
+    return Empty(title="Every account has a row", text=f"Nothing of {pair[0]} waits for a target in {pair[1]}.")
+
+
+# --- led astray, findings ---------------------------------------------------------------------------------------------
+
+
+def _astray(
+    kind: RecordType, accounts: RecordType, found: Coverage, codes: dict[UUID, tuple[str, str]]
+) -> Table | None:
+    rows = [
+        Row(
+            title=one.account.number,
+            cells=[
+                Cell(value=one.account.number, kind="id", url=visitor.record_url(accounts, one.account.uid)),
+                Cell(value=one.account.name),
+                _target(accounts, one),
+                Cell(value=_why(one)),
+                Cell(value=_links(kind, [one.row], codes), kind="rich"),
+            ],
+        )
+        for one in found.astray[:MOST]
+    ]
+    return Table(caption="Accounts led to what cannot be used", columns=ASTRAY, rows=rows) if rows else None
+
+
+def _target(accounts: RecordType, one: Astray) -> Cell:
+    url = visitor.record_url(accounts, one.target_account.uid) if one.target_account else ""
+    return Cell(value=one.target, kind="mono", url=url)
+
+
+def _why(one: Astray) -> str:
+    if one.target_account is None:
+        return "The chart has no such account"
+    return "It is retired" if one.target_account.status == "retired" else "It has ended"
+
+
+def _findings(
+    kind: RecordType, listed: Sequence[Finding], codes: dict[UUID, tuple[str, str]], caption: str
+) -> Table | None:
+    rows = [
+        Row(
+            title=one.message,
+            cells=[
+                Cell(kind="badges", badges=[Badge(label=one.kind.replace("_", " ").capitalize(), tone=TONES[one.severity])]),
+                Cell(value=_links(kind, [one.row] if one.row else [], codes), kind="rich"),
+                Cell(value=one.message),
+                Cell(value=_links(kind, one.others, codes) or "", kind="rich") if one.others else Cell(),
+            ],
+        )
+        for one in listed
+    ]  # fmt: skip
+    return Table(caption=caption, columns=FINDINGS, rows=rows) if rows else None
+
+
+def _links(kind: RecordType, uids: Sequence[UUID], codes: dict[UUID, tuple[str, str]]) -> Rich:
+    words: list[Part | str] = []
+    for uid in uids:
+        if uid in codes:
+            words += [", "] if words else []
+            words.append(Part(text=codes[uid][0], url=visitor.record_url(kind, uid), mono=True))
+    return words
+
+
+def _action(label: str, url: str, may: bool, *, icon: str = "", name: str = "") -> Action:
+    return Action(label=label, url=url, icon=icon, name=name, allowed=may, why_not="" if may else WHY_NOT)
