@@ -11,7 +11,9 @@ from django.db import connection
 # goes first.
 _AWAITED = """p.target_id = l.target_id AND p.uid = ANY(l.awaits) AND p.target_key = '' AND p.id <> l.id
     AND (p.open OR p.hold_reason <> '') AND NOT (l.uid = ANY(p.awaits) AND l.id < p.id)"""
-NOTHING_AWAITED = f"NOT EXISTS (SELECT 1 FROM sync_lane p WHERE {_AWAITED})"
+# By the uid of each: else PostgreSQL goes through all that still has to be made there, for every lane.
+NOTHING_AWAITED = f"""NOT EXISTS (
+    SELECT 1 FROM unnest(l.awaits) AS a(uid) JOIN sync_lane p ON p.uid = a.uid WHERE {_AWAITED})"""
 
 
 @dataclass(frozen=True)

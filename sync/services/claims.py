@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from sync import governors, platforms
 from sync.crash_points import reach
 from sync.errors import Separately, SyncError
-from sync.models import Target
+from sync.models import PushJob, Target
 from sync.models.states import OPEN
 from sync.protocol import Bulk
 from sync.selectors import awaiting
@@ -23,7 +23,6 @@ from sync.services import freezing
 PROCESS = uuid.uuid4()  # new at every start (a fork makes its own, see `sync.tasks`): ids of processes are reused
 CRASHES = 3
 _CLAIM_LOCK = 7_101
-_LOADING = "EXISTS (SELECT 1 FROM sync_pushjob j WHERE j.target_id = %(target)s AND j.state = 'running')"
 # SQL: all that lane `l` has to do is to make a record for a push job, for the first time. What was tried once goes singly.
 _FIRST_LOAD = f"""(l.target_key = '' AND (
     SELECT count(*) = 1 AND bool_and(d.state = 'pending' AND d.action = 'upsert' AND d.attempts = 0
@@ -65,8 +64,7 @@ def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> l
                   WHERE target_id = %(target)s AND open AND hold_reason = '' AND next_at <= now()
                     AND (lease_until IS NULL OR lease_until < now()) AND {freezing.covering()} IS NULL
                     AND {awaiting.NOTHING_AWAITED}
-                  ORDER BY priority, next_at FOR UPDATE SKIP LOCKED
-                  LIMIT CASE WHEN %(most)s > 1 AND {_LOADING} THEN %(most)s ELSE 1 END),
+                  ORDER BY priority, next_at LIMIT %(most)s FOR UPDATE SKIP LOCKED),
                head AS (SELECT * FROM next ORDER BY priority, next_at LIMIT 1),
                c AS (SELECT n.* FROM next n, head h
                       WHERE n.id = h.id OR n.several AND h.several AND n.type = h.type)
@@ -76,7 +74,7 @@ def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> l
             {
                 "target": target.pk,
                 "types": list(bulk.bulk_types) if bulk else [],
-                "most": bulk.bulk_size if bulk else 1,
+                "most": bulk.bulk_size if bulk and _is_loading(target) else 1,
                 "owner": owner,
                 "lease": target.lease_s,
             },
@@ -85,6 +83,10 @@ def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> l
         claims = _heads(cursor, held) if held else []
         reach("claiming")
         return claims
+
+
+def _is_loading(target: Target) -> bool:
+    return PushJob.objects.filter(target=target.pk, state="running").exists()
 
 
 def _heads(cursor: Any, held: dict[int, tuple[int, bool]]) -> list[Claim]:

@@ -43,6 +43,7 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "unmapped": ("not sent: a value has no counterpart", "red"),
     "linked_elsewhere": ("its key belongs to another record", "red"),
     "throttled": ("asked for time", "amber"),
+    "separately": ("taken along by another one; goes alone", "amber"),
     "ambiguous": ("no answer; it may have arrived", "amber"),
     "not_sent": ("never left", "amber"),
     "stale": ("changed there meanwhile", "amber"),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "periods")
+WITH_A_HUB = ("import", "read", "deliver", "load", "periods")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000, help="suppliers to import (default 10,000)")
     parser.add_argument("--seconds", type=float, default=3, help="length of one HTTP round (default 3)")
-    parser.add_argument("--deliveries", type=int, default=400, help="deliveries to time (default 400)")
+    parser.add_argument("--deliveries", type=int, default=400, help="deliveries and first loads to time (default 400)")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure only this; may be repeated")
     chosen = parser.parse_args()
     chosen.only = chosen.only or list(PARTS)
@@ -50,10 +50,10 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import delivering, importing, periods, reading
+    from tests.bench import delivering, importing, loading, periods, reading
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
-    if not set(chosen.only) & {"import", "read", "deliver"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
         return figures
     tokens = ground.populate()
     imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)
@@ -63,6 +63,8 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
         figures += map(_told, reading.measure(here, tokens, chosen.seconds))
     if "deliver" in chosen.only:
         figures += map(_told, delivering.measure(here, chosen.deliveries))
+    if "load" in chosen.only:
+        figures += map(_told, loading.measure(here, chosen.deliveries))
     return figures
 
 

@@ -59,7 +59,7 @@ class Hub:
         self.running = [self.here.child("worker", *worker), self.here.child("dispatcher", "manage.py", "dispatcher")]
         for child in self.running:
             child.start()
-        _wait_until(_worker_answers, "the worker answers")
+        wait_until(_worker_answers, "the worker answers")
 
     def end(self) -> None:
         for child in self.running:
@@ -128,7 +128,7 @@ def _idle(platform: Platform, hub: Hub, uids: list[str]) -> Figure:
     for uid in uids[:IDLE_RECORDS]:
         ground.change(*_toggled([uid]), action="update")
         approved = time.monotonic()
-        _wait_until(lambda uid=uid: _arrived(uid), "the change arrives", every=0.005)
+        wait_until(lambda uid=uid: _arrived(uid), "the change arrives", every=0.005)
         waited.append(time.monotonic() - approved)
         hops.append(_hop())
     hub.end()
@@ -179,13 +179,13 @@ def _pushed_at(platform: Platform, hub: Hub, uids: list[str], latency: int, *, p
     from sync.models import AttemptResult
 
     platform.restart(latency_ms=latency)
-    _pause(True)
+    pause(True)
     before = AttemptResult.objects.count()
     _change(uids)
-    _wait_until(lambda: _queued() == len(uids), "deliveries are queued")
+    wait_until(lambda: _queued() == len(uids), "deliveries are queued")
     hub.start(processes=processes)
-    _pause(False)
-    _wait_until(lambda: _queued() == 0 and not _under_way(), "all have arrived")
+    pause(False)
+    wait_until(lambda: _queued() == 0 and not _under_way(), "all have arrived")
     hub.end()
     return _pushed(before)
 
@@ -194,25 +194,25 @@ def _pushed_at(platform: Platform, hub: Hub, uids: list[str], latency: int, *, p
 
 
 class Platform:
-    """Concur's sandbox, which has no rate limit: first without latency to fill it, then at 100 ms an answer."""
+    """A sandbox without a rate limit, such as Concur's: without latency to fill it, then at 100 ms an answer."""
 
-    def __init__(self, here: Ground, port: int) -> None:
-        self.here, self.port, self.url = here, port, f"http://127.0.0.1:{port}"
-        self.state = ground.VAR / "concur.sqlite3"
-        for file in ground.VAR.glob("concur.sqlite3*"):
+    def __init__(self, here: Ground, port: int, connector: str = "concur") -> None:
+        self.here, self.port, self.url, self.connector = here, port, f"http://127.0.0.1:{port}", connector
+        self.state = ground.VAR / f"{connector}.sqlite3"
+        for file in ground.VAR.glob(f"{connector}.sqlite3*"):
             file.unlink()
         self.process: Child = self._child(0)
 
     def _child(self, latency_ms: int) -> Child:
         return self.here.child(
-            "concur", "-m", "sync.connectors.concur.sandbox", "--port", str(self.port), "--state", str(self.state),
-            "--latency-ms", str(latency_ms),
+            self.connector, "-m", f"sync.connectors.{self.connector}.sandbox", "--port", str(self.port),
+            "--state", str(self.state), "--latency-ms", str(latency_ms),
         )  # fmt: skip
 
     def start(self, *, latency_ms: int) -> None:
         self.process = self._child(latency_ms)
         self.process.start()
-        _wait_until(self._answers, "the sandbox answers")
+        wait_until(self._answers, "the sandbox answers")
 
     def restart(self, *, latency_ms: int) -> None:
         self.process.end(grace=5)
@@ -300,28 +300,35 @@ def _request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
 def _suppliers(base_url: str, count: int) -> list[str]:
     """A target for records of this bench only, and as many of them."""
     from mdm import registry
-    from mdm.models import System
     from mdm.services import events
-    from sync.models import Subscription, Target
-    from sync.sandbox import CLIENT_ID, SECRET
     from sync.services import dispatch
 
     events.seal()
     dispatch.dispatch_all()  # nobody is subscribed yet: what was imported goes nowhere
-    system = System.objects.create(code="concur", title="SAP Concur", mark="CC", rank=60)
+    target_at(base_url)
+    ground.change(*(supplier(number) for number in range(count)))
+    model = registry.get("supplier").model
+    return [str(uid) for uid in model._default_manager.filter(group="bench").values_list("uid", flat=True)]
+
+
+def target_at(base_url: str, connector: str = "concur") -> None:
+    from mdm.models import System
+    from sync.models import Subscription, Target
+    from sync.sandbox import CLIENT_ID, SECRET
+
+    if Target.objects.filter(code=connector).update(base_url=base_url):
+        return
+    system = System.objects.create(code=connector, title=connector.title(), mark=connector[:2].upper(), rank=60)
     target = Target(
-        code="concur", title="SAP Concur", connector="concur", system=system, base_url=base_url, client_id=CLIENT_ID,
+        code=connector, title=system.title, connector=connector, system=system, base_url=base_url, client_id=CLIENT_ID,
         concurrency=IN_FLIGHT, rate_per_s=10_000, burst=10_000,
     )  # fmt: skip
     target.set_secret(SECRET)
     target.save()
     Subscription.objects.create(target=target, type="supplier", filter={"group": "bench"})
-    ground.change(*(_supplier(number) for number in range(count)))
-    model = registry.get("supplier").model
-    return [str(uid) for uid in model._default_manager.filter(group="bench").values_list("uid", flat=True)]
 
 
-def _supplier(number: int) -> dict[str, object]:
+def supplier(number: int) -> dict[str, object]:
     address = {"kind": "registered", "lines": [f"Ringstrasse {number}"], "city": "Kassel", "postal_code": "34117"}
     contact = {"role": "accounts_receivable", "name": "Invoices", "email": f"ar{number}@throughput.example"}
     return {
@@ -332,7 +339,7 @@ def _supplier(number: int) -> dict[str, object]:
 
 def _change(uids: list[str]) -> None:
     ground.change(*_toggled(uids), action="update")
-    _seal()
+    seal()
 
 
 def _toggled(uids: list[str]) -> list[dict[str, object]]:
@@ -343,7 +350,7 @@ def _toggled(uids: list[str]) -> list[dict[str, object]]:
     return [{"uid": str(uid), "payment_terms": "NET30" if terms == "NET60" else "NET60"} for uid, terms in rows]
 
 
-def _seal() -> None:
+def seal() -> None:
     from mdm.services import events
     from sync.services import dispatch
 
@@ -362,12 +369,12 @@ def _under_way() -> bool:
     return Delivery.objects.filter(state__in=("in_flight", "unknown", "retrying")).exists()
 
 
-def _pause(paused: bool) -> None:
+def pause(paused: bool, code: str = "concur") -> None:
     from mdm.types import Actor
     from sync.models import Target
     from sync.services import targets
 
-    target, by = Target.objects.get(code="concur"), Actor.system("bench")
+    target, by = Target.objects.get(code=code), Actor.system("bench")
     if paused:
         targets.pause(target, reason="The clock does not run yet.", by=by)
     else:
@@ -390,7 +397,7 @@ def _wait_for(count: int, effect: str) -> None:
 
     from sync.models.states import DEAD
 
-    _wait_until(done, f"{count} suppliers are {effect}")
+    wait_until(done, f"{count} suppliers are {effect}")
 
 
 def _words(state: str) -> str:
@@ -399,7 +406,7 @@ def _words(state: str) -> str:
     return str(Delivery.objects.filter(state=state).values_list("error_text", flat=True)[0])
 
 
-def _wait_until(condition: Any, what: str, every: float = 0.2) -> None:
+def wait_until(condition: Any, what: str, every: float = 0.2) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:

@@ -192,7 +192,7 @@ def test_one_that_is_refused(target: Platform, name: str) -> None:
         ends = [cast(Any, answer.result) for answer in answers]
     refused = ends.pop(2)
     assert isinstance(refused, Refused) and words in refused.message
-    assert all(isinstance(end, Outcome) for end in ends)
+    assert all(isinstance(end, Outcome) for end in ends), ends
     assert_one_each(target, [push for place, push in enumerate(pushes) if place != 2])
 
 

@@ -91,7 +91,8 @@ def test_the_folder_is_complete(name: str) -> None:
     assert kind.name == name and kind.title and kind.types
     assert kind.capability in get_args(Capability)
     assert kind.max_inflight_s > 0
-    assert (folder(name) / "README.md").stat().st_size > 500
+    readme = (folder(name) / "README.md").read_text("utf-8")
+    assert len(readme) > 500 and "first loads" in readme.lower(), "one by one, or several in a request"
     for type in kind.types:
         mapping = load(folder(name) / "mapping.yaml", type)
         assert mapping.target == name and mapping.parts and mapping.block_fields()

@@ -43,5 +43,5 @@ def tryton() -> Iterator[Tryton]:
 def target(tryton: Tryton, tmp_path: Path) -> Iterator[Platform]:
     """Tryton with the parties of the small extract, behind the proxy."""
     forget_tokens()
-    with serving(TrytonProxy(tryton, tmp_path / "proxy.sqlite", extract("tryton"))) as running:
+    with serving(TrytonProxy(tryton, tmp_path / "proxy.sqlite", Path(extract("tryton")))) as running:
         yield Platform("tryton", running.url, load(folder("tryton") / "mapping.yaml", "supplier"), running)

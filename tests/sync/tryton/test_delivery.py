@@ -17,10 +17,21 @@ from mdm.models import Crosswalk
 from mdm.selectors.records import current_document
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
-from sync.models import Attempt, Delivery, DriftFinding, DriftRun, ExceptionItem, Lane, Subscription, Target
+from sync.models import (
+    Attempt,
+    AttemptResult,
+    Delivery,
+    DriftFinding,
+    DriftRun,
+    ExceptionItem,
+    Lane,
+    Subscription,
+    Target,
+)
 from sync.sandbox import serving
-from sync.services import drift
+from sync.services import drift, jobs
 from tests.fixtures_processes import new_child
+from tests.people import actor
 from tests.sync import world
 from tests.sync.tryton.proxy import TrytonProxy
 from tests.sync.tryton.server import Tryton
@@ -28,7 +39,7 @@ from tests.sync.world import ROBOT, Side
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[3]
-MANY = 500
+MANY, LOAD = 500, 100
 
 
 @dataclass
@@ -149,6 +160,27 @@ def test_five_hundred_suppliers_there_changed_and_clean(erp: Erp) -> None:
     effects = Counter((effect["key"], effect["kind"]) for effect in erp.side.effects())
     assert set(effects.values()) == {1} and len(effects) == 2 * MANY, "one creation and one change each"
     assert (look(erp.target).counts["scanned"], findings()) == (MANY, [])
+
+
+@pytest.mark.parametrize("lost", ["", "reset_after"])
+def test_a_first_load_of_a_hundred_is_one_request_and_clean(erp: Erp, lost: str) -> None:
+    """Also when its answer is lost: each is then found by itself."""
+    Subscription.objects.update(from_seq=10**9)
+    propose([ProposedItem(type="supplier", action="create", patch=numbered(number)) for number in range(LOAD)])
+    world.dispatch_now()
+    jobs.ask_for_records(erp.target, by=actor("samir", "operator"))
+    if lost:
+        erp.side.fault(lost, "party.party.create")
+    world.send_until_settled(300)
+    assert set(Delivery.objects.values_list("state", "effect", "verified", "attempts")) == {
+        ("posted", "created", True, 1)
+    }
+    if not lost:
+        assert set(AttemptResult.objects.values_list("message", flat=True)) == {"Made in one request with 99 others."}
+    effects = erp.side.effects()
+    assert [effect["kind"] for effect in effects] == ["created"] * LOAD and len({e["key"] for e in effects}) == LOAD
+    assert Crosswalk.objects.filter(type="supplier").count() == LOAD
+    assert (look(erp.target).counts["scanned"], findings()) == (LOAD, [])
 
 
 def test_a_tax_number_tryton_refuses_becomes_an_exception_in_its_words_and_is_corrected(erp: Erp) -> None:
