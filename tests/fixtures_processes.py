@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from mdm.demo.child import Child
 from tests import database
+from tests.ports import free_port
 
 WORKER = [
     sys.executable, "-m", "celery", "--app", "mdm", "worker", "--concurrency", "2", "--loglevel", "INFO",
@@ -24,12 +24,6 @@ WORKER = [
 ]  # fmt: skip
 BEAT = [sys.executable, "-m", "celery", "--app", "mdm", "beat", "--loglevel", "INFO", "--pidfile="]
 DISPATCHER = [sys.executable, "manage.py", "dispatcher"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

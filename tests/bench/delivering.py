@@ -20,7 +20,7 @@ from tests.bench import ground
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
 from tests.bench.load import receive
-from tests.fixtures_processes import free_port
+from tests.ports import free_port
 
 IN_FLIGHT = 16
 LATENCIES_MS = (100, 20, 0)  # the first is what the goal is about

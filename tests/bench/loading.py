@@ -18,7 +18,7 @@ from tests.bench import ground
 from tests.bench.delivering import IN_FLIGHT, LATENCIES_MS, Hub, Platform, pause, seal, supplier, target_at, wait_until
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
-from tests.fixtures_processes import free_port
+from tests.ports import free_port
 
 PLATFORMS = {  # the second answers one question about several records
     "concur": ("Concur", "looked for and read back one by one either way: Concur has no search for several"),

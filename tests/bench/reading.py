@@ -15,7 +15,7 @@ from mdm.demo.child import Child
 from tests.bench import ground
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
-from tests.fixtures_processes import free_port
+from tests.ports import free_port
 
 _RECORDS, _PAGES = 40, 8
 _ROUNDS = 3

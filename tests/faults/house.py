@@ -17,7 +17,8 @@ from mdm.embedded.postgres import Cluster
 from mdm.embedded.redis_server import RedisServer
 from tests.bench.ground import Ground
 from tests.faults import platforms
-from tests.fixtures_processes import answers, free_port
+from tests.fixtures_processes import answers
+from tests.ports import free_port
 from tests.sync.world import Side
 
 WORKERS = 2

@@ -24,7 +24,7 @@ from mdm.demo import lineup
 from mdm.demo.leftovers import Leftovers
 from mdm.embedded import processes, state
 from tests import database
-from tests.fixtures_processes import free_port
+from tests.ports import free_port
 
 
 class SmallDemo:

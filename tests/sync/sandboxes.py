@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,6 +19,7 @@ from sync.auth import forget_tokens
 from sync.mapping import Mapping, load
 from sync.protocol import Config, Connector, Push, Readable
 from sync.sandbox import Running, Sandbox, serving
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(module.name for module in pkgutil.iter_modules(sync.connectors.__path__) if module.ispkg)
@@ -125,8 +125,7 @@ def platform(name: str, state: Path, seed: Path | None = None) -> Iterator[Platf
 def process(name: str, state: Path) -> Iterator[Platform]:
     """The sandbox as a process of its own, started as the demo starts it."""
     forget_tokens()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", f"sync.connectors.{name}.sandbox", "--port", str(port)]
     command += ["--state", str(state), "--seed", extract(name)]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

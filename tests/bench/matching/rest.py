@@ -18,7 +18,7 @@ from tests.bench import ground, reading
 from tests.bench.load import receive
 from tests.bench.matching.data import rows_of
 from tests.bench.matching.single import milliseconds
-from tests.fixtures_processes import free_port
+from tests.ports import free_port
 
 MAPPING: dict[str, Any] = {
     "key": "record_id",

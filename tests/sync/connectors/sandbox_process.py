@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.ports import free_port
 
 
 class Process:
@@ -15,9 +16,7 @@ class Process:
         self.state, self.seed, self.name = state, seed, name
 
     def __enter__(self) -> tuple[str, subprocess.Popen[str]]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", f"sync.connectors.{self.name}.sandbox", "--port", str(port)]
         command += ["--state", str(self.state), "--seed", str(self.seed)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from sync.connectors.s4hana.connector import MAPPING, S4HanaConnector
 from sync.errors import Ambiguous, NotSupported, Refused, Stale, Throttled
 from sync.mapping import load
 from sync.protocol import Config, Push
+from tests.ports import free_port
 from tests.sync.sandboxes import REFERENCE, supplier
 
 SERVICE = "/sap/opu/odata/sap/API_BUSINESS_PARTNER_SRV"
@@ -33,8 +33,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mocksap", "--host", "127.0.0.1", "--port", str(port), "--quiet"]
     command += ["--oauth", "mdm:mdm-sandbox-secret", "--require-if-match", "--slow-ms", "2000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

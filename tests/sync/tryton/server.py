@@ -27,7 +27,8 @@ from sync.connectors.tryton.wire import Api
 from sync.protocol import Config
 from sync.sandbox import CLIENT_ID, SECRET
 from tests import database
-from tests.fixtures_processes import answers, free_port, new_child, wait_for
+from tests.fixtures_processes import answers, new_child, wait_for
+from tests.ports import free_port
 
 PROGRAMS = database.ROOT / "var" / "tryton-venv" / "bin"
 MODULES = ("party", "bank", "company", "account_invoice")
