@@ -33,7 +33,7 @@ from sync.models import (
 )
 from sync.models.delivery import IN_PART
 from sync.payloads import renderer
-from sync.services import bulk, claims, drain, job_work, jobs, lanes
+from sync.services import bulk, claims, job_work, jobs, lanes
 from tests.people import actor
 from tests.sync import gate, made_up, world
 from tests.sync.made_up import Killed, Several
@@ -58,6 +58,17 @@ def load(target: Target) -> PushJob:
     job = jobs.ask_for_records(target, by=actor(f"op-{uuid.uuid4().hex[:6]}", "operator"))
     assert job.state == "running" and Lane.objects.filter(open=True).exists()
     return job
+
+
+def together() -> Counter[str]:
+    """What is next in the queue, once: the states of what was in that request."""
+    target = Target.objects.get()
+    held = claims.claim(target, uuid.uuid4(), platforms.bulk(target.connector))
+    return Counter(deliver(held))
+
+
+def deliver(held: list[claims.Claim]) -> list[str]:
+    return bulk.deliver_several(held, claims.PROCESS, lambda row: renderer(row.target, row.type))
 
 
 def states() -> Counter[str]:
@@ -130,7 +141,7 @@ def test_every_request_has_its_token(platform):
     Target.objects.update(rate_per_s=10)
     load(Target.objects.get())
     Target.objects.update(rate_per_s=0.001)
-    drain.drain(target.pk)
+    together()
     assert states() == {"posted": MANY}
     left = float(redis.Redis.from_url(settings.REDIS_URL).hget(f"mdm:rate:{target.code}", "tokens") or 0)
     assert 500 - left == pytest.approx(len(door.came) - jobs_before, abs=0.1)
@@ -142,7 +153,7 @@ def test_without_a_token_everything_is_given_back(platform):
     load(target)
     Target.objects.update(rate_per_s=0.001, burst=1)
     redis.Redis.from_url(settings.REDIS_URL).delete(f"mdm:rate:{target.code}")
-    assert set(drain.drain(target.pk)) == {"no_token"}
+    assert set(together()) == {"no_token"}
     assert states() == {"pending": MANY} and not side.effects()
     assert not Lane.objects.exclude(lease_owner=None).exists()
     assert set(Delivery.objects.values_list("attempts", "error_code")) == {(0, "")}
@@ -182,7 +193,7 @@ def test_the_answer_was_lost_after_it_was_applied(platform, fault):
     suppliers()
     load(target)
     side.fault(fault, WRITES)
-    assert drain.drain(target.pk) == {"unknown": MANY}
+    assert together() == {"unknown": MANY}
     assert AttemptResult.objects.filter(technical_failure=True).count() == 1
     assert not Lane.objects.filter(ambiguous_until=None).exists()
     world.send_until_settled()
@@ -200,7 +211,7 @@ def test_the_answer_was_lost_and_nothing_was_applied(platform, fault):
     suppliers()
     load(target)
     side.fault(fault, WRITES)
-    assert drain.drain(target.pk) == {"unknown": MANY}
+    assert together() == {"unknown": MANY}
     ends = dict(Lane.objects.values_list("pk", "ambiguous_until"))
     world.send_until_settled(40)
     assert states() == {"posted": MANY} and len(created(side)) == len(side.effects()) == MANY
@@ -214,12 +225,12 @@ def test_throttled_all_of_them_wait_and_go_together_again(platform, fault):
     suppliers()
     load(target)
     side.fault(fault, WRITES)
-    assert drain.drain(target.pk) == {"pending": MANY}
+    assert together() == {"pending": MANY}
     assert set(Delivery.objects.values_list("attempts", "error_code", "effect")) == {(0, "throttled", "")}
     assert Target.objects.get().not_before > timezone.now() and not world.send_now()
     Target.objects.update(not_before=None)
     Lane.objects.update(next_at=Now())
-    assert drain.drain(target.pk) == {"posted": MANY}
+    assert together() == {"posted": MANY}
     assert creations(side) == 1 and len(created(side)) == MANY
 
 
@@ -228,7 +239,7 @@ def test_signed_out_the_breaker_opens_and_nothing_is_burnt(platform):
     suppliers()
     load(target)
     side.fault("unauthorised", "", 50)
-    drain.drain(target.pk)
+    together()
     assert Target.objects.get().breaker == "open" and not side.effects()
     assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
 
@@ -239,7 +250,7 @@ def test_a_target_that_is_down_is_asked_by_one_of_them(platform):
     suppliers()
     load(target)
     Target.objects.update(base_url="http://127.0.0.1:9", concurrency=1, retry_scale=100)
-    drain.drain(target.pk, budget_s=0.01)
+    together()
     assert AttemptResult.objects.count() == 1 and states() == {"pending": MANY - 1, "retrying": 1}
 
 
@@ -267,7 +278,7 @@ def test_where_one_takes_all_along_each_goes_alone(tryton):
     Delivery.objects.all().delete()
     world.propose("supplier", wrong, uid=uids[3])
     load(target)
-    assert drain.drain(target.pk)["pending"] == MANY
+    assert together()["pending"] == MANY
     assert set(Delivery.objects.values_list("state", "attempts", "error_code")) == {("pending", 0, "separately")}
     assert not side.effects()
     Lane.objects.update(next_at=Now())
@@ -283,7 +294,7 @@ def test_where_each_is_answered_one_is_refused_alone(concur):
     kyiv = [{"kind": "registered", "lines": ["Kai 1"], "city": "Kyiv", "postal_code": "01001", "country": "UA"}]
     uids.append(world.supplier(legal_name="Ohne Region", country="UA", addresses=kyiv, tax_registrations=[]))
     load(target)
-    assert drain.drain(target.pk) == {"posted": MANY, "rejected": 1}
+    assert together() == {"posted": MANY, "rejected": 1}
     item = ExceptionItem.objects.get()
     assert str(item.record) == uids[-1] and "State is required" in item.words and creations(side) == 1
     result = Attempt.objects.get(delivery=item.delivery).result
@@ -305,7 +316,7 @@ def test_accounts_are_a_second_request_of_those_that_have_some(concur, fault, st
     ]
     load(target)
     side.fault(fault, "PUT .*banks")
-    assert drain.drain(target.pk) == {"posted": 3, state: 2}
+    assert together() == {"posted": 3, state: 2}
     rows = Delivery.objects.filter(record__in=with_accounts)
     assert set(rows.values_list("state", flat=True)) == {state} and creations(side) == 1
     assert set(rows.values_list("effect", flat=True)) == {"" if fault == "timeout_after" else IN_PART}
@@ -327,7 +338,7 @@ def test_accounts_that_went_with_the_others(concur):
     target, side = concur
     suppliers(3, bank_accounts=[ACCOUNT])
     load(target)
-    assert drain.drain(target.pk) == {"posted": 3}
+    assert together() == {"posted": 3}
     assert [effect["kind"] for effect in side.effects()] == ["created"] * 3 + ["updated"] * 3
     for result in AttemptResult.objects.all():
         assert [said["method"] for said in result.exchanges if said["method"] != "GET"][-2:] == ["POST", "PUT"]
@@ -349,10 +360,6 @@ def there(monkeypatch) -> Several:
 
 def claim() -> list[claims.Claim]:
     return claims.claim(Target.objects.get(), uuid.uuid4(), Several)
-
-
-def deliver(held: list[claims.Claim]) -> list[str]:
-    return bulk.deliver_several(held, claims.PROCESS, lambda row: renderer(row.target, row.type))
 
 
 def sql(statement: str) -> None:
