@@ -5,6 +5,7 @@ Both ways through worker and dispatcher at a sandbox that answers every request 
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ def measure(here: Ground, records: int) -> Iterator[Figure]:
                 f"together {requests_together / records:.2f} requests a supplier, {kind.bulk_size} of them at most in one;"
                 f" one by one {requests_singly / records:.2f}; {how}",
                 f"{IN_FLIGHT} requests in flight, by a worker of two processes, from the start of the queue to the last"
-                " outcome; every supplier is verified, each with attempt, its own part of the exchange and outcome",
+                " outcome; every supplier is verified, each with attempt, its own part of the exchange and outcome; load"
+                f" of the machine at the end {os.getloadavg()[0]:.1f}",
             ],
         )
 
