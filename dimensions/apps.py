@@ -8,11 +8,11 @@ class DimensionsConfig(AppConfig):
 
     def ready(self) -> None:
         from dimensions import (
-            account_mapping,
             chart_of_accounts,
             cost_center,
             demo,
             gl_account,
+            gl_mapping,
             legal_entity,
             payment_term,
             profit_center,
@@ -23,7 +23,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            account_mapping,
+            gl_mapping,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

@@ -168,8 +168,8 @@ class ProjectPeriod(ProjectValues, GoldenPeriod):
         pass
 
 
-class AccountMapping(GoldenRecord):
-    """One row of the mapping from one chart of accounts into another; what its texts mean is told by `dimensions.mapping`.
+class GLMapping(GoldenRecord):
+    """One row of the mapping from one chart of accounts into another; what its texts mean is told by `mdm.mapping`.
 
     Not dated: the row is the period. Another target from a day on is another row, so that a row has one rank, one uid.
     """
@@ -190,9 +190,9 @@ class AccountMapping(GoldenRecord):
         indexes = [models.Index(fields=["source_chart", "target_chart"], name="mapping_by_charts")]
 
 
-class AccountMappingCondition(GoldenChild):
+class GLMappingCondition(GoldenChild):
     """Codes of one dimension among which the context's must be."""
 
-    record = models.ForeignKey(AccountMapping, on_delete=models.PROTECT, related_name="conditions")
+    record = models.ForeignKey(GLMapping, on_delete=models.PROTECT, related_name="conditions")
     dimension = models.CharField(max_length=40)
     codes = models.CharField(max_length=2000)

@@ -116,8 +116,17 @@ class RecordType:
 
     @property
     def one(self) -> str:
-        """“a supplier”, “an account mapping”: the title in a sentence."""
-        return f"{'an' if self.title[0] in 'AEIO' else 'a'} {self.title.lower()}"
+        """“a supplier”, “an import rule”: the title in a sentence with its article."""
+        return f"{'an' if self.title[0] in 'AEIO' else 'a'} {self.noun}"
+
+    @property
+    def noun(self) -> str:
+        """“supplier”, “GL account”: the title inside a sentence, where initials stay as they are."""
+        return _in_a_sentence(self.title)
+
+    @property
+    def nouns(self) -> str:
+        return _in_a_sentence(self.plural)
 
     def label(self, path: str) -> str:
         """Words for a document path: `addresses/<uid>/postal_code` reads “Address · postal code”."""
@@ -129,6 +138,11 @@ class RecordType:
 
     def name_of(self, document: Mapping[str, Any]) -> str:
         return str(document.get(self.name_field) or document.get("code") or "")
+
+
+def _in_a_sentence(words: str) -> str:
+    first, _, rest = words.partition(" ")
+    return " ".join(filter(None, (first if first.isupper() else first.lower(), rest.lower())))
 
 
 _types: dict[str, RecordType] = {}

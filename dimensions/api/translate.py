@@ -51,7 +51,7 @@ class TranslateInput(Body):
 
 
 class RuleShown(Shown):
-    uid: UUID = Field(description="Of the account mapping, or of the golden record whose keys were used.")
+    uid: UUID = Field(description="Of the GL mapping, or of the golden record whose keys were used.")
     code: str
     words: str
 
@@ -92,9 +92,9 @@ class Translate(HubView):
         body=TranslateInput,
         answers={200: TranslatedBody},
         id="translate",
-        notes="GL accounts go from `from_chart` to `to_chart` by the account mappings that hold on the day. Records of any "
+        notes="GL accounts go from `from_chart` to `to_chart` by the GL mappings that hold on the day. Records of any "
         "type go from `from_system` to `to_system` by their keys there, following merges; without one of them the hub's own "
-        "codes are meant. Besides `read:<type>` charts need `read:account-mappings`.",
+        "codes are meant. Besides `read:<type>` charts need `read:gl-mappings`.",
     )
     def post(self, request: Request) -> Response:
         kind = self._kind()
@@ -119,7 +119,7 @@ class Translate(HubView):
         return bool(self.body.to_chart)
 
     def _by_rows(self, on: date) -> list[Translation]:
-        self.require_scope("read:account-mappings")
+        self.require_scope("read:gl-mappings")
         body = self.body
         context = body.context.model_dump(exclude_none=True)
         return translating.accounts(

@@ -117,4 +117,4 @@ def accounts() -> Iterator[Found]:
 def mappings() -> Iterator[Found]:
     for chart, rows in MAPPINGS.items():
         for number, row in enumerate(rows, 1):
-            yield "account_mapping", {"code": f"{chart}-{number}", "source_chart": GROUP, "target_chart": chart, **row}
+            yield "gl_mapping", {"code": f"{chart}-{number}", "source_chart": GROUP, "target_chart": chart, **row}

@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='AccountMapping',
+            name='GLMapping',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
@@ -222,14 +222,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='AccountMappingCondition',
+            name='GLMappingCondition',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('position', models.PositiveSmallIntegerField(default=0)),
                 ('dimension', models.CharField(max_length=40)),
                 ('codes', models.CharField(max_length=2000)),
-                ('record', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conditions', to='dimensions.accountmapping')),
+                ('record', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='conditions', to='dimensions.glmapping')),
             ],
             options={
                 'ordering': ['position', 'id'],
@@ -268,7 +268,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HistoricalAccountMapping',
+            name='HistoricalGLMapping',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('uid', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
@@ -296,15 +296,15 @@ class Migration(migrations.Migration):
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'historical account mapping',
-                'verbose_name_plural': 'historical account mappings',
+                'verbose_name': 'historical gl mapping',
+                'verbose_name_plural': 'historical gl mappings',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalAccountMappingCondition',
+            name='HistoricalGLMappingCondition',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('uid', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
@@ -316,11 +316,11 @@ class Migration(migrations.Migration):
                 ('history_change_reason', models.TextField(null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('record', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='dimensions.accountmapping')),
+                ('record', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='dimensions.glmapping')),
             ],
             options={
-                'verbose_name': 'historical account mapping condition',
-                'verbose_name_plural': 'historical account mapping conditions',
+                'verbose_name': 'historical gl mapping condition',
+                'verbose_name_plural': 'historical gl mapping conditions',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },

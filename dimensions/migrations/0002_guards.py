@@ -5,7 +5,7 @@ from django.db import migrations
 from mdm.models import guards
 
 DATED = ("profitcenter", "costcenter", "glaccount", "taxcode", "project")
-PLAIN = ("legalentity", "paymentterm", "chartofaccounts", "accountmapping", "accountmappingcondition")
+PLAIN = ("legalentity", "paymentterm", "chartofaccounts", "glmapping", "glmappingcondition")
 TABLES = (*PLAIN, *DATED, *(f"{table}period" for table in DATED))
 
 

@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 from django.db.models import Count
 
-from dimensions.mapping import Compiled, Finding, Proposal, check, proposals
-from dimensions.models import AccountMapping, ChartOfAccounts, GLAccount
+from dimensions.models import ChartOfAccounts, GLAccount, GLMapping
 from dimensions.services import mappings
 from dimensions.services.mappings import Pair
+from mdm.mapping import Compiled, Finding, Proposal, check, proposals
 
 MOST_JUDGED = 1000
 """Ranges, lists, patterns and multi rows at most that are judged while somebody waits: it takes time with their square."""
@@ -72,7 +72,7 @@ def charts() -> list[tuple[str, str]]:
 
 def pairs() -> dict[Pair, int]:
     """Pairs of charts that have a mapping, with the number of rows; the largest first."""
-    rows = AccountMapping.objects.exclude(status__in=("retired", "merged")).values_list("source_chart", "target_chart")
+    rows = GLMapping.objects.exclude(status__in=("retired", "merged")).values_list("source_chart", "target_chart")
     counted = rows.annotate(rows=Count("pk")).order_by("-rows", "source_chart", "target_chart")
     return {(source, target): number for source, target, number in counted}
 
@@ -110,7 +110,7 @@ def _accounts(pair: Pair) -> dict[str, dict[str, Account]]:
 
 def codes_of(uids: set[UUID]) -> dict[UUID, tuple[str, str]]:
     """{uid of a row: (code, name)}"""
-    rows = AccountMapping.objects.filter(uid__in=uids).values_list("uid", "code", "name")
+    rows = GLMapping.objects.filter(uid__in=uids).values_list("uid", "code", "name")
     return {uid: (code, name) for uid, code, name in rows}
 
 

@@ -11,10 +11,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
-from dimensions.account_mapping import MAPPED
-from dimensions.mapping import Compiled, MappingError, Row, compile, notation, when
-from dimensions.models import AccountMapping, AccountMappingCondition
+from dimensions.gl_mapping import MAPPED
+from dimensions.models import GLMapping, GLMappingCondition
 from mdm.errors import NotNow
+from mdm.mapping import Compiled, MappingError, Row, compile, notation, when
 from mdm.selectors import event_watch
 from mdm.selectors.event_watch import Look
 
@@ -30,15 +30,15 @@ def compiled(source_chart: str, target_chart: str) -> Compiled:
     return _KEPT.get((source_chart, target_chart))
 
 
-def in_force(source_chart: str, target_chart: str) -> QuerySet[AccountMapping]:
+def in_force(source_chart: str, target_chart: str) -> QuerySet[GLMapping]:
     """Its rows but those retired; blocked ones are among them, they never win."""
-    rows = AccountMapping.objects.filter(source_chart=source_chart, target_chart=target_chart)
+    rows = GLMapping.objects.filter(source_chart=source_chart, target_chart=target_chart)
     return rows.exclude(status__in=("retired", "merged"))
 
 
 def rows_of(source_chart: str, target_chart: str) -> Iterator[Row]:
     """Rows and their conditions by one statement: no row is ever seen without conditions that were written with it."""
-    tests = AccountMappingCondition.objects.filter(record=OuterRef("pk")).order_by()
+    tests = GLMappingCondition.objects.filter(record=OuterRef("pk")).order_by()
     found = in_force(source_chart, target_chart).annotate(
         tests=ArraySubquery(tests.values(json=JSONObject(dimension="dimension", codes="codes")))
     )
@@ -61,9 +61,7 @@ def _row(found: dict[str, Any]) -> Row:
             active=found["status"] == "active",
         )
     except MappingError as error:
-        raise NotNow(
-            f"The account mapping {found['code']} cannot be read, put it right or retire it: {error}"
-        ) from None
+        raise NotNow(f"The GL mapping {found['code']} cannot be read, put it right or retire it: {error}") from None
 
 
 class _Kept:
@@ -80,7 +78,7 @@ class _Kept:
         self._changes = 0
 
     def get(self, pair: Pair) -> Compiled:
-        now, changed = event_watch.look("account_mapping", self._look)
+        now, changed = event_watch.look("gl_mapping", self._look)
         with self._lock:
             if changed:
                 self._sets.clear()

@@ -1,6 +1,6 @@
 """Owns translating: what values of one system or chart are called in another. What nothing says is unmapped, never guessed.
 
-Accounts go from chart to chart by the rows of the account mapping; records of any type go from system to system by their
+Accounts go from chart to chart by the rows of the GL mapping; records of any type go from system to system by their
 keys there. A fixed number of queries, whatever the number of values.
 """
 
@@ -12,10 +12,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from dimensions.mapping import Resolution
-from dimensions.models import AccountMapping, ChartOfAccounts, GLAccount
+from dimensions.models import ChartOfAccounts, GLAccount, GLMapping
 from dimensions.services import mappings
 from mdm.errors import CorrectInput
+from mdm.mapping import Resolution
 from mdm.models import Crosswalk, System
 from mdm.registry import RecordType
 from mdm.selectors import records, visibility
@@ -87,7 +87,7 @@ def accounts(
 
 def _codes_of_rows(found: Iterable[Resolution]) -> dict[UUID, str]:
     uids = {one.row.uid for one in found if one.row} | {step.row.uid for one in found for step in one.trace[:_STEPS]}
-    return dict(AccountMapping.objects.filter(uid__in=uids).values_list("uid", "code"))
+    return dict(GLMapping.objects.filter(uid__in=uids).values_list("uid", "code"))
 
 
 def _accounts(chart: str, numbers: set[str]) -> dict[str, Survivor]:

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from dimensions.mapping import Finding, Proposal, notation
 from dimensions.selectors import coverage
 from dimensions.selectors.coverage import Account, Astray, Coverage
 from dimensions.services.mappings import Pair
 from mdm import permissions
+from mdm.mapping import Finding, Proposal, notation
 from mdm.registry import RecordType
 from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter, plural
@@ -27,7 +27,7 @@ from mdm.web.tables import Cell, Column, Pager, Row, Table
 SIZE = 25  # unmapped accounts of a page: proposals compare each with every name
 WORTH, LIKELY = 0.1, 0.2  # scores from which a proposal is shown, and filled in by itself
 MOST = 50  # findings and accounts led astray that are shown
-WHY_NOT = "Your role may not propose account mappings. A governance lead can change that."
+WHY_NOT = "Your role may not propose GL mappings. A governance lead can change that."
 UNMAPPED = (
     Column(label="Account"),
     Column(label="Name"),
@@ -54,7 +54,7 @@ TONES: dict[str, Tone] = {"error": "red", "warning": "amber", "note": "grey"}
 @require_GET
 @visitor.page
 def index(request: HttpRequest) -> HttpResponse:
-    kind = visitor.kind_at(request, "account-mappings")
+    kind = visitor.kind_at(request, "gl-mappings")
     accounts = visitor.kind_at(request, "gl-accounts")
     may = permissions.may(visitor.actor(request), f"propose:{kind.path}")
     charts, pairs = coverage.charts(), coverage.pairs()
@@ -199,7 +199,7 @@ def _form(pair: Pair, account: Account | None = None, target: str = "") -> str:
         known |= {"name": account.name, "kind": "explicit", "source": notation.escape(account.number)}
     if target:
         known["target"] = notation.escape(target)
-    return f"{reverse('web:record-new', args=['account-mappings'])}?{urlencode(known)}"
+    return f"{reverse('web:record-new', args=['gl-mappings'])}?{urlencode(known)}"
 
 
 def _mapped_all(pair: Pair, found: Coverage) -> Empty:

@@ -91,7 +91,7 @@ def find(kind: RecordType, reference: str, entities: Entities) -> Found:
         cursor.execute(_statement(kind, column), [value])
         row = cursor.fetchone()
     if row is None or not visibility.may_see(kind, row[1], entities):
-        raise NotFound(f"There is no such {kind.title.lower()}.")
+        raise NotFound(f"There is no such {kind.noun}.")
     uid, code, status, version, updated_at, merged_into, text = row
     return Found(uid, code, status, version, updated_at, merged_into, from_json(text))
 
@@ -99,7 +99,7 @@ def find(kind: RecordType, reference: str, entities: Entities) -> Found:
 def find_uid(kind: RecordType, reference: str, entities: Entities) -> uuid.UUID:
     uid = rows(kind, entities).filter(**lookup(kind, reference)).values_list("uid", flat=True).first()
     if uid is None:
-        raise NotFound(f"There is no such {kind.title.lower()}.")
+        raise NotFound(f"There is no such {kind.noun}.")
     return uid
 
 

@@ -114,7 +114,7 @@ class MergeView(RecordView):
         wanted = [*filter(None, [body.survivor]), *body.losers]
         seen = set(documents.rows(self.kind, self.entities).filter(uid__in=wanted).values_list("uid", flat=True))
         if missing := [uid for uid in wanted if uid not in seen]:
-            text = f"There is no such {self.kind.title.lower()}."
+            text = f"There is no such {self.kind.noun}."
             raise CorrectInput(text, problems=[Problem(str(uid), "unknown_record", text) for uid in missing])
         return {
             "kind": self.kind,

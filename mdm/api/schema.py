@@ -91,7 +91,7 @@ class HubSchema(AutoSchema):
         return self.view.kind.path.replace("-", "_") if self.view.kind else ""
 
     def _title(self) -> str:
-        return self.view.kind.title.lower() if self.view.kind else ""
+        return self.view.kind.noun if self.view.kind else ""
 
     def _derive_id(self) -> str:
         """`GET /api/v1/suppliers/{uid}/history/` → suppliers_uid_history_get: unique because addresses are."""

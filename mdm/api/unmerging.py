@@ -81,7 +81,7 @@ class UnmergeRecord(RecordView):
         gone = str(self.body.merged_uid)
         merge = unmerging.merge_of(self.kind, gone)
         if merge is None or merge_links.head_of(list(merge.items.all())).detail["survivor"] != survivor:
-            text = f"This record is not part of that {self.kind.title.lower()}."
+            text = f"This record is not part of that {self.kind.noun}."
             raise CorrectInput(text, problems=[Problem("merged_uid", "not_merged", text)])
         require_sight(merge, self.entities)
         return unmerging.propose(

@@ -182,7 +182,7 @@ class ColumnMap:
         lists = {child.name for child in self.kind.children}
         for name, info in self.kind.document.model_fields.items():
             if info.is_required() and name not in given and name not in lists:
-                words = f"Map a column to {name}: every {self.kind.title.lower()} needs it."
+                words = f"Map a column to {name}: every {self.kind.noun} needs it."
                 self.problems.append(Problem("columns", "not_mapped", words))
 
     def _stop_at_problems(self) -> None:

@@ -79,7 +79,7 @@ def guess(kind: RecordType, columns: Sequence[str], samples: Iterable[Mapping[st
     """A spec for ColumnMap. Columns nobody recognises are left out; what it finds has to be looked over."""
     rows = list(samples)
     known = _phrases(kind)
-    title = kind.title.lower().split()
+    title = kind.noun.split()
     key = _key(columns, rows, title)
     mapped: dict[str, str] = {}
     used: set[str] = set()

@@ -76,7 +76,7 @@ def by_reference(kind: RecordType, reference: str) -> Any:
             raise NotFound("Give a uid, or code:<code>.") from None
     row = kind.model._default_manager.filter(**lookup).first()
     if row is None:
-        raise NotFound(f"There is no such {kind.title.lower()}.")
+        raise NotFound(f"There is no such {kind.noun}.")
     return row
 
 

@@ -76,7 +76,7 @@ def propose(
     for item in listed:
         kind = registry.find(item.type)
         if kind and not may(by, f"propose:{kind.path}"):
-            raise NotAllowed(f"You may not propose changes to {kind.plural.lower()}.")
+            raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
     built = proposing.build(listed)
     stored = [part.item for part in built]
     change = ChangeRequest.objects.create(

@@ -213,7 +213,7 @@ def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str
     """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before."""
     missing = unknown_references(kind, [body]) if unknown is None else unknown
     return [
-        Problem(where, "unknown_reference", f"There is no {registry.get(type_key).title.lower()} “{value}”.")
+        Problem(where, "unknown_reference", f"There is no {registry.get(type_key).noun} “{value}”.")
         for where, type_key, value in references_in(kind, body)
         if (type_key, str(value)) in missing
     ]

@@ -46,7 +46,7 @@ def receive(
     if kind is None:
         raise CorrectInput(f"There is no record type “{type}”.")
     if not may(by, f"propose:{kind.path}"):
-        raise NotAllowed(f"You may not load {kind.plural.lower()}.")
+        raise NotAllowed(f"You may not load {kind.nouns}.")
     with tempfile.TemporaryFile() as copy:
         size, file_hash = _copy(stream, copy)
         reader = tables.read(copy, limits=limits())

@@ -56,7 +56,7 @@ def start(*, kind: RecordType, by: Actor) -> MatchRun:
             about = {"object_type": "match_run", "object_uid": run.uid, "object_label": kind.plural}
             audit.record(action="match_run.started", by=by, **about)
     except IntegrityError:
-        raise NotNow(f"Somebody is looking through the {kind.plural.lower()} already: wait for it to end.") from None
+        raise NotNow(f"Somebody is looking through the {kind.nouns} already: wait for it to end.") from None
     _end_if_done(run.pk)
     return run
 

@@ -95,7 +95,7 @@ def features_of(kind: RecordType, uids: Sequence[str]) -> dict[str, dict[str, An
     missing = [str(uid) for uid in uids if str(uid) not in found]
     documents = records.current_documents(kind.key, missing) if missing else {}
     if lost := [uid for uid in missing if uid not in documents]:
-        raise NotFound(f"There is no such {kind.title.lower()}: {', '.join(lost)}.")
+        raise NotFound(f"There is no such {kind.noun}: {', '.join(lost)}.")
     return found | {uid: indexing.engine(kind.key).features(document) for uid, document in documents.items()}
 
 

@@ -162,9 +162,7 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
 
 def _build_status(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
     if current["status"] not in _STATUS_FROM[proposed.action]:
-        raise NotNow(
-            f"This {kind.title.lower()} is {current['status']}: it cannot be {STATUS_AFTER[proposed.action]} now."
-        )
+        raise NotNow(f"This {kind.noun} is {current['status']}: it cannot be {STATUS_AFTER[proposed.action]} now.")
     after = {**current, "status": STATUS_AFTER[proposed.action]}
     return _with_item(kind, proposed, index, current, after, diff(current, after))
 

@@ -76,7 +76,7 @@ def propose(*, kind: RecordType, rules: Sequence[Rule], reason: str, by: Actor) 
                 type=kind.key, reason=reason.strip(), rules=wanted, base=base, proposed_by=by.user, total=_total(kind)
             )
     except IntegrityError:
-        text = f"Another change of the rules of {kind.plural.lower()} is under way: finish or withdraw it first."
+        text = f"Another change of the rules of {kind.nouns} is under way: finish or withdraw it first."
         raise NotNow(text) from None
     _log(row, "proposed", by, rules=wanted)
     ring(row)
@@ -293,7 +293,7 @@ def _submit(row: RuleChange, kind: RecordType) -> None:
         decision = Decision(steps={DEFAULT_STEP[0]: DEFAULT_STEP[1]}, names=decision.names)
     changed = row.counts.get("changed", 0) + row.counts.get("asked", 0)
     change = ChangeRequest.objects.create(
-        title=f"Survivorship rules of {kind.plural.lower()}: {changed} of {row.counts.get('records', 0)} records change",
+        title=f"Survivorship rules of {kind.nouns}: {changed} of {row.counts.get('records', 0)} records change",
         reason=row.reason,
         kind="rules",
         origin="web",

@@ -60,7 +60,7 @@ def with_rules(kind: RecordType, rules: Sequence[Rule]) -> Rules:
     ranks = dict(System.objects.values_list("code", "rank"))
     problems = rule_words.check(kind, rules, systems=ranks)
     if problems:
-        words = f"The survivorship rules of {kind.plural.lower()} have mistakes: {problems[0].message}"
+        words = f"The survivorship rules of {kind.nouns} have mistakes: {problems[0].message}"
         raise CorrectInput(words, problems=problems)
     return Rules(rules, ranks)
 

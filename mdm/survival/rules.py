@@ -142,7 +142,7 @@ def _check_one(kind: RecordType, rule: Rule, systems: set[str]) -> list[Problem]
 
     fields, children = kind.document.model_fields, {child.name for child in kind.children}
     if rule.path and rule.path not in fields:
-        return [wrong("path", "unknown_path", f"A {kind.title.lower()} has no field “{rule.path}”.")]
+        return [wrong("path", "unknown_path", f"A {kind.noun} has no field “{rule.path}”.")]
     problems = [wrong("order", code, text) for code, text in _check_order(kind, rule, children)]
     problems += [wrong("together", code, text) for code, text in _check_group(kind, rule, children)]
     for system, rank in rule.ranks.items():
@@ -219,6 +219,6 @@ def _check_group(kind: RecordType, rule: Rule, children: set[str]) -> Iterable[t
         if name in children:
             yield "group_rows", f"{kind.label(name)} is a list of rows: each row is a block already."
         elif name not in kind.document.model_fields and name in rule.together:
-            yield "unknown_path", f"A {kind.title.lower()} has no field “{name}”."
+            yield "unknown_path", f"A {kind.noun} has no field “{name}”."
     if len({rule.path, *rule.together}) < 1 + len(rule.together):
         yield "repeated", "Name each field of a group once."

@@ -49,7 +49,7 @@ def quality_link(kind: RecordType | None, measured: metrics.Quality | None) -> L
     if not lacking:
         return None
     label = kind.label(part)
-    noun = kind.title.lower() if lacking == 1 else kind.plural.lower()
+    noun = kind.noun if lacking == 1 else kind.nouns
     url = f"{reverse('web:records', args=[kind.path])}?status=active&missing={part}"
     return Link(f"{lacking:,} {noun} without {label[0].lower()}{label[1:]}", url)
 
@@ -114,7 +114,7 @@ def quality_tile(kind: RecordType, measured: metrics.Quality) -> Tile:
     moved = round(week[-1] - week[0], 1) if len(week) > 1 else 0.0
     note = f"{'up' if moved > 0 else 'down'} {abs(moved)} this week" if moved else f"of {measured.records:,} active"
     if measured.score is None:
-        note = f"no active {kind.plural.lower()} yet"
+        note = f"no active {kind.nouns} yet"
     link = quality_link(kind, measured)
     return Tile(
         label="Quality score",

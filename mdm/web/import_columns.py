@@ -123,7 +123,7 @@ def _refers_to(kind: RecordType, text: str) -> RecordType | None:
 
 def _table_help(kind: RecordType, path: str) -> str:
     other = _refers_to(kind, path)
-    ours = f"the code of a {other.title.lower()} here" if other else "our value"
+    ours = f"the code of a {other.noun} here" if other else "our value"
     return f"A line each: their value = {ours}. “* = =” keeps every other value as it is."
 
 

@@ -204,7 +204,7 @@ def _recounted(job: ImportJob) -> list[Callout]:
     return [
         Callout(
             title="What is rare was counted anew while it ran",
-            body=f"{times.capitalize()}, last over {plural(rows[0].total, kind.title.lower(), kind.plural.lower())}. {moved}.",
+            body=f"{times.capitalize()}, last over {plural(rows[0].total, kind.noun, kind.nouns)}. {moved}.",
             icon="refresh",
             action=Action(label="See the counts", url=f"{link('web:matching')}?type={job.type}#counts"),
         )

@@ -63,9 +63,7 @@ def page(kind: RecordType, by: Actor) -> Page:
                 method="post", icon="undo", confirm=ask, allowed=proposer and not busy, why_not=why_not or busy,
             )
         )  # fmt: skip
-    return Page(
-        title="Match quality", note=f"How well duplicates of {kind.plural.lower()} are found", menu=menu, primary=train
-    )
+    return Page(title="Match quality", note=f"How well duplicates of {kind.nouns} are found", menu=menu, primary=train)
 
 
 def tiles(found: match_quality.Measures, queue: match_quality.Queue) -> list[Tile]:

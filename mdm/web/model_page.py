@@ -34,7 +34,7 @@ def page(row: MatchModel, by: Actor) -> Page:
     if row.approved_by:
         meta.append(Meta(kind="person", text=_name(row.approved_by), prefix="signed by"))
     return Page(
-        title=f"Version {row.number} of matching {kind.plural.lower()}",
+        title=f"Version {row.number} of matching {kind.nouns}",
         crumbs=[Link("Match quality", index_url(kind)), Link(words.version(row), "")],
         badges=[Badge(state=row.state, domain="model"), Badge(label=row.get_origin_display(), outline=True)],
         meta=meta,

@@ -81,7 +81,7 @@ def build(pair: DuplicatePair, *, entities: Entities, latin: bool = False) -> di
     confirmed = confirmations.holds_for(pair)
     limits = confirmations.limits(indexing.engine(pair.type), bool(confirmed))
     return {
-        "title": _TITLES.get(pair.kind, "Are these the same {}?").format(kind.title.lower()),
+        "title": _TITLES.get(pair.kind, "Are these the same {}?").format(kind.noun),
         "state": pair.state,
         "kind": pair.kind,
         "text": _text(pair),

@@ -214,7 +214,7 @@ def commonness(pair: DuplicatePair, features: duplicates.Features | None) -> Com
     both = [sound for sound in left if sound in right]
     one = [sound for sound in spelt if sound not in left or sound not in right]
     sort = registry.get(pair.type)
-    return Commonness(features.total, counted(both), counted(one), kinds, sort.title.lower(), sort.plural.lower())
+    return Commonness(features.total, counted(both), counted(one), kinds, sort.noun, sort.nouns)
 
 
 def _words(features: Mapping[str, Any]) -> dict[str, str]:

@@ -100,7 +100,7 @@ class Controls:
         choices = [] if by_uid(self.kind, path) else self.choices(key)
         if choices:
             return Field(**given, kind="select", options=_options(choices, text, blank=not required or not text))
-        title = registry.get(key).title.lower()
+        title = registry.get(key).noun
         help_ = given["help"] or f"Type the code of a {title}, or a part of its name: the ones that fit are offered."
         found = [Option(value=value, label=label) for value, label in self.offers.get(given["name"], ())]
         return Field(**given | {"help": help_}, kind="combo", options=found)

@@ -70,12 +70,12 @@ def resolve(kind: RecordType, shown: Draft) -> Resolved:
             continue
         found.offers[spot] = [(f"{code}{APART}{title}", title) for _, code, title in fitting]
         words = registry.get(key)
-        message = f"There is no {words.title.lower()} with this code or name."
+        message = f"There is no {words.noun} with this code or name."
         if fitting:
             many = f"{len(fitting)}" if len(fitting) < MOST else f"At least {MOST}"
             listed = "; ".join(f"{code} {title}" for _, code, title in fitting[:3])
             more = "; …" if len(fitting) > 3 else ""
-            message = f"{many} {words.plural.lower()} fit, choose one: {listed}{more}."
+            message = f"{many} {words.nouns} fit, choose one: {listed}{more}."
         found.problems.append(Problem(path, "unknown_reference", message))
     return found
 

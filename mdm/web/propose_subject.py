@@ -76,7 +76,7 @@ def find(request: HttpRequest, kind: RecordType, uid: UUID | None) -> Subject:
         subject.source = subject.current
         if subject.current["status"] in ("merged", "retired"):
             word = subject.current["status"]
-            raise NotNow(f"This {kind.title.lower()} is {word}: it is not changed any more.")
+            raise NotNow(f"This {kind.noun} is {word}: it is not changed any more.")
     number = request.GET.get("request", "")
     if number:
         if not number.isdigit() or len(number) > 12:

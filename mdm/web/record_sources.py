@@ -162,7 +162,7 @@ def _detach(frame: Frame, record: SourceRecord) -> Action:
         fields=[
             Field(
                 name="to",
-                label=f"Code of the {frame.kind.title.lower()} it belongs to",
+                label=f"Code of the {frame.kind.noun} it belongs to",
                 optional=True,
                 mono=True,
                 id=f"to-{record.pk}",

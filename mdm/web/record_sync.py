@@ -54,5 +54,5 @@ def tab(frame: Frame) -> dict[str, Any]:
     empty = None
     if not rows:
         text = "A governance lead connects targets and says which records each of them gets."
-        empty = Empty(title=f"No target takes {frame.kind.plural.lower()} yet", text=text, icon="target")
+        empty = Empty(title=f"No target takes {frame.kind.nouns} yet", text=text, icon="target")
     return {"rows": rows, "deliveries": None, "pager": None, "empty": empty}

@@ -58,7 +58,7 @@ def in_force(kind: RecordType, rules: Sequence[Rule], titles: Mapping[str, str])
         for rule in listed
     ]
     columns = [Column(label="Field"), Column(label="What survives")]
-    return Table(caption=f"Rules of {kind.plural.lower()}", columns=columns, rows=rows, plain=True)
+    return Table(caption=f"Rules of {kind.nouns}", columns=columns, rows=rows, plain=True)
 
 
 def compared(kind: RecordType, row: RuleChange, titles: Mapping[str, str]) -> Table:
@@ -147,7 +147,7 @@ def page(row: RuleChange, by: Actor) -> Page:
     if row.change:
         meta.append(Meta(kind="link", text=row.change.number, url=request_url(row.change)))
     return Page(
-        title=f"Survivorship rules of {kind.plural.lower()}",
+        title=f"Survivorship rules of {kind.nouns}",
         crumbs=[Link("Survivorship", visitor.link("web:survivorship")), Link("Change", "")],
         badges=[Badge(state=state, domain=domain)],
         meta=meta,

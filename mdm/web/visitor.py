@@ -74,7 +74,7 @@ def kind_at(request: HttpRequest, type_path: str, verb: str = "read") -> RecordT
         raise NotFound("There is no such kind of record.")
     if not permissions.may(actor(request), f"{verb}:{kind.path}"):
         doing = {"read": "see", "propose": "propose changes to"}[verb]
-        raise NotAllowed(f"Your role may not {doing} {kind.plural.lower()}. A governance lead can change that.")
+        raise NotAllowed(f"Your role may not {doing} {kind.nouns}. A governance lead can change that.")
     return kind
 
 
@@ -82,7 +82,7 @@ def record_at(request: HttpRequest, kind: RecordType, uid: Any) -> Any:
     """The golden row, when the person may see it; to everybody else it is not there."""
     row = visibility.visible(kind, kind.model._default_manager.all(), entities(request)).filter(uid=uid).first()
     if row is None:
-        raise NotFound(f"There is no such {kind.title.lower()}, or it is not one of your companies.")
+        raise NotFound(f"There is no such {kind.noun}, or it is not one of your companies.")
     return row
 
 

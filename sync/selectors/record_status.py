@@ -66,7 +66,7 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     known |= {subscription.target_id for subscription in subscribed}
     for target in Target.objects.filter(active=True).exclude(pk__in=known).order_by("code"):
         if target.connector in platforms.names() and not platforms.takes(target.connector, kind.key):
-            words = f"{target.title} takes no {kind.plural.lower()} from the hub: nothing documented writes them there."
+            words = f"{target.title} takes no {kind.nouns} from the hub: nothing documented writes them there."
             lines.append(_unsent(target, "not_pushable", words))
     return lines
 

@@ -85,7 +85,7 @@ def types_of(target: Target, type: str = "") -> list[str]:
     taken = [one for one in subscribed if platforms.takes(target.connector, one)]
     if type and type not in taken:
         kind = registry.find(type)
-        raise CorrectInput(f"{target.title} is not subscribed to {kind.plural.lower() if kind else 'that type'}.")
+        raise CorrectInput(f"{target.title} is not subscribed to {kind.nouns if kind else 'that type'}.")
     if not taken:
         raise CorrectInput(f"{target.title} has no subscription yet.")
     return [type] if type else sorted(taken, key=_referring)

@@ -114,7 +114,7 @@ def subscription_of(target: Target, type: str) -> Subscription:
         raise NotNow(error.message) from None
     row = Subscription.objects.select_related("target").filter(target=target, type=type, active=True).first()
     if row is None:
-        raise NotFound(f"{target.title} is not subscribed to {registry.get(type).plural.lower()}.")
+        raise NotFound(f"{target.title} is not subscribed to {registry.get(type).nouns}.")
     return row
 
 

@@ -232,7 +232,7 @@ def _scope(job: PushJob) -> str:
         return "Deliveries found by " + (", ".join(words) or "their target")
     if job.kind == "repeat":
         return "What did not arrive of an earlier job"
-    what = ", ".join(kind.plural.lower() for one in scope["types"] if (kind := registry.find(one)))
+    what = ", ".join(kind.nouns for one in scope["types"] if (kind := registry.find(one)))
     if scope.get("records"):
         return f"{plural(len(scope['records']), 'chosen record')} ({what})"
     if scope.get("since"):

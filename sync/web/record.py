@@ -54,7 +54,7 @@ def tab(request: HttpRequest, type_path: str, uid: UUID) -> HttpResponse:
         "deliveries": _deliveries(part.rows) if part.rows else None,
         "pager": browsing.pager(request, part, "deliveries"),
         "empty": Empty(
-            title=f"No target takes {frame.kind.plural.lower()} yet",
+            title=f"No target takes {frame.kind.nouns} yet",
             text="A governance lead connects targets and says which records each of them gets.",
             icon="target",
         ),

@@ -66,7 +66,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _rule(rule: OutcomeRule) -> Row:
     kind = registry.find(rule.type) if rule.type else None
-    where = [*([rule.target.title] if rule.target else []), *([kind.plural.lower()] if kind else [])]
+    where = [*([rule.target.title] if rule.target else []), *([kind.nouns] if kind else [])]
     off = [] if rule.active else [Badge(label="Off", tone="grey", icon="minus")]
     return Row(
         title=rule.name,
@@ -98,7 +98,7 @@ def _owner(row: ExceptionOwner) -> Row:
         f"the rule “{row.rule.name}”" if row.rule else "",
         f"company {row.legal_entity}" if row.legal_entity else "",
     ]
-    parts.append(kind.plural.lower() if kind else "")
+    parts.append(kind.nouns if kind else "")
     role = permissions.ROLES.get(row.role, (row.role,))[0]
     return Row(
         title=str(row),

@@ -30,7 +30,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "chart_of_accounts": {"name": "Chart of the group"},
     "gl_account": {"name": "Raw materials", "chart": "EX-COA", "number": "400000", "kind": "expense"},
     "tax_code": {"name": "Input VAT, standard", "country": "DE", "kind": "input", "rate": "19"},
-    "account_mapping": {
+    "gl_mapping": {
         "name": "Raw materials",
         "source_chart": "EX-COA",
         "target_chart": "EX-COA",

@@ -40,7 +40,7 @@ def charts() -> None:
 
 def row(source: str | None, target: str, code: str, **values: Any) -> Any:
     given = {"name": code, "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit"}
-    return make_record("account_mapping", code, **{**given, "source": source, "target": target, **values})
+    return make_record("gl_mapping", code, **{**given, "source": source, "target": target, **values})
 
 
 def accounts(by: Caller, *values: str, status: int = 200, **more: Any) -> Any:
@@ -176,13 +176,13 @@ def test_each_type_needs_its_own_scope(charts: None) -> None:
     only_centers = caller("requester", scopes=["read:cost-centers", "read:gl-accounts"])
     answer = only_centers.post_json("translate/", {"type": "supplier", "values": ["1"], "to_system": "sap"})
     assert (answer.status_code, answer.json()["scope"]) == (403, "read:suppliers")
-    assert accounts(only_centers, "1", status=403)["scope"] == "read:account-mappings"
+    assert accounts(only_centers, "1", status=403)["scope"] == "read:gl-mappings"
 
 
 def test_a_row_changed_is_heard_of_at_once(reader: Caller, charts: None) -> None:
     made = row("400000", "5100", "R-1")
     assert accounts(reader, "400000")["results"][0]["code"] == "5100"
-    item = ProposedItem(type="account_mapping", uid=str(made.uid), patch={"target": "5200"})
+    item = ProposedItem(type="gl_mapping", uid=str(made.uid), patch={"target": "5200"})
     assert changes.propose(items=[item], by=Actor.system("tests"), origin="system").state == "applied"
     assert accounts(reader, "400000")["results"][0]["code"] == "5200"
 

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from dimensions.mapping import Between, Equals, In, Like, Row, check, compile, when
+from mdm.mapping import Between, Equals, In, Like, Row, check, compile, when
 from tests.bench import ground
 from tests.bench.figures import Figure
 

@@ -42,18 +42,18 @@ def row(source: str | None, target: str, **values: Any) -> Document:
         "target_chart": PAIR[1],
         "kind": "explicit",
     }
-    return make("account_mapping", **{**given, "source": source, "target": target, **values})
+    return make("gl_mapping", **{**given, "source": source, "target": target, **values})
 
 
 def change(document: Document, **patch: Any) -> None:
     auto_approve("system")
-    item = ProposedItem(type="account_mapping", uid=document["uid"], patch=patch)
+    item = ProposedItem(type="gl_mapping", uid=document["uid"], patch=patch)
     assert changes.propose(items=[item], by=SETUP, origin="system").state == "applied"
 
 
 def status(document: Document, action: str) -> None:
     auto_approve("system")
-    item = ProposedItem(type="account_mapping", uid=document["uid"], action=action)
+    item = ProposedItem(type="gl_mapping", uid=document["uid"], action=action)
     assert changes.propose(items=[item], by=SETUP, origin="system").state == "applied"
 
 
@@ -137,14 +137,14 @@ def test_the_longest_unused_is_given_up_and_the_newest_kept(
 
 @pytest.mark.django_db
 def test_a_row_that_no_rule_lets_in_is_named() -> None:
-    kind = registry.get("account_mapping")
+    kind = registry.get("gl_mapping")
     rules = kind.rules
     object.__setattr__(kind, "rules", ())  # as rows written under other rules would be
     try:
         made = row("4..5..6", "5100", code="BAD-1")
     finally:
         object.__setattr__(kind, "rules", rules)
-    with pytest.raises(NotNow, match="The account mapping BAD-1 cannot be read, put it right or retire it"):
+    with pytest.raises(NotNow, match="The GL mapping BAD-1 cannot be read, put it right or retire it"):
         mappings.compiled(*PAIR)
     status(made, "retire")
     assert becomes("4") == [None]
@@ -153,12 +153,12 @@ def test_a_row_that_no_rule_lets_in_is_named() -> None:
 @pytest.mark.django_db
 def test_another_log_counts_as_changed() -> None:
     row("400000", "5100")
-    now, changed = event_watch.look("account_mapping", None)
+    now, changed = event_watch.look("gl_mapping", None)
     assert changed and len(now.open) == 1
-    assert event_watch.look("account_mapping", now) == (now, False)
-    assert event_watch.look("account_mapping", event_watch.Look(now.head + 5, now.open))[1]
-    assert event_watch.look("account_mapping", event_watch.Look(now.head, now.open | {10**12}))[1]
-    assert event_watch.look("account_mapping", event_watch.Look(now.head - 10_001, now.open))[1], "too long ago"
+    assert event_watch.look("gl_mapping", now) == (now, False)
+    assert event_watch.look("gl_mapping", event_watch.Look(now.head + 5, now.open))[1]
+    assert event_watch.look("gl_mapping", event_watch.Look(now.head, now.open | {10**12}))[1]
+    assert event_watch.look("gl_mapping", event_watch.Look(now.head - 10_001, now.open))[1], "too long ago"
     assert event_watch.look("supplier", event_watch.Look(now.head, frozenset()))[1] is False
 
 

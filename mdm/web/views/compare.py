@@ -35,7 +35,7 @@ def compare(request: HttpRequest, type_path: str) -> HttpResponse:
     documents = compare_page.documents(kind, uids, visitor.entities(request))
     context: dict[str, Any] = {
         "page": Page(
-            title=f"Compare {kind.plural.lower()}",
+            title=f"Compare {kind.nouns}",
             note="Any two, whether anybody thinks they are the same or not",
             crumbs=[Link(kind.plural, visitor.link("web:records", kind.path)), Link("Compare", "")],
         ),

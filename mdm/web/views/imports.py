@@ -43,7 +43,7 @@ def job_at(request: HttpRequest, uid: UUID, *, to_change: bool = False) -> Impor
 
 def require_propose(by: Actor, kind: registry.RecordType) -> None:
     if not may(by, f"propose:{kind.path}"):
-        raise NotAllowed(f"Your role may not load {kind.plural.lower()}. A governance lead can change that.")
+        raise NotAllowed(f"Your role may not load {kind.nouns}. A governance lead can change that.")
 
 
 @require_GET

@@ -47,7 +47,7 @@ def merge_records(request: HttpRequest, type_path: str) -> HttpResponse:
     seen = {str(uid) for uid in rows.values_list("uid", flat=True)}
     chosen = [uid for uid in asked if uid in seen]
     if len(chosen) < 2:
-        raise CorrectInput(f"Select at least two {kind.plural.lower()} to merge.")
+        raise CorrectInput(f"Select at least two {kind.nouns} to merge.")
     return _answer(request, kind, chosen, [Link(kind.plural, link("web:records", kind.path))], [])
 
 

@@ -115,7 +115,7 @@ def _record_by_code(request: HttpRequest, frame: Frame, code: str) -> Any:
     rows = visibility.visible(frame.kind, frame.kind.model._default_manager.all(), visitor.entities(request))
     row = rows.filter(code=code).first()
     if row is None:
-        raise CorrectInput(f"There is no {frame.kind.title.lower()} with the code {code}.")
+        raise CorrectInput(f"There is no {frame.kind.noun} with the code {code}.")
     return row.uid
 
 

@@ -44,10 +44,10 @@ def _answer(request: HttpRequest, kind: RecordType, error: HubError | None = Non
         "views": saved_views.tabs(request, kind),
         "filters": filters,
         "table": listing.table(request, kind, part.rows, shown),
-        "pager": browsing.pager(request, part, kind.plural.lower(), ends=f"{len(part.rows)} shown, all of them"),
+        "pager": browsing.pager(request, part, kind.nouns, ends=f"{len(part.rows)} shown, all of them"),
         "empty": _empty(kind, base, bool(filters.chips or filters.q)),
         "bulk": _bulk(request, kind),
-        "plural": kind.plural.lower(),
+        "plural": kind.nouns,
         "columns": {
             "url": reverse("web:records-columns", args=[kind.path]),
             "options": [
@@ -71,7 +71,7 @@ def _head(request: HttpRequest, kind: RecordType, found: Any) -> Page:
         meta=[Meta(text=browsing.plural(shown, "record"))],
         menu=saved_views.drop_action(request, kind),
         primary=Action(
-            label=f"Propose {kind.title.lower()}",
+            label=f"Propose {kind.noun}",
             url=reverse("web:record-new", args=[kind.path]),
             icon="plus",
             key="n",
@@ -83,14 +83,12 @@ def _head(request: HttpRequest, kind: RecordType, found: Any) -> Page:
 
 def _empty(kind: RecordType, base: str, filtered: bool) -> Empty:
     if filtered:
-        every = Action(label=f"Show all {kind.plural.lower()}", url=base)
+        every = Action(label=f"Show all {kind.nouns}", url=base)
         text = "No record fits all of these filters. Take one away, or search for a part of the name."
         return Empty(title="Nothing fits", text=text, icon="search", actions=[every])
-    propose = Action(
-        label=f"Propose {kind.title.lower()}", url=reverse("web:record-new", args=[kind.path]), icon="plus"
-    )
+    propose = Action(label=f"Propose {kind.noun}", url=reverse("web:record-new", args=[kind.path]), icon="plus")
     text = "Import a file, or propose the first one."
-    return Empty(title=f"There are no {kind.plural.lower()} yet", text=text, icon=kind.icon, actions=[propose])
+    return Empty(title=f"There are no {kind.nouns} yet", text=text, icon=kind.icon, actions=[propose])
 
 
 def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
@@ -99,7 +97,7 @@ def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
     if not permissions.may(visitor.actor(request), f"propose:{kind.path}"):
         return [export]
     confirm = Confirm(
-        title=f"Block the selected {kind.plural.lower()}?",
+        title=f"Block the selected {kind.nouns}?",
         body="One request asks for all of them. Once approved, they stay readable and every target is told to block them.",
         button="Propose block",
         reason_label="Why?",
@@ -144,7 +142,7 @@ def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
         reason = request.POST.get("reason", "").strip()
         if not reason:
             raise CorrectInput("Say why they are blocked. Your selection has to be made again.")
-        title = f"{doing.capitalize()} {len(items)} {kind.plural.lower()}" if len(items) > 1 else ""
+        title = f"{doing.capitalize()} {len(items)} {kind.nouns}" if len(items) > 1 else ""
         change = changes.propose(items=items, by=visitor.actor(request), reason=reason, title=title)
     except HubError as error:
         return _answer(request, kind, error)
@@ -154,7 +152,7 @@ def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
 def _to_merge(kind: RecordType, uids: list[str]) -> HttpResponse:
     """The preview has an address of its own, so that it can be opened again."""
     if not 2 <= len(uids) <= merging.MOST:
-        raise CorrectInput(f"Select 2 to {merging.MOST} {kind.plural.lower()} to merge; you selected {len(uids)}.")
+        raise CorrectInput(f"Select 2 to {merging.MOST} {kind.nouns} to merge; you selected {len(uids)}.")
     return redirect(f"{reverse('web:merge-records', args=[kind.path])}?{urlencode({'uid': uids}, doseq=True)}")
 
 

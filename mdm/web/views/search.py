@@ -45,7 +45,7 @@ def _actions(request: HttpRequest, query: str) -> list[Link]:
         if permissions.may(by, f"propose:{kind.path}")
     ]
     offered += [
-        Link(label=f"Compare {kind.plural.lower()}", url=visitor.link("web:compare", kind.path), icon="columns")
+        Link(label=f"Compare {kind.nouns}", url=visitor.link("web:compare", kind.path), icon="columns")
         for kind in registry.all_types()
         if kind.match and permissions.may(by, f"read:{kind.path}")
     ]

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from dimensions.mapping.expressions import Equals, Expression, In
-from dimensions.mapping.rows import Context
-from dimensions.mapping.table import Table
+from mdm.mapping.expressions import Equals, Expression, In
+from mdm.mapping.rows import Context
+from mdm.mapping.table import Table
 
 _FEW = 8  # looking at so many rows costs less than a shelf
 _LONG = 64  # lists of more codes are not taken apart

@@ -8,14 +8,14 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dimensions.mapping.expressions import Between, Equals, In, Like
-from dimensions.mapping.indexes import PatternIndex, RangeIndex
-from dimensions.mapping.rows import Context, Row
-from dimensions.mapping.shelves import Shelved, every, merged, offered, shelved
-from dimensions.mapping.table import Table
+from mdm.mapping.expressions import Between, Equals, In, Like
+from mdm.mapping.indexes import PatternIndex, RangeIndex
+from mdm.mapping.rows import Context, Row
+from mdm.mapping.shelves import Shelved, every, merged, offered, shelved
+from mdm.mapping.table import Table
 
 if TYPE_CHECKING:
-    from dimensions.mapping.tracing import Step
+    from mdm.mapping.tracing import Step
 
 
 class Resolution:
@@ -101,7 +101,7 @@ class Compiled:
         """What a code becomes in a context ({dimension: code}) on a day. Traces cost time: ask for them for people."""
         resolution = self._resolution(value, self._winner(value, self._context(value, context), on.toordinal()))
         if trace:
-            from dimensions.mapping import tracing
+            from mdm.mapping import tracing
 
             tracing.explain(self, resolution, self._context(value, context), on)
         return resolution

@@ -6,9 +6,9 @@ import tracemalloc
 import uuid
 from datetime import date, timedelta
 
-from dimensions.mapping import Between, Equals, Like, Row, check, compile, when
-from dimensions.mapping.languages import specimens
-from dimensions.mapping.shelves import Shelf, offered
+from mdm.mapping import Between, Equals, Like, Row, check, compile, when
+from mdm.mapping.languages import specimens
+from mdm.mapping.shelves import Shelf, offered
 
 DAY = date(2026, 1, 31)
 

@@ -9,11 +9,11 @@ from datetime import date
 from functools import cached_property
 from itertools import takewhile
 
-from dimensions.mapping.compiled import Compiled
-from dimensions.mapping.expressions import Between, Equals, Expression, In, Like
-from dimensions.mapping.languages import TooMany, between_ends, specimen, specimens
-from dimensions.mapping.rows import Context, Row
-from dimensions.mapping.shelves import meeting
+from mdm.mapping.compiled import Compiled
+from mdm.mapping.expressions import Between, Equals, Expression, In, Like
+from mdm.mapping.languages import TooMany, between_ends, specimen, specimens
+from mdm.mapping.rows import Context, Row
+from mdm.mapping.shelves import meeting
 
 _MOST = 200_000  # contexts that are tried for one row
 _STEPS = 3_000_000  # of an expression by a character

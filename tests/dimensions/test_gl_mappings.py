@@ -1,4 +1,4 @@
-"""Account mappings as records: each text is read as the engine reads it, and refused at the field that has it."""
+"""GL mappings as records: each text is read as the engine reads it, and refused at the field that has it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dimensions import demo
-from dimensions.models import AccountMapping, AccountMappingCondition
+from dimensions.models import GLMapping, GLMappingCondition
 from mdm.errors import CorrectInput
 from mdm.models import ChangeRequest, Event, RecordVersion
 from mdm.services import changes
@@ -29,23 +29,23 @@ def charts() -> None:
 
 def refused(**values: Any) -> dict[str, str]:
     """{path: message}; a refusal leaves nothing behind."""
-    before = AccountMapping.objects.count(), ChangeRequest.objects.count(), Event.objects.count()
+    before = GLMapping.objects.count(), ChangeRequest.objects.count(), Event.objects.count()
     with pytest.raises(CorrectInput) as error:
-        make("account_mapping", **{**ROW, **values})
-    assert before == (AccountMapping.objects.count(), ChangeRequest.objects.count(), Event.objects.count())
+        make("gl_mapping", **{**ROW, **values})
+    assert before == (GLMapping.objects.count(), ChangeRequest.objects.count(), Event.objects.count())
     return {problem.path: problem.message for problem in error.value.problems}
 
 
 def test_a_row_is_a_record_with_its_conditions() -> None:
     conditions = [{"dimension": "tax_code", "codes": "EU-*"}, {"dimension": "legal_entity", "codes": "NH10, NH20"}]
-    made = make("account_mapping", **ROW, conditions=conditions, valid_from="2026-01-01")
+    made = make("gl_mapping", **ROW, conditions=conditions, valid_from="2026-01-01")
     assert made["conditions"][0].keys() == {"uid", "dimension", "codes"}
     assert (made["flip"], made["order"], made["valid_from"], made["valid_to"]) == (False, 0, "2026-01-01", None)
-    held = AccountMappingCondition.objects.filter(record__uid=made["uid"]).values_list("dimension", "codes")
+    held = GLMappingCondition.objects.filter(record__uid=made["uid"]).values_list("dimension", "codes")
     assert dict(held) == {"tax_code": "EU-*", "legal_entity": "NH10, NH20"}
     auto_approve("system")
     patch = {"target": "5110", "conditions": [{"uid": made["conditions"][0]["uid"], "_end": True}]}
-    item = ProposedItem(type="account_mapping", uid=made["uid"], patch=patch)
+    item = ProposedItem(type="gl_mapping", uid=made["uid"], patch=patch)
     assert changes.propose(items=[item], by=SETUP, origin="system").state == "applied"
     versions = RecordVersion.objects.filter(uid=made["uid"]).order_by("version")
     assert [v.document["target"] for v in versions] == ["5100", "5110"]
@@ -57,7 +57,7 @@ def test_a_row_is_a_record_with_its_conditions() -> None:
     [("between", "400000..499999"), ("in", "400000, 400100"), ("in", "400000"), ("like", "40*"), ("explicit", r"A\,B")],
 )
 def test_every_kind_is_written_in_its_way(kind: str, source: str) -> None:
-    assert make("account_mapping", **{**ROW, "kind": kind, "source": source})["source"] == source
+    assert make("gl_mapping", **{**ROW, "kind": kind, "source": source})["source"] == source
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 def test_the_demo_loads_twice_and_maps_into_both_charts() -> None:
     auto_approve("system")
     demo.load(lambda words: None)
-    count = AccountMapping.objects.count(), RecordVersion.objects.count()
+    count = GLMapping.objects.count(), RecordVersion.objects.count()
     assert count[0] == sum(map(len, demo.charts.MAPPINGS.values()))
     demo.load(lambda words: None)
-    assert (AccountMapping.objects.count(), RecordVersion.objects.count()) == count
+    assert (GLMapping.objects.count(), RecordVersion.objects.count()) == count

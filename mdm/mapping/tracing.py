@@ -8,11 +8,11 @@ from datetime import date
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from dimensions.mapping.expressions import Between, Expression, In, Like
-from dimensions.mapping.rows import Conditions, Context, Row, named
+from mdm.mapping.expressions import Between, Expression, In, Like
+from mdm.mapping.rows import Conditions, Context, Row, named
 
 if TYPE_CHECKING:
-    from dimensions.mapping.compiled import Compiled, Resolution
+    from mdm.mapping.compiled import Compiled, Resolution
 
 _NEAREST = 3
 

@@ -52,7 +52,7 @@ def account(chart: str, number: str, name: str, **values: Any) -> dict[str, Any]
 
 def row(source: str | None, target: str, code: str, **values: Any) -> dict[str, Any]:
     given = {"name": f"Row {code}", "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit", "code": code}
-    return make("account_mapping", **{**given, "source": source, "target": target, **values})
+    return make("gl_mapping", **{**given, "source": source, "target": target, **values})
 
 
 def test_an_empty_hub_says_what_to_do(mara: Client) -> None:
@@ -94,9 +94,9 @@ def test_a_gap_opens_the_form_with_what_is_known_and_closes(mara: Client, charts
     auto_approve("web")
     typed = {"name": "Telephone", "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit", "source": "490000",
              "target": "6805", "order": "0", "action": "submit"}  # fmt: skip
-    assert mara.post(reverse("web:record-new", args=["account-mappings"]), typed).status_code == 302
+    assert mara.post(reverse("web:record-new", args=["gl-mappings"]), typed).status_code == 302
     assert coverage.of(("GROUP", "LOCAL"), timezone.localdate()).unmapped == ["470000", "491000"]
-    wrong = mara.post(reverse("web:record-new", args=["account-mappings"]), {**typed, "source": "49*"})
+    wrong = mara.post(reverse("web:record-new", args=["gl-mappings"]), {**typed, "source": "49*"})
     assert wrong.status_code == 422 and "not written as explicit" in wrong.content.decode()
 
 
@@ -118,7 +118,7 @@ def test_findings_name_their_rows(mara: Client, charts: None) -> None:
     row("400000", "5100", "R-3")
     page = read(mara, URL).split('id="findings"')[1]
     assert "Unreachable" in page and "always goes before it" in page
-    assert reverse("web:record", args=["account-mappings", first["uid"]]) in page
+    assert reverse("web:record", args=["gl-mappings", first["uid"]]) in page
     assert "exceptions to a rule" in page and "Shadowed" in page.split("<details")[1]
 
 
@@ -150,7 +150,7 @@ def test_too_many_rules_are_not_judged_while_somebody_waits(
 
 def test_who_may_only_read_is_told_why(charts: None) -> None:
     page = read(browser("jonas", "auditor"), f"{URL}?from=GROUP&to=LOCAL")
-    assert "Your role may not propose account mappings" in page and "record-new" not in page
+    assert "Your role may not propose GL mappings" in page and "record-new" not in page
     assert "source=490000" not in page
     assert not ChangeRequest.objects.filter(origin="web").exists()
     read(browser("nobody"), URL, status=403)

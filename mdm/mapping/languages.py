@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dimensions.mapping.expressions import ONE, STAR, Between, Equals, Expression, In, Like
+from mdm.mapping.expressions import ONE, STAR, Between, Equals, Expression, In, Like
 
 _PLAIN = "XQ7KZ0AMxq5_-"
 _FURTHEST = 200  # code points to go in search of a printable one

@@ -8,9 +8,9 @@ import uuid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dimensions.mapping import Between, Equals, Like, Row, check, compile, when
-from dimensions.mapping.coverage import Coverage, Example
-from tests.dimensions.mapping import model
+from mdm.mapping import Between, Equals, Like, Row, check, compile, when
+from mdm.mapping.coverage import Coverage, Example
+from tests.mapping import model
 
 
 @settings(max_examples=150, deadline=None)

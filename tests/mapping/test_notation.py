@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimensions.mapping import Between, Equals, In, Like, MappingError
-from dimensions.mapping.notation import HOW, read, write
+from mdm.mapping import Between, Equals, In, Like, MappingError
+from mdm.mapping.notation import HOW, read, write
 
 code = st.text(alphabet="4A.,*?\\- ", min_size=1, max_size=6).filter(lambda text: text == text.strip())
 

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from dimensions.mapping import Between, Equals, In, Like, MappingError, Row, compile, when
+from mdm.mapping import Between, Equals, In, Like, MappingError, Row, compile, when
 from tests.database import ROOT
 
 DAY = date(2026, 1, 31)

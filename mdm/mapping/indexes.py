@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from dimensions.mapping.expressions import Between, Like, shape
-from dimensions.mapping.shelves import Shelved, shelved
-from dimensions.mapping.table import Table
+from mdm.mapping.expressions import Between, Like, shape
+from mdm.mapping.shelves import Shelved, shelved
+from mdm.mapping.table import Table
 
 
 class RangeIndex:

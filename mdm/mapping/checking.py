@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from dimensions.mapping.compiled import Compiled, compile
-from dimensions.mapping.coverage import Coverage, Example
-from dimensions.mapping.expressions import Between
-from dimensions.mapping.languages import TooMany
-from dimensions.mapping.rows import Context, Row, named
-from dimensions.mapping.tracing import why_better
+from mdm.mapping.compiled import Compiled, compile
+from mdm.mapping.coverage import Coverage, Example
+from mdm.mapping.expressions import Between
+from mdm.mapping.languages import TooMany
+from mdm.mapping.rows import Context, Row, named
+from mdm.mapping.tracing import why_better
 
 SEVERITY = {
     "overlap": "warning",

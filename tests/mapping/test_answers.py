@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from dimensions.mapping import Between, Equals, In, Like, Members, Row, Use, check, compile, proposals, rehearse, when
+from mdm.mapping import Between, Equals, In, Like, Members, Row, Use, check, compile, proposals, rehearse, when
 
 DAY = date(2026, 1, 31)
 NEXT_YEAR = date(2027, 1, 1)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
-from dimensions.mapping import Between, Equals, In, Like, Row, when
+from mdm.mapping import Between, Equals, In, Like, Row, when
 
 CHARACTERS = "01A"
 CODES = ["".join(p) for n in (1, 2, 3) for p in itertools.product(CHARACTERS, repeat=n)]

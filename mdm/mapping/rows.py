@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from dimensions.mapping.expressions import ONE, STAR, Between, Equals, Expression, In, Like, MappingError, pattern_items
+from mdm.mapping.expressions import ONE, STAR, Between, Equals, Expression, In, Like, MappingError, pattern_items
 
 KINDS = ("explicit", "between", "in", "multi", "like")  # in order of precedence
 _KIND_OF: dict[type, str] = {Equals: "explicit", Between: "between", In: "in", type(None): "multi", Like: "like"}

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from uuid import UUID
 
-from dimensions.mapping.expressions import Equals, Expression
-from dimensions.mapping.rows import Conditions, Context, Filled, Row, target_of
+from mdm.mapping.expressions import Equals, Expression
+from mdm.mapping.rows import Conditions, Context, Filled, Row, target_of
 
 ALWAYS = (0, 1 << 30)  # day numbers before the first and after the last date
 _NEVER = (1, 0)

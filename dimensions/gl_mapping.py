@@ -1,4 +1,4 @@
-"""The account mapping: one row of what the accounts of a chart become in another; document, rules and declaration."""
+"""The GL mapping: one row of what the accounts of a chart become in another; document, rules and declaration."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from dimensions.mapping import Between, MappingError, Row, notation, when
-from dimensions.mapping.expressions import Expression
-from dimensions.models import AccountMapping, AccountMappingCondition
+from dimensions.models import GLMapping, GLMappingCondition
 from mdm.documents import ChildDocument, Code, Day, LongText, Name, Part, Text
+from mdm.mapping import Between, MappingError, Row, notation, when
+from mdm.mapping.expressions import Expression
 from mdm.registry import ChildType, Column, RecordType, Section, register
 from mdm.types import Document, Problem
 
@@ -29,7 +29,7 @@ class ConditionDocument(ChildDocument):
     codes: LongText
 
 
-class AccountMappingDocument(Part):
+class GLMappingDocument(Part):
     """What accounts of the source chart become in the target chart. `source` and `target` are account numbers, written as
     docs/mapping.md says; `kind` says how `source` names them, a multi row has none: its conditions alone decide."""
 
@@ -104,13 +104,13 @@ def _read(path: str, text: str, kind: str | None = None) -> tuple[Expression | N
 def declare() -> RecordType:
     return register(
         RecordType(
-            key="account_mapping",
-            path="account-mappings",
-            title="Account mapping",
-            plural="Account mappings",
-            model=AccountMapping,
-            document=AccountMappingDocument,
-            code_prefix="AM-",
+            key="gl_mapping",
+            path="gl-mappings",
+            title="GL mapping",
+            plural="GL mappings",
+            model=GLMapping,
+            document=GLMappingDocument,
+            code_prefix="GM-",
             name_field="name",
             icon="mapping",
             columns=(
@@ -142,7 +142,7 @@ def declare() -> RecordType:
                 ChildType(
                     name="conditions",
                     title="Conditions",
-                    model=AccountMappingCondition,
+                    model=GLMappingCondition,
                     document=ConditionDocument,
                     identity=("dimension",),
                     columns=("dimension", "codes"),

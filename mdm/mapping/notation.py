@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from dimensions.mapping.expressions import Between, Equals, Expression, In, Like, MappingError, pattern_items
+from mdm.mapping.expressions import Between, Equals, Expression, In, Like, MappingError, pattern_items
 
 _TOKEN = re.compile(r"\\.|\.\.|.", re.DOTALL)
 _MEANS_SOMETHING = re.compile(r"[\\*?,]|\.(?=\.|\Z)|(?<=\.)\.|\A\.")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from dimensions.mapping.compiled import Compiled, Resolution, compile
-from dimensions.mapping.rows import Context, Row
+from mdm.mapping.compiled import Compiled, Resolution, compile
+from mdm.mapping.rows import Context, Row
 
 
 @dataclass(frozen=True, slots=True)
