@@ -13,6 +13,8 @@ class DimensionsConfig(AppConfig):
             demo,
             gl_account,
             gl_mapping,
+            hierarchy,
+            hierarchy_node,
             legal_entity,
             payment_term,
             profit_center,
@@ -23,7 +25,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping,
+            gl_mapping, hierarchy, hierarchy_node,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

@@ -124,6 +124,8 @@ def submit_request(
     require(change, "submit", by)
     _make(change, by)
     parts = built or proposing.rebuild(change)
+    if built is None:  # a draft may have lain for long
+        proposing.check_across(parts)
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
@@ -210,7 +212,7 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
-                if c["path"] != conflict["path"] or choice == "proposed"
+                if choice == "proposed" or not f"{conflict['path']}/".startswith(f"{c['path']}/")
             ]
         item.conflicts = []
         item.base_version = applying.current_version(item)
