@@ -38,9 +38,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "source": "400000",
         "target": "5100",
     },
+    "hierarchy": {"name": "Organisation", "members": "cost_center"},
+    "hierarchy_node": {"hierarchy": "EX-HI", "node": "ALL", "kind": "group", "name": "All"},
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
-REFERRED = {"legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA"}
+REFERRED = {
+    "legal_entity": "EX01",
+    "chart": "EX-COA",
+    "source_chart": "EX-COA",
+    "target_chart": "EX-COA",
+    "hierarchy": "EX-HI",
+}
 """What those refer to: field -> code."""
 
 
