@@ -55,6 +55,7 @@ def declare() -> RecordType:
             code_prefix="HN-",
             name_field="node",
             icon="tree",
+            listed=False,
             columns=(
                 Column("code", "Code", "code"),
                 Column("hierarchy", "Hierarchy", "code"),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.web import mappings
+from dimensions.web import hierarchies, mappings
 
 app_name = "dimensions"
-urlpatterns = [path("mappings/", mappings.index, name="mappings")]
+urlpatterns = [
+    path("mappings/", mappings.index, name="mappings"),
+    path("hierarchies/", hierarchies.index, name="hierarchies"),
+    path("hierarchies/<path:code>/compare/", hierarchies.compare, name="hierarchy-compare"),
+    path("hierarchies/<path:code>/export/", hierarchies.export, name="hierarchy-export"),
+    path("hierarchies/<path:code>/", hierarchies.tree, name="hierarchy"),
+]
