@@ -11,6 +11,8 @@ class DimensionsConfig(AppConfig):
             chart_of_accounts,
             cost_center,
             demo,
+            dimension,
+            dimension_value,
             gl_account,
             gl_mapping,
             legal_entity,
@@ -23,7 +25,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping,
+            gl_mapping, dimension, dimension_value,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

@@ -88,6 +88,7 @@ class RecordType:
     gapless: bool = False  # whether its periods have to join
     labels: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = 1
+    code_of: Callable[[Document], str] | None = None  # a record's code by its document, "" for the hub's next number
 
     def __post_init__(self) -> None:
         """A dated field that refers to a record does so in every period."""

@@ -16,7 +16,7 @@ from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import dating, documents
+from mdm.services import dating, documents, uniqueness
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
@@ -106,10 +106,11 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
     body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
     uid = proposed.uid or str(uuid.uuid4())
     body = complete(kind, {**body}, None)
+    uniqueness.check(kind, uid, None, body)
     after = {
         **body,
         "uid": uid,
-        "code": code or next_code(kind),
+        "code": code or _own_code(kind, body),
         "status": "active",
         "version": 0,
         "schema": kind.schema,
@@ -153,6 +154,7 @@ def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, i
     else:
         merged = documents.merge_patch(kind, current, proposed.patch or {})
     body = complete(kind, merged, current, given=proposed.patch)
+    uniqueness.check(kind, current["uid"], current, body)
     after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
     changes = [c for c in diff(current, after) if c.path not in kind.derived]
     if not changes and proposed.action == "update":
@@ -198,6 +200,13 @@ def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -
     changes = [change.as_json() for change in values.pop("changes")]
     label = values.pop("label")[:300]
     return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
+
+
+def _own_code(kind: RecordType, body: Document) -> str:
+    """What the type calls such a record, else the hub's next number."""
+    told = kind.code_of(body) if kind.code_of else ""
+    taken = bool(told) and kind.model._default_manager.filter(code=told).exists()
+    return told if told and not taken else next_code(kind)
 
 
 def next_code(kind: RecordType) -> str:

@@ -38,9 +38,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "source": "400000",
         "target": "5100",
     },
+    "dimension": {"name": "Region"},
+    "dimension_value": {"name": "North", "dimension": "EX-DIM", "value": "NORTH"},
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
-REFERRED = {"legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA"}
+REFERRED = {
+    "legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA", "dimension": "EX-DIM"
+}  # fmt: skip
 """What those refer to: field -> code."""
 
 
