@@ -21,6 +21,7 @@ class DimensionsConfig(AppConfig):
             project,
             tax_code,
         )
+        from dimensions.web import values
         from mdm import ports
 
         for kind in (
@@ -28,6 +29,8 @@ class DimensionsConfig(AppConfig):
             gl_mapping, dimension, dimension_value,
         ):  # fmt: skip
             kind.declare()
+        ports.rail.append(values.groups)
+        ports.after_commit.append(values.forget)
         ports.demo_steps.append(
             ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from dimensions import dated
 from dimensions.models import DimensionValue, DimensionValuePeriod
 from mdm.documents import Code, DatedDocument, Name, Part, PeriodDocument
@@ -27,7 +29,7 @@ class DimensionValueDocument(DatedDocument, _Values):
 
     dimension: Code
     value: Code
-    slices: list[DimensionValueSlice]
+    slices: list[DimensionValueSlice] = Field(default_factory=list)
 
 
 def code_of(document: Document) -> str:

@@ -86,7 +86,17 @@ def create_schema(kind: RecordType) -> dict[str, Any]:
     code = {"type": ["string", "null"], "maxLength": 40, "description": "Given by the hub when absent."}
     schema["properties"] = {"code": code, **schema["properties"], **_PROPOSAL}
     schema["title"] = f"{name_of(kind)}Create"
+    if kind.periods:
+        _values_or_periods(kind, schema)
     return schema
+
+
+def _values_or_periods(kind: RecordType, schema: dict[str, Any]) -> None:
+    """What holds for periods is given at the top, as one period, or as the list of all of them."""
+    needed = [name for name in schema.get("required", ()) if name in kind.dated]
+    schema["required"] = [name for name in schema.get("required", ()) if name not in kind.derived | {kind.periods}]
+    listed = {"required": [kind.periods], "properties": {kind.periods: {"type": "array", "minItems": 1}}}
+    schema["anyOf"] = [{"required": needed}, listed]
 
 
 def patch_schema(kind: RecordType) -> dict[str, Any]:

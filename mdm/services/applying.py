@@ -10,10 +10,10 @@ from django.utils import timezone
 from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
-from mdm.selectors import records
+from mdm.selectors import records, request_items, three_way
 from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
 from mdm.services.records import Write, write
-from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff
+from mdm.types import Actor, Change, Document, apply_changes, diff
 
 _MOVING_PAIRS = ("merge", "unmerge", "detach")
 
@@ -38,7 +38,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     current = _lock_current(items)
     if change.kind == "merge":
         merge_links.check(items)
-    if _conflicts(items, current):
+    bases = _bases(items, current)
+    if _conflicts(items, current, bases):
         ChangeItem.objects.bulk_update(items, ["conflicts"])
         change.state = "conflicted"
         change.save()
@@ -52,7 +53,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         merge_links.take_pre_image(items)
     # Taking a source off may change nothing.
     moving = [item for item in items if item.changes or item.action != "detach"]
-    writes = [_write(item, current) for item in moving]
+    writes = [_write(item, current, bases.get(item.pk)) for item in moving]
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
     if change.kind == "merge":
@@ -87,7 +88,21 @@ def _lock_current(items: list[ChangeItem]) -> dict[str, Document]:
     return documents_
 
 
-def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
+def _bases(items: list[ChangeItem], current: dict[str, Document]) -> dict[int, Document]:
+    """{item id: the document its change was made on} of dated records that moved since; one query where there are any."""
+    moved = [
+        item
+        for item in items
+        if item.base_version
+        and registry.get(item.type).periods
+        and (now := current.get(str(item.uid)))
+        and now["version"] != item.base_version
+    ]
+    seen = request_items.versions((item.uid, item.base_version) for item in moved)
+    return {item.pk: seen[str(item.uid), item.base_version] for item in moved}
+
+
+def _conflicts(items: list[ChangeItem], current: dict[str, Document], bases: dict[int, Document]) -> bool:
     """Fill in the three-way conflicts of every item; a version that moved without touching our paths is no conflict."""
     for item in items:
         document = current.get(str(item.uid))
@@ -99,7 +114,8 @@ def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
             status = document["status"] if document else None
             item.conflicts = [{"path": "status", "base": "active", "proposed": "active", "current": status}]
         else:
-            item.conflicts = conflicts([Change(**c) for c in item.changes], document)
+            changes = [Change(**c) for c in item.changes]
+            _, item.conflicts = three_way.together(registry.get(item.type), changes, bases.get(item.pk), document)
             if "merged_into" in item.detail:
                 item.conflicts += _changed_since(item, document)
     return any(item.conflicts for item in items)
@@ -117,11 +133,14 @@ def _changed_since(item: ChangeItem, document: Document) -> list[dict[str, Any]]
     ]
 
 
-def _write(item: ChangeItem, known: dict[str, Document]) -> Write:
+def _write(item: ChangeItem, known: dict[str, Document], base: Document | None) -> Write:
     kind, current = registry.get(item.type), known.get(str(item.uid))
     changes = [Change(**c) for c in item.changes]
-    header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
-    after = apply_changes(current or header, changes)
+    if current is None:
+        header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
+        after = apply_changes(header, changes)
+    else:
+        after, _ = three_way.together(kind, changes, base, current)
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
     if item.action == "unmerge":

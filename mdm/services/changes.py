@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from enum import Enum
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +14,7 @@ from mdm import correlation, registry
 from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
 from mdm.permissions import may
+from mdm.selectors import records, request_items, three_way
 from mdm.services import applying, policy, proposing
 from mdm.services.deciding import (
     allowed_actions,
@@ -27,7 +29,7 @@ from mdm.services.deciding import (
     why_not,
 )
 from mdm.services.proposing import Built, ProposedItem
-from mdm.types import Actor, Change, same
+from mdm.types import Actor, Change, Problem, diff, same
 
 __all__ = [
     "KEEP",
@@ -203,20 +205,33 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
     require(change, "resolve", by)
     _make(change, by)
     for item in change.items.all():
+        chosen: dict[str, str] = {}
         for conflict in item.conflicts:
             choice = choices.get(f"{item.position}/{conflict['path']}") or choices.get(conflict["path"])
             if choice not in ("proposed", "current"):
                 raise CorrectInput(f"Choose a value for {registry.get(item.type).label(conflict['path'])}.")
+            chosen[conflict["path"]] = choice
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
                 if c["path"] != conflict["path"] or choice == "proposed"
             ]
+        if registry.get(item.type).periods:
+            item.changes = _on_what_is_there(item, chosen)
         item.conflicts = []
         item.base_version = applying.current_version(item)
         item.save()
     change.content_hash = proposing.content_hash(change.items.all(), change.effective_on)
     return _restart(change, by, "resolved")
+
+
+def _on_what_is_there(item: ChangeItem, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    """What an item asks for as changes of the dated record as it is now, its periods as they were chosen."""
+    kind, now = registry.get(item.type), records.current_document(item.type, item.uid)
+    base = request_items.versions([(item.uid, item.base_version)]).get((str(item.uid), item.base_version))
+    settle = three_way.settled_by(kind, chosen.items())
+    after, _ = three_way.together(kind, [Change(**c) for c in item.changes], base, now, settle=settle)
+    return [change.as_json() for change in diff(now, after) if change.path not in kind.derived]
 
 
 @transaction.atomic
@@ -230,6 +245,8 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
         elif item.action in ("block", "unblock"):
             opposite = "unblock" if item.action == "block" else "block"
             items.append(ProposedItem(type=item.type, action=opposite, uid=str(item.uid)))
+        elif registry.get(item.type).periods:
+            items.append(_days_back(item))
         else:
             back = [
                 Change(c["path"], c["after"], c["before"]) for c in item.changes if not same(c["before"], c["after"])
@@ -243,6 +260,24 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
         reason=words,
         reverts=change,
     )
+
+
+def _days_back(item: ChangeItem) -> ProposedItem:
+    """The inverse of a change of a dated record, day by day: what others changed since stays, what they changed again of
+    the same is told instead of being lost."""
+    kind, now = registry.get(item.type), records.current_document(item.type, item.uid)
+    made = int(item.result_version or 0)
+    seen = request_items.versions([(item.uid, made), (item.uid, made - 1)])
+    applied, before = seen[str(item.uid), made], seen[str(item.uid), made - 1]
+    back = [change for change in diff(applied, before) if change.path not in kind.derived]
+    after, clashes = three_way.together(kind, back, applied, now)
+    if clashes:
+        words = "; ".join(f"{kind.label(clash['path'])} is {clash['current']} by now" for clash in clashes[:3])
+        problems = [Problem(clash["path"], "changed_since", f"It is {clash['current']} by now.") for clash in clashes]
+        text = f"{item.label} was changed again since: {words}. Undo that request first, or propose the change you want."
+        raise CorrectInput(text, problems=problems)
+    wanted = [change for change in diff(now, after) if change.path not in kind.derived]
+    return ProposedItem(type=item.type, uid=str(item.uid), changes=wanted, base_version=now["version"])
 
 
 @transaction.atomic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -209,9 +209,16 @@ def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tupl
     return unknown
 
 
-def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str, str]] | None = None) -> list[Problem]:
-    """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before."""
-    missing = unknown_references(kind, [body]) if unknown is None else unknown
+def check_references(
+    kind: RecordType,
+    body: Document,
+    *,
+    unknown: set[tuple[str, str]] | None = None,
+    made: Collection[tuple[str, str]] = (),
+) -> list[Problem]:
+    """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before;
+    `made`: (type, code) of records made together with this one."""
+    missing = (unknown_references(kind, [body]) if unknown is None else unknown) - set(made)
     return [
         Problem(where, "unknown_reference", f"There is no {registry.get(type_key).noun} “{value}”.")
         for where, type_key, value in references_in(kind, body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -58,9 +58,10 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
         raise CorrectInput("A request needs at least one item.")
     built: list[Built] = []
     problems: list[Problem] = []
+    together = uniqueness.Together()
     for index, proposed in enumerate(listed):
         try:
-            built.append(_build_one(proposed, index))
+            built.append(_build_one(proposed, index, together))
         except CorrectInput as error:
             prefix = f"items/{index}/" if len(listed) > 1 else ""
             own = error.problems or (Problem("", error.code, error.message),)
@@ -71,12 +72,12 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
     return built
 
 
-def _build_one(proposed: ProposedItem, index: int) -> Built:
+def _build_one(proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:
     kind = registry.find(proposed.type)
     if kind is None:
         raise CorrectInput(f"There is no record type “{proposed.type}”.")
     if proposed.action == "create":
-        return _build_create(kind, proposed, index)
+        return _build_create(kind, proposed, index, together)
     if not proposed.uid:
         raise CorrectInput("Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")])
     current = records.current_document(kind.key, proposed.uid)
@@ -89,10 +90,10 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
         return _build_status(kind, proposed, current, index)
     if proposed.action == "unmerge" or "merged_into" in proposed.detail:
         return _build_as_it_was(kind, proposed, current, index)
-    return _build_update(kind, proposed, current, index)
+    return _build_update(kind, proposed, current, index, together)
 
 
-def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built:
+def _build_create(kind: RecordType, proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:
     patch = dict(proposed.patch or {})
     code = proposed.code or patch.pop("code", "") or ""
     if not isinstance(code, str):
@@ -105,12 +106,13 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
         raise CorrectInput(text, problems=[Problem("code", "taken", text)])
     body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
     uid = proposed.uid or str(uuid.uuid4())
-    body = complete(kind, {**body}, None)
-    uniqueness.check(kind, uid, None, body)
+    body = complete(kind, {**body}, None, made=together.codes)
+    code = code or _own_code(kind, body)
+    together.check(kind, uid, code, None, body)
     after = {
         **body,
         "uid": uid,
-        "code": code or _own_code(kind, body),
+        "code": code,
         "status": "active",
         "version": 0,
         "schema": kind.schema,
@@ -121,16 +123,24 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
     return Built(item, None, after)
 
 
-def complete(kind: RecordType, body: Document, current: Document | None, *, given: Document | None = None) -> Document:
+def complete(
+    kind: RecordType,
+    body: Document,
+    current: Document | None,
+    *,
+    given: Document | None = None,
+    made: Collection[tuple[str, str]] = (),
+) -> Document:
     """Schema, rules, child uids and references of a whole body; CorrectInput with every problem.
 
-    `given`: the patch it was made of, so that what is wrong with a dated value is told where it was given.
+    `given`: the patch it was made of, so that what is wrong with a dated value is told where it was given. `made`: (type,
+    code) of records that the same request makes, which may be referred to.
     """
     try:
         valid = documents.adopt_uids(
             kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
         )
-        problems = documents.check_references(kind, valid)
+        problems = documents.check_references(kind, valid, made=made)
         if problems:
             found = dating.placed(kind, valid, problems) if kind.periods else problems
             raise CorrectInput(found[0].message, problems=found)
@@ -146,15 +156,17 @@ def _unknown(kind: RecordType, body: Document) -> Document:
     return {name: value for name, value in body.items() if name not in known}
 
 
-def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
+def _build_update(
+    kind: RecordType, proposed: ProposedItem, current: Document, index: int, together: uniqueness.Together
+) -> Built:
     if proposed.changes is not None:
         merged = apply_changes(current, proposed.changes)
     elif proposed.document is not None:
         merged = {**current, **proposed.document}
     else:
         merged = documents.merge_patch(kind, current, proposed.patch or {})
-    body = complete(kind, merged, current, given=proposed.patch)
-    uniqueness.check(kind, current["uid"], current, body)
+    body = complete(kind, merged, current, given=proposed.patch, made=together.codes)
+    together.check(kind, current["uid"], current["code"], current, body)
     after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
     changes = [c for c in diff(current, after) if c.path not in kind.derived]
     if not changes and proposed.action == "update":
