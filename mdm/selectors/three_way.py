@@ -1,4 +1,4 @@
-"""Owns what became of a change since it was proposed: what it makes of the record as it is now, and where others changed the same."""
+"""Owns what became of a change since it was proposed: what it makes of the record as it is, and where others changed the same."""
 
 from __future__ import annotations
 

@@ -274,7 +274,9 @@ def _days_back(item: ChangeItem) -> ProposedItem:
     if clashes:
         words = "; ".join(f"{kind.label(clash['path'])} is {clash['current']} by now" for clash in clashes[:3])
         problems = [Problem(clash["path"], "changed_since", f"It is {clash['current']} by now.") for clash in clashes]
-        text = f"{item.label} was changed again since: {words}. Undo that request first, or propose the change you want."
+        text = (
+            f"{item.label} was changed again since: {words}. Undo that request first, or propose the change you want."
+        )
         raise CorrectInput(text, problems=problems)
     wanted = [change for change in diff(now, after) if change.path not in kind.derived]
     return ProposedItem(type=item.type, uid=str(item.uid), changes=wanted, base_version=now["version"])
