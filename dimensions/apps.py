@@ -15,6 +15,8 @@ class DimensionsConfig(AppConfig):
             dimension_value,
             gl_account,
             gl_mapping,
+            hierarchy,
+            hierarchy_node,
             legal_entity,
             payment_term,
             profit_center,
@@ -26,7 +28,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping, dimension, dimension_value,
+            gl_mapping, dimension, dimension_value, hierarchy, hierarchy_node,
         ):  # fmt: skip
             kind.declare()
         ports.rail.append(values.groups)

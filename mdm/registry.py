@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,24 @@ class Section:
     fields: tuple[str, ...]
 
 
+Pair = tuple["Document | None", Document]
+"""A record before (None: it is new) and after."""
+
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """What records of one type mean for one another, such as what stands under what.
+
+    `lock`: of these documents nobody else may write what they belong to until the end of the transaction.
+    `problems`: {uid: what is wrong} when all of these are written together. `written`: called in the transaction that
+    wrote them.
+    """
+
+    lock: Callable[[Iterable[Document]], None]
+    problems: Callable[[Sequence[Pair]], dict[str, list[Problem]]]
+    written: Callable[[Iterable[Document]], None]
+
+
 @dataclass(frozen=True, eq=False)
 class RecordType:
     """Everything the kernel needs to know about a kind of record. Declared once, in the package that owns it."""
@@ -79,6 +97,7 @@ class RecordType:
     inherits: Mapping[str, str] = field(default_factory=dict)  # child path filled from a field of the record: a source
     # that gives one country means it for its addresses too
     rules: tuple[Rule, ...] = ()
+    across: Across | None = None
     risks: tuple[RiskRule, ...] = ()
     match: MatchConfig | None = None
     parent_field: str = ""  # field with the uid of the record above it, of the same type

@@ -13,7 +13,7 @@ from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records, request_items, three_way
 from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
 from mdm.services.records import Write, write
-from mdm.types import Actor, Change, Document, apply_changes, diff
+from mdm.types import Actor, Change, Document, apply_changes, diff, value_at
 
 _MOVING_PAIRS = ("merge", "unmerge", "detach")
 
@@ -40,11 +40,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         merge_links.check(items)
     bases = _bases(items, current)
     if _conflicts(items, current, bases):
-        ChangeItem.objects.bulk_update(items, ["conflicts"])
-        change.state = "conflicted"
-        change.save()
-        _log(change, by, "conflicted")
-        return change
+        return _conflicted(change, items, by)
     if change.kind in _MOVING_PAIRS:
         inference.lock()
     now = timezone.now()
@@ -54,6 +50,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     # Taking a source off may change nothing.
     moving = [item for item in items if item.changes or item.action != "detach"]
     writes = [_write(item, current, bases.get(item.pk)) for item in moving]
+    if _do_not_fit(moving, writes):
+        return _conflicted(change, items, by)
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
     if change.kind == "merge":
@@ -66,6 +64,36 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     change.save()
     _log(change, by, "applied")
     return change
+
+
+def _conflicted(change: ChangeRequest, items: list[ChangeItem], by: Actor) -> ChangeRequest:
+    ChangeItem.objects.bulk_update(items, ["conflicts"])
+    change.state = "conflicted"
+    change.save()
+    _log(change, by, "conflicted")
+    return change
+
+
+def _do_not_fit(items: list[ChangeItem], writes: list[Write]) -> bool:
+    """Fill in as conflicts what stands against writing all of them, with other records as they are by now."""
+    for kind in dict.fromkeys(one.kind for one in writes):
+        if kind.across is None:
+            continue
+        mine = [(item, one) for item, one in zip(items, writes, strict=True) if one.kind is kind]
+        kind.across.lock(one.after for _, one in mine)
+        told = kind.across.problems([(one.before, one.after) for _, one in mine])
+        for item, one in mine:
+            item.conflicts = [
+                {
+                    "path": problem.path,
+                    "base": value_at(one.before or {}, problem.path),
+                    "proposed": value_at(one.after, problem.path),
+                    "current": value_at(one.before or {}, problem.path),
+                    "why": problem.message,
+                }
+                for problem in told.get(str(one.after["uid"]), [])
+            ]
+    return any(item.conflicts for item in items)
 
 
 def _let_load_go_on(change: ChangeRequest) -> ChangeRequest:

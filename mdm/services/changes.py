@@ -126,6 +126,8 @@ def submit_request(
     require(change, "submit", by)
     _make(change, by)
     parts = built or proposing.rebuild(change)
+    if built is None:  # a draft may have lain for long
+        proposing.check_across(parts)
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
@@ -214,9 +216,9 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
-                if c["path"] != conflict["path"] or choice == "proposed"
+                if choice == "proposed" or not f"{conflict['path']}/".startswith(f"{c['path']}/")
             ]
-        if registry.get(item.type).periods:
+        if registry.get(item.type).periods and item.base_version:
             item.changes = _on_what_is_there(item, chosen)
         item.conflicts = []
         item.base_version = applying.current_version(item)

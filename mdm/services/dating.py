@@ -39,8 +39,13 @@ def on_timeline(
             return _contradictions(kind, rows, {**given, **bounds}, today)
         result[kind.periods] = [{**given, **bounds}]
         return []
-    changed = {name: value for name, value in given.items() if not _same(value, current.get(name))}
+    then = current
+    if bounds.get("valid_from") != current.get("valid_from") and "valid_from" in bounds:
+        then = periods.on(rows, bounds["valid_from"] or periods.FIRST) or {}
+    changed = {name: value for name, value in given.items() if not then or not same_value(value, then.get(name))}
     moved = {name for name, value in bounds.items() if value != current.get(name)}
+    if len(bounds) == 1 and _begins_from(rows, bounds.get("valid_to")):
+        moved.add("valid_to")  # on the very day of a planned change: what would begin then does not
     try:
         result[kind.periods] = _moved(rows, current, changed, bounds, moved, today, new_uid)
     except _Nothing as error:
@@ -56,8 +61,12 @@ def _contradictions(kind: RecordType, rows: list[Document], given: Document, tod
     return [
         Problem(name, "contradicts_periods", text)
         for name, value in given.items()
-        if not _same(value, period.get(name, fields[name].default))
+        if not same_value(value, period.get(name, fields[name].default))
     ]
+
+
+def _begins_from(rows: list[Document], day: str | None) -> bool:
+    return day is not None and any(periods.start_of(row) >= day for row in rows)
 
 
 class _Nothing(Exception):
@@ -108,7 +117,8 @@ def _are_periods(rows: Any) -> bool:
     )
 
 
-def _same(value: Any, now: Any) -> bool:
+def same_value(value: Any, now: Any) -> bool:
+    """Nothing and an empty text are the same."""
     return same(value, now) or (value in (None, "", []) and now in (None, "", []))
 
 
@@ -175,7 +185,7 @@ def as_given(kind: RecordType, body: Document, given: Document, problems: Iterab
     for problem in problems:
         name, _, rest = problem.path.partition("/")
         uid, _, field = rest.partition("/")
-        if name == kind.periods and field in given and _same(rows.get(uid, {}).get(field), given[field]):
+        if name == kind.periods and field in given and same_value(rows.get(uid, {}).get(field), given[field]):
             problem = replace(problem, path=field)
         found.setdefault((problem.path, problem.code), problem)
     return list(found.values())

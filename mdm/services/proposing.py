@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -66,10 +66,36 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
             prefix = f"items/{index}/" if len(listed) > 1 else ""
             own = error.problems or (Problem("", error.code, error.message),)
             problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
+    if not problems:
+        problems = _across(built, [proposed.patch or {} for proposed in listed])
     if problems:
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
     return built
+
+
+def check_across(built: Sequence[Built]) -> None:
+    """CorrectInput when these records cannot all be as they would be: what `RecordType.across` says of them together."""
+    if problems := _across(built, [{}] * len(built)):
+        raise CorrectInput(problems[0].message, problems=problems)
+
+
+def _across(built: Sequence[Built], given: Sequence[Document]) -> list[Problem]:
+    """Problems of all items; each told where its value was given, with the number of the item when there are several."""
+    found: list[Problem] = []
+    kinds = {part.item.type: registry.get(part.item.type) for part in built}
+    for kind in kinds.values():
+        if kind.across is None:
+            continue
+        mine = [(n, part) for n, part in enumerate(built) if part.item.type == kind.key and part.item.action != "merge"]
+        told = kind.across.problems([(part.before, part.after) for _, part in mine])
+        for n, part in mine:
+            own = told.get(str(part.after["uid"]), [])
+            if kind.periods and own:
+                own = dating.as_given(kind, part.after, given[n], dating.placed(kind, part.after, own))
+            prefix = f"items/{n}/" if len(built) > 1 else ""
+            found += [Problem(prefix + p.path, p.code, p.message) for p in own]
+    return found
 
 
 def _build_one(proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:

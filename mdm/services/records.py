@@ -64,7 +64,10 @@ def write(writes: Sequence[Write], *, change: ChangeRequest, by: Actor, at: date
         for start in range(0, len(writes), BATCH):
             part = writes[start : start + BATCH]
             for kind in dict.fromkeys(item.kind for item in part):
-                _write_kind(kind, [item for item in part if item.kind is kind], change=change, by=by, at=at)
+                mine = [item for item in part if item.kind is kind]
+                _write_kind(kind, mine, change=change, by=by, at=at)
+                if kind.across:
+                    kind.across.written([item.after for item in mine])
             done += _remember(part, change=change, by=by, at=at)
     events.ring()
     return done

@@ -65,6 +65,7 @@ class Conflict:
     proposed: Any
     current: Any
     sealed: bool = False
+    why: str = ""
 
 
 def row(path: str, label: str, before: Any, after: Any, *, effective_on: date | None = None) -> DiffRow:
@@ -113,7 +114,7 @@ def conflict_rows(kind: RecordType, conflicts: Iterable[Mapping[str, Any]]) -> l
         Conflict(
             path=c["path"], label=kind.label(c["path"]),
             base=c["base"], proposed=c["proposed"], current=c["current"],
-            sealed=any(is_sealed(c[side]) for side in ("base", "proposed", "current")),
+            sealed=any(is_sealed(c[side]) for side in ("base", "proposed", "current")), why=c.get("why", ""),
         )
         for c in conflicts
     ]  # fmt: skip

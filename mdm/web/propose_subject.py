@@ -124,6 +124,11 @@ def assemble(subject: Subject, draft: Draft, made: Assembled) -> None:
         for index, (place, line) in enumerate(filled(child, draft)):
             made.places[line.uid or f"{child.name}/{index}"] = (child.name, place)
     patch = patch_of(kind, made.resolved.draft, new=subject.new)
+    if not subject.new:  # the form shows what holds today: only what was changed of it holds from the day given
+        shown = {
+            name for name in kind.dated if name in patch and dating.same_value(patch[name], subject.source.get(name))
+        }
+        patch = {name: value for name, value in patch.items() if name not in shown}
     made.patch = patch
     _refuse_foreign(kind, patch, subject.entities)
     _refuse_unknown(subject, draft)

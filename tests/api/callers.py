@@ -40,11 +40,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "dimension": {"name": "Region"},
     "dimension_value": {"name": "North", "dimension": "EX-DIM", "value": "NORTH"},
+    "hierarchy": {"name": "Organisation", "members": "cost_center"},
+    "hierarchy_node": {"hierarchy": "EX-HI", "node": "ALL", "kind": "group", "name": "All"},
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
 REFERRED = {
-    "legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA", "dimension": "EX-DIM"
-}  # fmt: skip
+    "legal_entity": "EX01",
+    "chart": "EX-COA",
+    "source_chart": "EX-COA",
+    "target_chart": "EX-COA",
+    "hierarchy": "EX-HI",
+    "dimension": "EX-DIM",
+}
 """What those refer to: field -> code."""
 
 

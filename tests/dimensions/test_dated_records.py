@@ -218,3 +218,23 @@ def test_an_open_request_is_applied_to_the_day_on_which_it_is_applied(entity: st
         (None, "2026-06-20", "Logistics", None), ("2026-06-20", "2026-07-01", "Logistics", "Ida"),
         ("2026-07-01", None, "North", "Ida"),
     ]  # fmt: skip
+
+
+def test_closing_on_the_day_of_a_planned_change_takes_the_plan_away(entity: str) -> None:
+    document = change(center(entity), name="Other", valid_from="2027-01-01")
+    closed = change(document, valid_to="2027-01-01")
+    assert periods(closed, "name") == [(None, "2027-01-01", "Logistics")] == stored(closed)
+
+
+def test_a_value_from_a_day_on_is_held_against_what_holds_then(entity: str) -> None:
+    """Today's value, from a day on which another was planned, is a change of the plan."""
+    document = change(center(entity), name="Other", valid_from="2027-01-01")
+    back = change(document, name="Logistics", valid_from="2028-01-01")
+    told = [(None, "2027-01-01", "Logistics"), ("2027-01-01", "2028-01-01", "Other"), ("2028-01-01", None, "Logistics")]
+    assert periods(back, "name") == told == stored(back)
+
+
+def test_an_ended_record_begins_again_with_the_same_values(entity: str) -> None:
+    document = change(center(entity), valid_to="2026-03-01")
+    again = change(document, name="Logistics", valid_from="2027-01-01")
+    assert periods(again, "name") == [(None, "2026-03-01", "Logistics"), ("2027-01-01", None, "Logistics")]

@@ -83,6 +83,7 @@ def conflicts(change: ChangeRequest, looked: Sequence[Looked]) -> list[diffs.Con
                     proposed=row.proposed,
                     current=row.current,
                     sealed=row.sealed,
+                    why=row.why,
                 )
             )
     return rows

@@ -16,7 +16,7 @@ TABLES = ('dimension', 'dimensionvalue', 'dimensionvalueperiod')
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dimensions', '0002_guards'),
+        ('dimensions', '0003_hierarchies'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,380 @@
+"""Owns reading hierarchies: what stands where on a day, what is under a node, and the way down to it.
+
+Two answers to the same questions: `Stored` reads the places the database keeps, a few indexed rows for each question;
+`Known` makes the tree again from the versions the hub knew at an earlier time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from dimensions.hierarchy import WITHIN
+from dimensions.models import Hierarchy, HierarchyNode, HierarchyPlace
+from mdm import periods, registry
+from mdm.errors import NotFound
+from mdm.models import RecordVersion
+from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
+from mdm.types import Document
+
+_GONE = ("retired", "merged")
+Cursor = tuple[int, str]
+"""Order number and code of the last row of a page: those under one group are in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A node where it stands on a day. `name`: of a group; a member is named by its record (`names`). `valid_from`,
+    `valid_to`: of the period in which it stands there, None when open."""
+
+    uid: UUID
+    node: str
+    kind: str
+    parent: str | None
+    name: str | None
+    order: int
+    depth: int
+    valid_from: date | None
+    valid_to: date | None
+
+    @property
+    def cursor(self) -> Cursor:
+        return self.order, self.node
+
+
+class Tree(Protocol):
+    """The nodes of one hierarchy as they stand on a day."""
+
+    def find(self, node: str) -> Standing | None: ...
+
+    def way(self, node: str) -> list[Standing]:
+        """From the top down to the node; empty when it stands nowhere on the day."""
+        ...
+
+    def children(self, above: str | None, *, after: Cursor | None = None, limit: int) -> list[Standing]:
+        """What stands directly under a node, or at the top, in order."""
+        ...
+
+    def below(self, node: str | None, *, after: str = "", limit: int) -> list[Standing]:
+        """Members anywhere under a node, or all, by code: what is summed up into it."""
+        ...
+
+    def counts(self, above: str | None) -> dict[str, int]:
+        """{code of a child: members under it}; children that are members or have none are left out."""
+        ...
+
+    def all(self) -> list[Standing]: ...
+
+    def with_codes(self, nodes: Collection[str]) -> dict[str, Standing]: ...
+
+
+def of(hierarchy: Hierarchy, on: date, known_at: datetime | None = None) -> Tree:
+    return Known(hierarchy.code, on, known_at) if known_at else Stored(hierarchy.code, on)
+
+
+# --- as it is stored --------------------------------------------------------------------------------------------------
+
+_COLUMNS = """node.uid, node.node, node.kind, period.parent, period.name, period."order", place.depth,
+    period.valid_from, period.valid_to"""
+_FROM = """FROM dimensions_hierarchyplace place
+    JOIN dimensions_hierarchynode node ON node.id = place.record_id
+    JOIN dimensions_hierarchynodeperiod period ON period.record_id = node.id
+        AND (period.valid_from IS NULL OR period.valid_from <= %(on)s)
+        AND (period.valid_to IS NULL OR period.valid_to > %(on)s)
+    WHERE place.hierarchy = %(hierarchy)s
+        AND (place.valid_from IS NULL OR place.valid_from <= %(on)s)
+        AND (place.valid_to IS NULL OR place.valid_to > %(on)s)"""
+
+
+class Stored:
+    """A tree read from its places."""
+
+    def __init__(self, hierarchy: str, on: date) -> None:
+        self.hierarchy, self.on = hierarchy, on
+
+    def find(self, node: str) -> Standing | None:
+        return next(iter(self._rows("AND node.node = %(node)s", node=node)), None)
+
+    def with_codes(self, nodes: Collection[str]) -> dict[str, Standing]:
+        rows = self._rows("AND node.node = ANY(%(nodes)s)", nodes=list(nodes)) if nodes else []
+        return {row.node: row for row in rows}
+
+    def way(self, node: str) -> list[Standing]:
+        place = self._place(node)
+        if place is None:
+            return []
+        ids = [int(one) for one in place.path.split(".") if one]
+        return self._rows("AND node.id = ANY(%(ids)s) ORDER BY place.depth", ids=ids)
+
+    def children(self, above: str | None, *, after: Cursor | None = None, limit: int) -> list[Standing]:
+        words, values = self._under(above)
+        if after:
+            words += ' AND (period."order", node.node) > (%(order)s, %(node)s)'
+            values |= {"order": after[0], "node": after[1]}
+        return self._rows(f'{words} ORDER BY period."order", node.node LIMIT %(limit)s', limit=limit, **values)
+
+    def below(self, node: str | None, *, after: str = "", limit: int) -> list[Standing]:
+        words, values = self._prefix(node)
+        words += " AND place.member AND node.node > %(after)s ORDER BY node.node LIMIT %(limit)s"
+        return self._rows(words, after=after, limit=limit, **values)
+
+    def counts(self, above: str | None) -> dict[str, int]:
+        """Counted over the index of places alone, whatever stands in between."""
+        place = self._place(above) if above is not None else None
+        if above is not None and place is None:
+            return {}
+        words, values = self._prefix(above)
+        statement = f"""SELECT node.node, counted.members FROM (
+                SELECT split_part(place.path, '.', %(step)s)::bigint AS id, count(*) AS members
+                FROM dimensions_hierarchyplace place
+                WHERE place.hierarchy = %(hierarchy)s AND place.member AND place.depth >= %(step)s
+                    AND (place.valid_from IS NULL OR place.valid_from <= %(on)s)
+                    AND (place.valid_to IS NULL OR place.valid_to > %(on)s) {words}
+                GROUP BY 1
+            ) counted JOIN dimensions_hierarchynode node ON node.id = counted.id"""
+        step = place.depth + 2 if place else 1
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"hierarchy": self.hierarchy, "on": self.on, "step": step, **values})
+            return dict(cursor.fetchall())
+
+    def all(self) -> list[Standing]:
+        return self._rows('ORDER BY place.depth, period."order", node.node')
+
+    def _place(self, node: str) -> HierarchyPlace | None:
+        begun = Q(valid_from=None) | Q(valid_from__lte=self.on)
+        lasting = Q(valid_to=None) | Q(valid_to__gt=self.on)
+        found = HierarchyPlace.objects.filter(begun, lasting, record__hierarchy=self.hierarchy, record__node=node)
+        return found.first()
+
+    def _under(self, above: str | None) -> tuple[str, dict[str, Any]]:
+        if above is None:
+            return "AND place.above_id IS NULL", {}
+        row = HierarchyNode.objects.filter(hierarchy=self.hierarchy, node=above).values_list("pk", flat=True).first()
+        return "AND place.above_id = %(above)s", {"above": row or 0}
+
+    def _prefix(self, node: str | None) -> tuple[str, dict[str, Any]]:
+        """Everything below a node is one range of paths: its own, up to the next text after the dot."""
+        if node is None:
+            return "", {}
+        place = self._place(node)
+        if place is None:
+            return "AND false", {}
+        return "AND place.path > %(path)s AND place.path < %(end)s", {"path": place.path, "end": f"{place.path[:-1]}/"}
+
+    def _rows(self, words: str, **values: Any) -> list[Standing]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {_COLUMNS} {_FROM} {words}", {"hierarchy": self.hierarchy, "on": self.on, **values})
+            return [Standing(*row) for row in cursor.fetchall()]
+
+
+# --- as the hub knew it -----------------------------------------------------------------------------------------------
+
+
+class Known:
+    """A tree made of documents: those of the versions that the hub had at a time, or of any others."""
+
+    def __init__(self, hierarchy: str, on: date, known_at: datetime) -> None:
+        self._make(documents_at(hierarchy, known_at), on)
+
+    @classmethod
+    def made_of(cls, documents: Iterable[Document], on: date) -> Known:
+        tree = cls.__new__(cls)
+        tree._make(documents, on)
+        return tree
+
+    def _make(self, documents: Iterable[Document], on: date) -> None:
+        day = on.isoformat()
+        stands: dict[str, tuple[Document, Document]] = {}
+        for document in documents:
+            period = periods.on(document["slices"], day)
+            if period and document["status"] not in _GONE:
+                stands[document["node"]] = document, period
+        under: dict[str | None, list[str]] = defaultdict(list)
+        for code, (_, period) in stands.items():
+            under[period.get("parent")].append(code)
+        self._nodes: dict[str, Standing] = {}
+        self._under: dict[str | None, list[Standing]] = {}
+        level: list[str | None] = [None]
+        depth = 0
+        while level:
+            for above in level:
+                made = [_standing(*stands[code], depth) for code in under.get(above, ())]
+                self._under[above] = sorted(made, key=lambda one: one.cursor)
+                self._nodes |= {one.node: one for one in made}
+            level = [one.node for above in level for one in self._under[above]]
+            depth += 1
+
+    def find(self, node: str) -> Standing | None:
+        return self._nodes.get(node)
+
+    def with_codes(self, nodes: Collection[str]) -> dict[str, Standing]:
+        return {node: self._nodes[node] for node in nodes if node in self._nodes}
+
+    def way(self, node: str) -> list[Standing]:
+        found: list[Standing] = []
+        here = self._nodes.get(node)
+        while here:
+            found.append(here)
+            here = self._nodes.get(here.parent) if here.parent else None
+        return found[::-1]
+
+    def children(self, above: str | None, *, after: Cursor | None = None, limit: int) -> list[Standing]:
+        rows = self._under.get(above, [])
+        return [row for row in rows if after is None or row.cursor > after][:limit]
+
+    def below(self, node: str | None, *, after: str = "", limit: int) -> list[Standing]:
+        found = sorted((one for one in self._walk(node) if one.kind == "member"), key=lambda one: one.node)
+        return [one for one in found if one.node > after][:limit]
+
+    def counts(self, above: str | None) -> dict[str, int]:
+        told = Counter(
+            {one.node: sum(m.kind == "member" for m in self._walk(one.node)) for one in self._under.get(above, ())}
+        )
+        return {node: number for node, number in told.items() if number}
+
+    def all(self) -> list[Standing]:
+        return sorted(self._nodes.values(), key=lambda one: (one.depth, *one.cursor))
+
+    def _walk(self, node: str | None) -> Iterable[Standing]:
+        if node is not None and node not in self._nodes:
+            return
+        open_nodes = [node]
+        while open_nodes:
+            for one in self._under.get(open_nodes.pop(), ()):
+                yield one
+                open_nodes.append(one.node)
+
+
+def documents_at(hierarchy: str, known_at: datetime) -> list[Document]:
+    """The nodes of a hierarchy as the hub knew them then; a node never changes its hierarchy."""
+    uids = HierarchyNode.objects.filter(hierarchy=hierarchy).values("uid")
+    rows = RecordVersion.objects.filter(type="hierarchy_node", uid__in=uids, created_at__lte=known_at)
+    newest = rows.order_by("uid", "-version").distinct("uid")
+    return list(newest.values_list("document", flat=True))
+
+
+def _standing(document: Document, period: Document, depth: int) -> Standing:
+    start, end = (date.fromisoformat(day) if (day := period.get(name)) else None for name in periods.BOUNDS)
+    return Standing(
+        UUID(document["uid"]),
+        document["node"],
+        document["kind"],
+        period.get("parent"),
+        period.get("name"),
+        period.get("order") or 0,
+        depth,
+        start,
+        end,
+    )
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
+
+
+def member_type(hierarchy: Hierarchy) -> RecordType:
+    kind = registry.find(hierarchy.members)
+    if kind is None:
+        raise NotFound(f"There is no record type “{hierarchy.members}” any more.")
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The golden record behind a member: for its name and its page."""
+
+    uid: UUID
+    code: str
+    name: str
+    status: str
+
+
+def members(hierarchy: Hierarchy, nodes: Iterable[str], entities: Entities) -> dict[str, Member]:
+    """{node: its record} of the members a person may see; one query."""
+    kind = member_type(hierarchy)
+    inside, column = WITHIN.get(kind.key, ("", "code"))
+    rows = visibility.visible(kind, kind.model._default_manager.filter(**{f"{column}__in": list(nodes)}), entities)
+    if inside:
+        rows = rows.filter(**{inside: hierarchy.within})
+    return {node: Member(*found) for node, *found in rows.values_list(column, "uid", "code", kind.name_field, "status")}
+
+
+def search(hierarchy: Hierarchy, text: str, entities: Entities, *, limit: int) -> list[str]:
+    """Codes of nodes whose code begins with the text or whose name has it, groups first."""
+    wanted = text.strip()
+    if not wanted:
+        return []
+    rows = HierarchyNode.objects.filter(hierarchy=hierarchy.code).exclude(status__in=_GONE)
+    own = rows.filter(Q(node__istartswith=wanted) | Q(name__icontains=wanted)).order_by("kind", "node")
+    codes = list(own.values_list("node", flat=True)[:limit])
+    if len(codes) < limit:
+        kind = member_type(hierarchy)
+        inside, column = WITHIN.get(kind.key, ("", "code"))
+        named = visibility.visible(kind, kind.model._default_manager.all(), entities)
+        named = named.filter(
+            **{f"{kind.name_field}__icontains": wanted}, **({inside: hierarchy.within} if inside else {})
+        )
+        found = named.order_by(column).values_list(column, flat=True)[: 5 * limit]
+        known = rows.filter(node__in=list(found)).order_by("node").values_list("node", flat=True)
+        codes += [code for code in known if code not in codes]
+    return codes[:limit]
+
+
+# --- compared ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A node that stands elsewhere, or is called something else, in the second tree. None: it does not stand there."""
+
+    node: str
+    kind: str
+    verb: str  # added · gone · moved · renamed
+    before: Standing | None
+    after: Standing | None
+
+
+def compare(before: Tree, after: Tree) -> list[Shift]:
+    """What differs between two trees, by code of the node."""
+    left, right = ({one.node: one for one in tree.all()} for tree in (before, after))
+    found = [
+        Shift(code, (here or there).kind, verb, there, here)  # type: ignore[union-attr]
+        for code in sorted(left.keys() | right.keys())
+        if (verb := _verb(there := left.get(code), here := right.get(code)))
+    ]
+    return found
+
+
+def _verb(before: Standing | None, after: Standing | None) -> str:
+    if before is None or after is None:
+        return "added" if before is None else "gone"
+    if before.parent != after.parent:
+        return "moved"
+    return "renamed" if (before.name or "") != (after.name or "") else ""
+
+
+def name_of(standing: Standing, known: dict[str, Member]) -> str:
+    member = known.get(standing.node)
+    return standing.name or (member.name if member else "")
+
+
+def in_tree_order(rows: Sequence[Standing]) -> list[Standing]:
+    """Each node followed by what stands under it; for exports and for comparing side by side."""
+    under: dict[str | None, list[Standing]] = defaultdict(list)
+    for row in rows:
+        under[row.parent].append(row)
+    done: list[Standing] = []
+    open_rows = sorted(under[None], key=lambda one: one.cursor, reverse=True)
+    while open_rows:
+        row = open_rows.pop()
+        done.append(row)
+        open_rows += sorted(under[row.node], key=lambda one: one.cursor, reverse=True)
+    return done
