@@ -50,8 +50,7 @@ def bring_together(
     clashes: list[Clash] = []
     found: list[Period] = []
     for start, end in _stretches(base, wanted, now):
-        sides = [on(side, start) for side in (base, wanted, now)]
-        values = _values(start, end, *sides, settle, clashes)
+        values = _values(start, end, on(base, start), on(wanted, start), on(now, start), settle, clashes)
         if values is not None:
             bounds = {"uid": "", "valid_from": start or None, "valid_to": None if end == LAST else end}
             found.append({**values, **bounds})

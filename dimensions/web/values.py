@@ -52,8 +52,9 @@ def of_dimension(request: HttpRequest, code: str) -> HttpResponse:
     row = Dimension.objects.filter(code=code).first()
     if row is None:
         raise NotFound("There is no such dimension. A governance lead declares one under Settings, Dimensions.")
-    request.GET = request.GET.copy()  # type: ignore[assignment]
-    request.GET["dimension"] = row.code  # exports and kept views carry it along
+    asked = request.GET.copy()
+    asked["dimension"] = row.code  # exports and kept views carry it along
+    request.GET = asked  # type: ignore[assignment]
     allowed = permissions.may(visitor.actor(request), f"propose:{kind.path}")
 
     def head(found: Any) -> Page:

@@ -75,7 +75,7 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
         after = apply_changes(before or header, changes)
         hidden = visibility.hidden_paths(kind, [c.as_json() for c in changes], (before, now, after), entities)
         seen = [c for c in changes if c.path not in hidden]
-        clashes = []
+        clashes: list[dict[str, Any]] = []
         if change.state == "in_review" and now and item.action != "create":
             _, clashes = three_way.together(kind, changes, before, now)
         looked.append(

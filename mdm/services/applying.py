@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.selectors import records, request_items, three_way
-from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
+from mdm.services import audit, comparisons, documents, following, inference, merge_links, retiring, unmerge_links
 from mdm.services.records import Write, write
 from mdm.types import Actor, Change, Document, apply_changes, diff, value_at
 
@@ -50,7 +50,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     # Taking a source off may change nothing.
     moving = [item for item in items if item.changes or item.action != "detach"]
     writes = [_write(item, current, bases.get(item.pk)) for item in moving]
-    if _do_not_fit(moving, writes):
+    if _do_not_fit(moving, writes) or _left_behind(moving, writes):
         return _conflicted(change, items, by)
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
@@ -93,6 +93,20 @@ def _do_not_fit(items: list[ChangeItem], writes: list[Write]) -> bool:
                 }
                 for problem in told.get(str(one.after["uid"]), [])
             ]
+    return any(item.conflicts for item in items)
+
+
+def _left_behind(items: list[ChangeItem], writes: list[Write]) -> bool:
+    """Fill in as conflicts who began to refer to what leaves since the request was made."""
+    today = timezone.localdate().isoformat()
+    changed = [(one.kind, one.after) for one in writes]
+    for item, one in zip(items, writes, strict=True):
+        day = retiring.leaves_on(one.kind, one.before, one.after, today)
+        if day is None or one.before is None or item.action in _MOVING_PAIRS:
+            continue
+        found = retiring.left_behind(one.kind, one.before, day, changed)
+        told = retiring.conflict(one.kind, one.before, one.after, item.detail.get("plan"), found)
+        item.conflicts = [told] if told else []
     return any(item.conflicts for item in items)
 
 

@@ -15,7 +15,7 @@ from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
 from mdm.permissions import may
 from mdm.selectors import records, request_items, three_way
-from mdm.services import applying, policy, proposing
+from mdm.services import applying, policy, proposing, uniqueness
 from mdm.services.deciding import (
     allowed_actions,
     approve,
@@ -79,7 +79,7 @@ def propose(
         kind = registry.find(item.type)
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
-    built = proposing.build(listed)
+    built = proposing.build(listed, effective_on=effective_on)
     stored = [part.item for part in built]
     change = ChangeRequest.objects.create(
         title=(title or proposing.title_of(stored))[:300],
@@ -128,6 +128,7 @@ def submit_request(
     parts = built or proposing.rebuild(change)
     if built is None:  # a draft may have lain for long
         proposing.check_across(parts)
+        proposing.check_left_behind(parts, change.effective_on)
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
@@ -181,7 +182,7 @@ def edit(
     if not isinstance(effective_on, KeepType):
         change.effective_on = effective_on
     if items is not None:
-        built = proposing.build(items)
+        built = proposing.build(items, effective_on=change.effective_on)
         change.items.all().delete()
         _store(change, built)
         change.kind = proposing.kind_of([part.item for part in built])
@@ -213,6 +214,8 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
             if choice not in ("proposed", "current"):
                 raise CorrectInput(f"Choose a value for {registry.get(item.type).label(conflict['path'])}.")
             chosen[conflict["path"]] = choice
+            if conflict["path"] == "plan":
+                _plan_again(change, item, choice)
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
@@ -225,6 +228,24 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
         item.save()
     change.content_hash = proposing.content_hash(change.items.all(), change.effective_on)
     return _restart(change, by, "resolved")
+
+
+def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str) -> None:
+    """Others began to use what leaves: the plan is carried out for them too, or they are counted among those left behind."""
+    if choice != "proposed":
+        raise CorrectInput("It stays in use when this request is withdrawn: withdraw it.")
+    known = proposing.rebuild(change)
+    part = next(one for one in known if one.item.pk == item.pk)
+    part.item = item
+    if not item.detail.get("plan"):
+        raise CorrectInput("It has no plan yet: withdraw this request and propose it again, with a plan.")
+    together = [*known]
+    proposing.repoint(part, together, uniqueness.Together())
+    new = [one.item for one in together[len(known) :]]
+    for one in new:
+        one.request = change
+    ChangeItem.objects.bulk_create(new, batch_size=1000)
+    proposing.check_left_behind(together, change.effective_on, note=True)
 
 
 def _on_what_is_there(item: ChangeItem, chosen: dict[str, str]) -> list[dict[str, Any]]:

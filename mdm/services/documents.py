@@ -217,7 +217,7 @@ def check_references(
     made: Collection[tuple[str, str]] = (),
 ) -> list[Problem]:
     """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before;
-    `made`: (type, code) of records made together with this one."""
+    `made`: (type, code) that may be referred to all the same: made together with this one, or referred to before."""
     missing = (unknown_references(kind, [body]) if unknown is None else unknown) - set(made)
     return [
         Problem(where, "unknown_reference", f"There is no {registry.get(type_key).noun} “{value}”.")

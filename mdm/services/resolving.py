@@ -28,6 +28,8 @@ from mdm.services import (
     policy,
     proposing,
     rebuilding,
+    retiring,
+    source_lines,
     survivorship,
 )
 from mdm.services.policy import Facts
@@ -44,6 +46,14 @@ class Plan:
     new: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str, Score]] = field(default_factory=list)
     unplaced: list[SourceRecord] = field(default_factory=list)
+
+
+def counted(plan: Plan, rows: Sequence[SourceRecord]) -> Counter[str]:
+    """How many rows of the file came to which outcome."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[plan.outcome[row.pk]] += source_lines.weight(row)
+    return found
 
 
 class Resolver:
@@ -68,7 +78,7 @@ class Resolver:
         self._save_links(plan, now)
         if plan.pairs:
             matching.record_pairs(kind=self.kind, scored=plan.pairs, job=self.job)
-        return Counter(plan.outcome.values())
+        return counted(plan, rows)
 
     def _place_known(self, rows: Sequence[SourceRecord], plan: Plan) -> list[SourceRecord]:
         keys = dict(
@@ -176,7 +186,7 @@ class Resolver:
         comparisons.put_down(self.kind, moved)  # its import compares them once the chunk is committed
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
-        if before["status"] not in ("active", "blocked"):
+        if before["status"] not in ("active", "blocked") or retiring.needs_people(self.kind, before, after):
             return False
         facts = Facts(
             type=self.kind.key,
