@@ -50,7 +50,7 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     # Taking a source off may change nothing.
     moving = [item for item in items if item.changes or item.action != "detach"]
     writes = [_write(item, current, bases.get(item.pk)) for item in moving]
-    if _do_not_fit(moving, writes) or _left_behind(moving, writes):
+    if _do_not_fit(moving, writes) or _left_behind(moving, writes) or _lead_nowhere(moving, writes):
         return _conflicted(change, items, by)
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
@@ -107,6 +107,33 @@ def _left_behind(items: list[ChangeItem], writes: list[Write]) -> bool:
         found = retiring.left_behind(one.kind, one.before, day, changed)
         told = retiring.conflict(one.kind, one.before, one.after, item.detail.get("plan"), found)
         item.conflicts = [told] if told else []
+    return any(item.conflicts for item in items)
+
+
+def _lead_nowhere(items: list[ChangeItem], writes: list[Write]) -> bool:
+    """Fill in as conflicts what would begin to refer to a record that was retired since the request was made."""
+    made = {(one.kind.key, one.after["code"]) for one in writes if one.before is None}
+    new: dict[int, list[tuple[str, str, str]]] = {}
+    for item, one in zip(items, writes, strict=True):
+        if item.action in ("create", "update"):
+            held = {(key, str(value)) for _, key, value in documents.references_in(one.kind, one.before or {})}
+            told = [(where, key, str(value)) for where, key, value in documents.references_in(one.kind, one.after)]
+            new[item.pk] = [(where, key, value) for where, key, value in told if (key, value) not in held | made]
+    lost = documents.unknown_among((key, value) for refs in new.values() for _, key, value in refs)
+    if not lost:
+        return False
+    for item, one in zip(items, writes, strict=True):
+        item.conflicts = [
+            {
+                "path": where,
+                "base": value_at(one.before or {}, where),
+                "proposed": value,
+                "current": value_at(one.before or {}, where),
+                "why": f"{registry.get(key).title} {value} is not in use any more: keep what is there, or edit the request.",
+            }
+            for where, key, value in new.get(item.pk, [])
+            if (key, value) in lost and not (one.kind.periods and where in one.kind.derived)
+        ]
     return any(item.conflicts for item in items)
 
 

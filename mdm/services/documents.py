@@ -195,10 +195,14 @@ def adopt_uids(
 
 def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tuple[str, str]]:
     """(record type, value) pairs that lead nowhere or to a retired record; one query per referenced type."""
+    return unknown_among((key, str(value)) for body in bodies for _, key, value in references_in(kind, body))
+
+
+def unknown_among(pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of (record type, uid or code) that lead nowhere or to a retired record."""
     wanted: dict[str, set[str]] = {}
-    for body in bodies:
-        for _, type_key, value in references_in(kind, body):
-            wanted.setdefault(type_key, set()).add(str(value))
+    for type_key, value in pairs:
+        wanted.setdefault(type_key, set()).add(value)
     unknown: set[tuple[str, str]] = set()
     for type_key, values in wanted.items():
         if values:

@@ -198,7 +198,7 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int, together
     body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
     uid = proposed.uid or str(uuid.uuid4())
     body = complete(kind, {**body}, None, made=together.codes)
-    code = code or _own_code(kind, body)
+    code = code or codes(kind, [body])[0]
     together.check(kind, uid, code, None, body)
     after = {
         **body,
@@ -306,19 +306,20 @@ def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -
     return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
 
 
-def _own_code(kind: RecordType, body: Document) -> str:
-    """What the type calls such a record, else the hub's next number."""
-    told = kind.code_of(body) if kind.code_of else ""
-    taken = bool(told) and kind.model._default_manager.filter(code=told).exists()
-    return told if told and not taken else next_code(kind)
-
-
-def next_code(kind: RecordType) -> str:
-    """A new human code; a code once given is never given again, so gaps are normal."""
-    return next_codes(kind, 1)[0]
+def codes(kind: RecordType, bodies: Sequence[Document]) -> list[str]:
+    """A code for each new record: what the type calls it where that is free, else the hub's next number. One query each."""
+    told = [kind.code_of(body) if kind.code_of else "" for body in bodies]
+    taken = set(kind.model._default_manager.filter(code__in=filter(None, told)).values_list("code", flat=True))
+    free: list[str] = []
+    for code in told:
+        free.append("" if code in taken else code)
+        taken.add(code)
+    numbers = iter(next_codes(kind, free.count("")) if "" in free else [])
+    return [code or next(numbers) for code in free]
 
 
 def next_codes(kind: RecordType, count: int) -> list[str]:
+    """A code once given is never given again, so gaps are normal."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('mdm_code_seq') FROM generate_series(1, %s)", [count])
         return [f"{kind.code_prefix}{number}" for (number,) in cursor.fetchall()]

@@ -31,6 +31,7 @@ from mdm.services import (
     retiring,
     source_lines,
     survivorship,
+    uniqueness,
 )
 from mdm.services.policy import Facts
 from mdm.services.records import Write, write
@@ -103,8 +104,7 @@ class Resolver:
     def _place_by_matching(self, rows: list[SourceRecord], plan: Plan) -> None:
         """Each row against the stored records and against the new ones of this chunk, in file order."""
         if self.kind.match is None:
-            for row in rows:
-                self._place_new(row, plan)
+            self._place_by_identity(rows, plan)
             return
         engine, rarity = indexing.engine(self.kind.key), self.keys.rarity
         features = [engine.features(row.document) for row in rows]
@@ -137,6 +137,22 @@ class Resolver:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uids[place], uid, score) for uid, score in found]
 
+    def _place_by_identity(self, rows: list[SourceRecord], plan: Plan) -> None:
+        """A row with values that only one record may have is that record, or the one an earlier row of the chunk made."""
+        held: dict[tuple[Any, ...], str] = {}
+        for fields in uniqueness.fields_of(self.kind):
+            said = {f"{name}__in": {row.document.get(name) for row in rows} for name in fields}
+            there = self.kind.model._default_manager.filter(**said).values_list("uid", *fields)
+            held |= {(fields, *values): str(uid) for uid, *values in there}
+        for row in rows:
+            claims = [(fields, *values) for fields, values in uniqueness.claims(self.kind, None, row.document)]
+            if (uid := next((held[claim] for claim in claims if claim in held), None)) is not None:
+                plan.rows[uid].append(row)
+                plan.outcome[row.pk] = "linked"
+            else:
+                uid = self._place_new(row, plan)
+            held |= dict.fromkeys(claims, uid)
+
     def _place_new(self, row: SourceRecord, plan: Plan) -> str:
         uid = str(uuid.uuid4())
         plan.rows[uid].append(row)
@@ -145,14 +161,16 @@ class Resolver:
         return uid
 
     def _write_new(self, plan: Plan, now: datetime) -> None:
-        codes = proposing.next_codes(self.kind, len(plan.new)) if plan.new else []
-        writes = []
-        for uid, code in zip(plan.new, codes, strict=True):
+        bodies = []
+        for uid in plan.new:
             known = survivorship.Known(sources=survivorship.of_rows(plan.rows[uid], self.systems))
             survived = survivorship.compute(kind=self.kind, rules=self.rules, known=known, current=None)
-            body = documents.adopt_uids(self.kind, survived.body, None)
+            bodies.append((documents.adopt_uids(self.kind, survived.body, None), survived.where))
+        codes = proposing.codes(self.kind, [body for body, _ in bodies])
+        writes = []
+        for uid, code, (body, where) in zip(plan.new, codes, bodies, strict=True):
             after = {"schema": self.kind.schema, "uid": uid, "code": code, "status": "active", **body}
-            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=survived.where))
+            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=where))
         self._apply(writes, now)
 
     def _write_existing(self, plan: Plan, now: datetime) -> None:

@@ -73,13 +73,11 @@ class Line:
         return any(one["mark"] == mark for one in self.told)
 
     def _beside(self, told: Told, document: Document) -> Problem | None:
-        for name in self.kind.document.model_fields:
-            if self.told and name not in self.kind.derived and name != self.kind.periods:
-                if not same(self.document.get(name), document.get(name)):
-                    words = (
-                        f"Row {self.told[0]['row']} has another value here, and it holds for all periods of the key."
-                    )
-                    return Problem(name, "differs_between_rows", words)
+        always = [n for n in self.kind.document.model_fields if n not in self.kind.derived and n != self.kind.periods]
+        for name in always if self.told else ():
+            if not same(self.document.get(name), document.get(name)):
+                words = f"Row {self.told[0]['row']} has another value here, and it holds for all periods of the key."
+                return Problem(name, "differs_between_rows", words)
         if earlier := source_periods.clash(self.told, told):
             words = f"Row {earlier['row']} of the same key speaks of the same days ({_days(earlier)})."
             return Problem("valid_from", "overlap", f"{words} Give each row days of its own.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from django.test import Client
 from dimensions.models import Dimension, DimensionValue
 from mdm.errors import CorrectInput
 from mdm.models import ChangeRequest, RecordVersion
-from mdm.services import changes
+from mdm.services import changes, importing, loading
 from mdm.services.proposing import ProposedItem
-from tests.people import SETUP, actor, auto_approve, make, person
+from tests.people import SETUP, actor, auto_approve, make, person, system
 from tests.web.visitors import browser, read
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +153,22 @@ def test_two_of_the_same_in_one_request_are_refused() -> None:
     with pytest.raises(CorrectInput) as caught:
         changes.propose(items=items, by=SETUP)
     assert [problem.path for problem in caught.value.problems] == ["items/1/number"]
+
+
+def test_a_file_of_values_becomes_records_with_their_own_codes_and_meets_those_that_are_there() -> None:
+    auto_approve("import")
+    make("dimension", code="REGION", name="Region")
+    make("dimension_value", dimension="REGION", value="NORTH", name="North")
+    mapping = {"key": "id", "const": {"dimension": "REGION"}, "columns": {"value": "value", "name": "name"}}
+    rows = "id;value;name\n1;NORTH;Northern region\n2;SOUTH;South\n3;SOUTH;South again\n"
+    job = importing.receive(
+        system=system("erp"), type="dimension_value", file_name="values.csv", stream=io.BytesIO(rows.encode()),
+        by=actor("mara", "steward"), mapping=mapping,
+    )  # fmt: skip
+    loading.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.linked, job.new) == ("done", 2, 1), job.error
+    assert list(DimensionValue.objects.order_by("code").values_list("code", flat=True)) == [
+        "REGION/NORTH",
+        "REGION/SOUTH",
+    ]

@@ -84,7 +84,9 @@ def test_nobody_uses_it_any_more_or_only_in_the_past(profit_center: Document) ->
             {**row, "profit_center": "PC1", "valid_to": "2026-02-01"},
             {**row, "profit_center": "PC2", "valid_from": "2026-02-01"},
         ],
-        **{"name": "Old", "category": "sales", "profit_center": "PC2"},
+        name="Old",
+        category="sales",
+        profit_center="PC2",
     )
     assert approve(leave(profit_center)).state == "applied"
     assert now(profit_center)["status"] == "retired"
@@ -275,3 +277,16 @@ def test_every_kind_of_reference_is_repointed() -> None:
     row = make("gl_mapping", name="M", source_chart="OLD", target_chart="NEW", kind="explicit", source="1", target="2")
     assert approve(leave(chart, {"replace_with": "NEW"})).state == "applied"
     assert now(account)["chart"] == "NEW" and now(row)["source_chart"] == "NEW"
+
+
+def test_what_waits_cannot_begin_to_use_what_was_retired_meanwhile(profit_center: Document) -> None:
+    one = center(profit_center="PC2")
+    item = ProposedItem(type="cost_center", uid=one["uid"], patch={"profit_center": "PC1"})
+    asked = changes.propose(items=[item], by=actor("nora", "requester"))
+    assert approve(leave(profit_center)).state == "applied"
+    count = RecordVersion.objects.count()
+    assert approve(asked).state == "conflicted" and RecordVersion.objects.count() == count
+    [conflict] = asked.items.get().conflicts
+    assert conflict["why"] == (
+        "Profit center PC1 is not in use any more: keep what is there, or edit the request."
+    ) and conflict["path"].endswith("/profit_center")
