@@ -11,6 +11,8 @@ class DimensionsConfig(AppConfig):
             chart_of_accounts,
             cost_center,
             demo,
+            dimension,
+            dimension_value,
             gl_account,
             gl_mapping,
             hierarchy,
@@ -21,13 +23,16 @@ class DimensionsConfig(AppConfig):
             project,
             tax_code,
         )
+        from dimensions.web import values
         from mdm import ports
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping, hierarchy, hierarchy_node,
+            gl_mapping, dimension, dimension_value, hierarchy, hierarchy_node,
         ):  # fmt: skip
             kind.declare()
+        ports.rail.append(values.groups)
+        ports.after_commit.append(values.forget)
         ports.demo_steps.append(
             ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
         )

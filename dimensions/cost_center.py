@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dimensions import dated
 from dimensions.models import CostCenter, CostCenterPeriod
 from mdm.documents import Code, Currency, DatedDocument, Name, Part, PeriodDocument, Text
@@ -31,7 +33,7 @@ class CostCenterSlice(_Values, PeriodDocument):
 class CostCenterDocument(DatedDocument, _Values):
     """Where costs arise."""
 
-    slices: list[CostCenterSlice]
+    slices: list[CostCenterSlice] = Field(default_factory=list)
 
 
 def declare() -> RecordType:

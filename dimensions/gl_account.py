@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dimensions import dated
 from dimensions.models import GLAccount, GLAccountPeriod
 from mdm.documents import Code, Currency, DatedDocument, Name, Part, PeriodDocument, Text
@@ -33,7 +35,7 @@ class GLAccountDocument(DatedDocument, _Values):
 
     chart: Code
     number: Code
-    slices: list[GLAccountSlice]
+    slices: list[GLAccountSlice] = Field(default_factory=list)
 
 
 def check_balance_sheet(document: Document) -> list[Problem]:

@@ -31,7 +31,7 @@ class HierarchyNodeDocument(DatedDocument, _Values):
     hierarchy: Code
     node: Code
     kind: Literal["group", "member"] = "member"
-    slices: list[HierarchyNodeSlice]
+    slices: list[HierarchyNodeSlice] = Field(default_factory=list)
 
 
 def check_node(document: Document) -> list[Problem]:

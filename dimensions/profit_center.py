@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from dimensions import dated
 from dimensions.models import ProfitCenter, ProfitCenterPeriod
 from mdm.documents import Code, DatedDocument, Name, Part, PeriodDocument, Text
@@ -23,7 +25,7 @@ class ProfitCenterSlice(_Values, PeriodDocument):
 class ProfitCenterDocument(DatedDocument, _Values):
     """Where a result is made."""
 
-    slices: list[ProfitCenterSlice]
+    slices: list[ProfitCenterSlice] = Field(default_factory=list)
 
 
 def declare() -> RecordType:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from dimensions import dated
 from dimensions.models import Project, ProjectPeriod
 from mdm.documents import Code, DatedDocument, Name, Part, PeriodDocument, Text
@@ -25,7 +27,7 @@ class ProjectSlice(_Values, PeriodDocument):
 class ProjectDocument(DatedDocument, _Values):
     """What costs are gathered for beside where they arise; it takes none after the day its last period ends."""
 
-    slices: list[ProjectSlice]
+    slices: list[ProjectSlice] = Field(default_factory=list)
 
 
 def declare() -> RecordType:

@@ -33,7 +33,7 @@ class TaxCodeDocument(DatedDocument, _Values):
     region: Text | None = None
     kind: Kind
     jurisdiction: Text | None = None
-    slices: list[TaxCodeSlice]
+    slices: list[TaxCodeSlice] = Field(default_factory=list)
 
 
 def declare() -> RecordType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.web import hierarchies, mappings
+from dimensions.web import hierarchies, mappings, values
 
 app_name = "dimensions"
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("hierarchies/<path:code>/compare/", hierarchies.compare, name="hierarchy-compare"),
     path("hierarchies/<path:code>/export/", hierarchies.export, name="hierarchy-export"),
     path("hierarchies/<path:code>/", hierarchies.tree, name="hierarchy"),
+    path("dimensions/<path:code>/", values.of_dimension, name="values"),
 ]

@@ -33,6 +33,13 @@ class CorrectInput(HubError):
     code, status = "invalid", 400
 
 
+class StillUsed(CorrectInput):
+    """Other records refer to what is retired or closed: `problems` name the first of them, `used` says how many there are.
+    It needs a plan: `replace_with` another record, or `keep` with a reason."""
+
+    code, status = "still_used", 409
+
+
 class NotFound(HubError):
     code, status = "not_found", 404
 

@@ -77,7 +77,7 @@ def change(
     one, with the other values of the period before, else of the one after (rules 5, 6).
     """
     first, last = start or FIRST, end or LAST
-    parts = in_order(_cut(_cut(periods, first, new_uid), last, new_uid))
+    parts = in_order(cut(cut(periods, first, new_uid), last, new_uid))
     if end is None:
         done = _until_planned(parts, values, first)
         gaps = [] if on(parts, first) else [(first, _next_start(parts, first))]
@@ -90,7 +90,7 @@ def change(
     return absorbed(done)
 
 
-def _cut(periods: Iterable[Period], day: str, new_uid: Callable[[], str]) -> list[Period]:
+def cut(periods: Iterable[Period], day: str, new_uid: Callable[[], str]) -> list[Period]:
     """The period around `day` in two; the earlier one keeps its uid (rule 1)."""
     found: list[Period] = []
     for period in periods:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 READ_ALL = "read:*"
 PROPOSE_ALL = "propose:*"
 
+DECLARES = (
+    "propose:dimensions",
+    "propose:dimension-values",
+)  # a governance lead declares dimensions of the group's own
 ROLES: dict[str, tuple[str, frozenset[str]]] = {
     "requester": ("Requester", frozenset({READ_ALL, PROPOSE_ALL})),
     "steward": (
@@ -42,7 +46,7 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
     "integrator": ("Integrator", frozenset({READ_ALL, PROPOSE_ALL, "sync:read"})),
     "auditor": ("Auditor", frozenset({READ_ALL, "bank:warnings", "sync:read", "audit"})),
     "operator": ("Operator", frozenset({READ_ALL, "sync:read", "sync:operate"})),
-    "governance": ("Governance lead", frozenset({READ_ALL, "sync:read", "audit", "admin"})),
+    "governance": ("Governance lead", frozenset({READ_ALL, "sync:read", "audit", "admin", *DECLARES})),
 }
 APPROVAL_ROLES = ("steward", "approver", "second_approver", "treasury")
 # Who may take a step of a role: an approver may stand in for a steward, nobody stands in for treasury.

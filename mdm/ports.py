@@ -28,6 +28,9 @@ usage: list[Callable[[str, Iterable[str]], Mapping[str, Mapping[str, int]]]] = [
 counts: list[Callable[[Any], Mapping[str, int]]] = []
 """(user) -> numbers for the navigation: {"inbox": 3, "exceptions": 7}."""
 
+rail: list[Callable[[], Iterable[Any]]] = []
+"""() -> groups of the rail (`mdm.web.navigation.Group`) that follow from data; they come after the records."""
+
 dashboard: list[Callable[[Any], Mapping[str, Any]]] = []
 """(user) -> parts of the dashboard context."""
 

@@ -108,6 +108,7 @@ class RecordType:
     gapless: bool = False  # whether its periods have to join
     labels: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = 1
+    code_of: Callable[[Document], str] | None = None  # a record's code by its document, "" for the hub's next number
 
     def __post_init__(self) -> None:
         """A dated field that refers to a record does so in every period."""
@@ -151,6 +152,9 @@ class RecordType:
     def label(self, path: str) -> str:
         """Words for a document path: `addresses/<uid>/postal_code` reads “Address · postal code”."""
         name, _, rest = path.partition("/")
+        where, _, field = rest.partition("/")
+        if name == self.periods and ".." in where:
+            return f"{self.label(field)}, {_between(*where.split('..'))}"
         known = {child.name: child.title for child in self.children}
         words = self.labels.get(name) or known.get(name) or name.replace("_", " ").capitalize()
         key = rest.partition("/")[2]
@@ -163,6 +167,12 @@ class RecordType:
 def _in_a_sentence(words: str) -> str:
     first, _, rest = words.partition(" ")
     return " ".join(filter(None, (first if first.isupper() else first.lower(), rest.lower())))
+
+
+def _between(first: str, last: str) -> str:
+    if first and last:
+        return f"from {first} to {last}"
+    return f"from {first} on" if first else f"until {last}" if last else "always"
 
 
 _types: dict[str, RecordType] = {}

@@ -161,6 +161,7 @@ def _proposed(view: HubView, index: int, item: change_shapes.ItemInput) -> Propo
         uid=str(uid),
         patch=body if item.action == "update" else None,
         base_version=item.base_version,
+        plan=item.plan.as_plan() if item.plan else None,
     )
 
 

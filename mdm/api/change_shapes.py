@@ -123,6 +123,20 @@ class ChangeRequestBody(Shown):
     allowed_actions: list[AllowedAction]
 
 
+class PlanInput(Body):
+    """What becomes of those who still use a record that is retired or closed; one of `replace_with` and `keep`, or both."""
+
+    replace_with: str = Field("", max_length=40, description="Code of the record they refer to instead.")
+    from_: date | None = Field(None, alias="from", description="From this day on; absent: from the day it leaves.")
+    keep: str = Field(
+        "", max_length=1000, description="Why those that remain may stay as they are; approvers are told."
+    )
+
+    def as_plan(self) -> dict[str, Any]:
+        start = {"from": self.from_.isoformat()} if self.from_ else {}
+        return {"replace_with": self.replace_with.strip(), "keep": self.keep.strip(), **start}
+
+
 class ItemInput(Body):
     """One record's part. `document` for a new record, `changes` as a merge-patch for an existing one."""
 
@@ -132,6 +146,7 @@ class ItemInput(Body):
     document: dict[str, Any] | None = None
     changes: dict[str, Any] | None = None
     base_version: int | None = Field(None, ge=0, le=2_147_483_647)
+    plan: PlanInput | None = Field(None, description="Of a record that is retired or closed while others use it.")
 
 
 class ChangeRequestInput(Body):

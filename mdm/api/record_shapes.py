@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from mdm.api.change_shapes import ChangeRequestBody
+from mdm.api.change_shapes import ChangeRequestBody, PlanInput
 from mdm.api.operations import Page
 from mdm.registry import RecordType
 
@@ -71,6 +71,17 @@ _PROPOSAL: dict[str, Any] = {
     "_title": {"type": "string", "maxLength": 300},
     "_priority": {"enum": ["normal", "urgent"], "type": "string"},
 }
+_PLAN: dict[str, Any] = {
+    "_plan": {
+        "type": ["object", "null"],
+        "description": "For closing a record that others use: `replace_with` (code) and `from` (day), or `keep` (reason).",
+        "properties": {
+            "replace_with": {"type": "string"},
+            "from": {"type": "string", "format": "date"},
+            "keep": {"type": "string"},
+        },
+    },
+}
 _ECHO: dict[str, Any] = {
     "uid": {"type": "string"},
     "status": {"type": "string", "description": "Only as it is; it changes by block, unblock and retire."},
@@ -86,7 +97,17 @@ def create_schema(kind: RecordType) -> dict[str, Any]:
     code = {"type": ["string", "null"], "maxLength": 40, "description": "Given by the hub when absent."}
     schema["properties"] = {"code": code, **schema["properties"], **_PROPOSAL}
     schema["title"] = f"{name_of(kind)}Create"
+    if kind.periods:
+        _values_or_periods(kind, schema)
     return schema
+
+
+def _values_or_periods(kind: RecordType, schema: dict[str, Any]) -> None:
+    """What holds for periods is given at the top, as one period, or as the list of all of them."""
+    needed = [name for name in schema.get("required", ()) if name in kind.dated]
+    schema["required"] = [name for name in schema.get("required", ()) if name not in kind.derived | {kind.periods}]
+    listed = {"required": [kind.periods], "properties": {kind.periods: {"type": "array", "minItems": 1}}}
+    schema["anyOf"] = [{"required": needed}, listed]
 
 
 def patch_schema(kind: RecordType) -> dict[str, Any]:
@@ -97,7 +118,7 @@ def patch_schema(kind: RecordType) -> dict[str, Any]:
     for name in parts:
         renamed = renamed.replace(f'schemas/{name}"', f'schemas/{name}Patch"')
     schema = _loosen(json.loads(renamed))
-    schema["properties"] = {"code": {"type": "string"}, **schema["properties"], **_ECHO, **_PROPOSAL}
+    schema["properties"] = {"code": {"type": "string"}, **schema["properties"], **_ECHO, **_PROPOSAL, **_PLAN}
     schema["title"] = f"{name_of(kind)}Patch"
     if parts:
         schema["$defs"] = {f"{name}Patch": _loosen_part(part) for name, part in parts.items()}
@@ -126,6 +147,7 @@ class Proposal(BaseModel):
     effective_on: date | None = None
     title: str = Field("", max_length=300)
     priority: Literal["normal", "urgent"] = "normal"
+    plan: PlanInput | None = None
 
 
 class JsonSchema(BaseModel):

@@ -58,6 +58,7 @@ class RecordView(HubView):
             raise problems.correct([Problem(f"_{p.path}", p.code, p.message) for p in found]) from None
 
     def propose(self, item: ProposedItem, words: Any) -> ChangeRequest:
+        item.plan = words.plan.as_plan() if words.plan else None
         return changes.propose(
             items=[item],
             by=self.actor,

@@ -125,6 +125,7 @@ class SourceRecord(models.Model):
     received_at = models.DateTimeField()
     spend = models.DecimalField(max_digits=18, decimal_places=2, null=True)
     spend_currency = models.CharField(max_length=3, blank=True)
+    given = models.JSONField(default=dict)  # of dated types: the rows of its last file, and what it said before them
     left_at = models.DateTimeField(null=True)
     left_why = models.CharField(max_length=10, blank=True, choices=list(LEFT.items()))
 

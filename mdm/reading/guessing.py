@@ -49,6 +49,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "purchasing_block": ("purchasing block", "purchase block", "order block"),
     "withholding_tax": ("withholding tax", "withholding tax code"),
     "net_days": ("net days", "due in days", "days net", "days"),
+    "valid_from": ("valid from", "valid from date", "valid since", "start date", "begin date", "gueltig ab"),
+    "valid_to": ("valid to", "valid to date", "valid until", "end date", "expiration date", "gueltig bis"),
     "vat_id": ("vat id", "vat number", "vat registration no"),
 }
 # Numbers known by a scheme: field that holds the number -> scheme -> headings

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, UUIDField
+from django.db.models import F, Q, UUIDField
 
 from mdm import registry
 from mdm.registry import RecordType
@@ -36,17 +36,34 @@ def to(kind: RecordType, *, uid: UUID, code: str, limit: int = 100) -> list[Refe
     return found
 
 
-def _by_path(other: RecordType, path: str, uid: UUID, code: str, limit: int) -> Iterator[Reference]:
+def in_use(kind: RecordType, *, uid: UUID | str, code: str, day: str, limit: int) -> list[Reference]:
+    """Living records that name this one on or after a day (ISO); of dated ones only periods that hold then count."""
+    found: list[Reference] = []
+    for other in registry.all_types():
+        for path, key in other.references.items():
+            if key == kind.key and len(found) < limit and path not in other.dated:
+                after = day if path.startswith(f"{other.periods}.") else ""
+                rows = _by_path(other, path, UUID(str(uid)), code, limit - len(found), after=after, living=True)
+                found += [one for one in rows if one.uid != str(uid)]
+    return found
+
+
+def _by_path(
+    other: RecordType, path: str, uid: UUID, code: str, limit: int, *, after: str = "", living: bool = False
+) -> Iterator[Reference]:
+    """`after`: only rows that hold on this day or later; `living`: retired records left out."""
     name, _, column = path.partition(".")
     model = other.child(name).model if column else other.model
     field = model._meta.get_field(column or name)
     value: Any = uid if isinstance(field, UUIDField) else code
-    rows = other.model._default_manager.exclude(status="merged")
+    rows = other.model._default_manager.exclude(status__in=("merged", "retired") if living else ("merged",))
     if isinstance(field, ArrayField):
         rows = rows.filter(**{f"{name}__contains": [uid]})
     elif column:
-        holders = model._default_manager.filter(**{column: value}).values("record_id")
-        rows = rows.filter(pk__in=holders)
+        holders = model._default_manager.filter(**{column: value})
+        if after:
+            holders = holders.filter(Q(valid_to=None) | Q(valid_to__gt=after))
+        rows = rows.filter(pk__in=holders.values("record_id"))
     else:
         rows = rows.filter(**{name: value})
     for found_uid, found_code, found_name in rows.order_by("code").values_list("uid", "code", F(other.name_field))[

@@ -12,9 +12,9 @@ from mdm import registry
 from mdm.errors import NotFound
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.registry import RecordType
-from mdm.selectors import records, visibility
+from mdm.selectors import records, three_way, visibility
 from mdm.selectors.visibility import Entities
-from mdm.types import Change, Document, apply_changes, conflicts, diff
+from mdm.types import Change, Document, apply_changes, diff
 
 FIRST_NUMBER = 10_000
 GIVEN = ("code", "status")  # by the hub to every new record: nothing anybody asked for
@@ -60,8 +60,8 @@ def page(change: ChangeRequest, *, entities: Entities, after: int = 0, size: int
 
 def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities) -> list[Looked]:
     current = _current(items)
-    based = _versions((item.uid, item.base_version) for item in items if item.base_version)
-    made = _versions((item.uid, item.result_version) for item in items if _is_loaded(item))
+    based = versions((item.uid, item.base_version) for item in items if item.base_version)
+    made = versions((item.uid, item.result_version) for item in items if _is_loaded(item))
     looked = []
     for item in items:
         kind = registry.get(item.type)
@@ -75,7 +75,9 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
         after = apply_changes(before or header, changes)
         hidden = visibility.hidden_paths(kind, [c.as_json() for c in changes], (before, now, after), entities)
         seen = [c for c in changes if c.path not in hidden]
-        clashes = conflicts(changes, now) if change.state == "in_review" and now and item.action != "create" else []
+        clashes: list[dict[str, Any]] = []
+        if change.state == "in_review" and now and item.action != "create":
+            _, clashes = three_way.together(kind, changes, before, now)
         looked.append(
             Looked(
                 item=item,
@@ -103,7 +105,8 @@ def _current(items: Iterable[ChangeItem]) -> dict[tuple[str, str], Document]:
     return found
 
 
-def _versions(wanted: Iterable[tuple[Any, int | None]]) -> dict[tuple[str, int | None], Document]:
+def versions(wanted: Iterable[tuple[Any, int | None]]) -> dict[tuple[str, int | None], Document]:
+    """{(uid, version): document} of records as they were; one query."""
     pairs = list(wanted)
     if not pairs:
         return {}

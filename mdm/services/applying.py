@@ -10,10 +10,10 @@ from django.utils import timezone
 from mdm import registry
 from mdm.errors import NotNow
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
-from mdm.selectors import records
-from mdm.services import audit, comparisons, documents, following, inference, merge_links, unmerge_links
+from mdm.selectors import records, request_items, three_way
+from mdm.services import audit, comparisons, documents, following, inference, merge_links, retiring, unmerge_links
 from mdm.services.records import Write, write
-from mdm.types import Actor, Change, Document, apply_changes, conflicts, diff, value_at
+from mdm.types import Actor, Change, Document, apply_changes, diff, value_at
 
 _MOVING_PAIRS = ("merge", "unmerge", "detach")
 
@@ -38,7 +38,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
     current = _lock_current(items)
     if change.kind == "merge":
         merge_links.check(items)
-    if _conflicts(items, current):
+    bases = _bases(items, current)
+    if _conflicts(items, current, bases):
         return _conflicted(change, items, by)
     if change.kind in _MOVING_PAIRS:
         inference.lock()
@@ -48,8 +49,8 @@ def apply(*, change: ChangeRequest, by: Actor) -> ChangeRequest:
         merge_links.take_pre_image(items)
     # Taking a source off may change nothing.
     moving = [item for item in items if item.changes or item.action != "detach"]
-    writes = [_write(item, current) for item in moving]
-    if _do_not_fit(moving, writes):
+    writes = [_write(item, current, bases.get(item.pk)) for item in moving]
+    if _do_not_fit(moving, writes) or _left_behind(moving, writes) or _lead_nowhere(moving, writes):
         return _conflicted(change, items, by)
     versions = write(writes, change=change, by=maker, at=now)
     _keep_results(moving, versions)
@@ -95,6 +96,47 @@ def _do_not_fit(items: list[ChangeItem], writes: list[Write]) -> bool:
     return any(item.conflicts for item in items)
 
 
+def _left_behind(items: list[ChangeItem], writes: list[Write]) -> bool:
+    """Fill in as conflicts who began to refer to what leaves since the request was made."""
+    today = timezone.localdate().isoformat()
+    changed = [(one.kind, one.after) for one in writes]
+    for item, one in zip(items, writes, strict=True):
+        day = retiring.leaves_on(one.kind, one.before, one.after, today)
+        if day is None or one.before is None or item.action in _MOVING_PAIRS:
+            continue
+        found = retiring.left_behind(one.kind, one.before, day, changed)
+        told = retiring.conflict(one.kind, one.before, one.after, item.detail.get("plan"), found)
+        item.conflicts = [told] if told else []
+    return any(item.conflicts for item in items)
+
+
+def _lead_nowhere(items: list[ChangeItem], writes: list[Write]) -> bool:
+    """Fill in as conflicts what would begin to refer to a record that was retired since the request was made."""
+    made = {(one.kind.key, one.after["code"]) for one in writes if one.before is None}
+    new: dict[int, list[tuple[str, str, str]]] = {}
+    for item, one in zip(items, writes, strict=True):
+        if item.action in ("create", "update"):
+            held = {(key, str(value)) for _, key, value in documents.references_in(one.kind, one.before or {})}
+            told = [(where, key, str(value)) for where, key, value in documents.references_in(one.kind, one.after)]
+            new[item.pk] = [(where, key, value) for where, key, value in told if (key, value) not in held | made]
+    lost = documents.unknown_among((key, value) for refs in new.values() for _, key, value in refs)
+    if not lost:
+        return False
+    for item, one in zip(items, writes, strict=True):
+        item.conflicts = [
+            {
+                "path": where,
+                "base": value_at(one.before or {}, where),
+                "proposed": value,
+                "current": value_at(one.before or {}, where),
+                "why": f"{registry.get(key).title} {value} is not in use any more: keep what is there, or edit the request.",
+            }
+            for where, key, value in new.get(item.pk, [])
+            if (key, value) in lost and not (one.kind.periods and where in one.kind.derived)
+        ]
+    return any(item.conflicts for item in items)
+
+
 def _let_load_go_on(change: ChangeRequest) -> ChangeRequest:
     """A load is applied chunk by chunk by its import, which was waiting for this approval."""
     from mdm.services import importing
@@ -115,7 +157,21 @@ def _lock_current(items: list[ChangeItem]) -> dict[str, Document]:
     return documents_
 
 
-def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
+def _bases(items: list[ChangeItem], current: dict[str, Document]) -> dict[int, Document]:
+    """{item id: the document its change was made on} of dated records that moved since; one query where there are any."""
+    moved = [
+        item
+        for item in items
+        if item.base_version
+        and registry.get(item.type).periods
+        and (now := current.get(str(item.uid)))
+        and now["version"] != item.base_version
+    ]
+    seen = request_items.versions((item.uid, item.base_version) for item in moved)
+    return {item.pk: seen[str(item.uid), item.base_version] for item in moved}
+
+
+def _conflicts(items: list[ChangeItem], current: dict[str, Document], bases: dict[int, Document]) -> bool:
     """Fill in the three-way conflicts of every item; a version that moved without touching our paths is no conflict."""
     for item in items:
         document = current.get(str(item.uid))
@@ -127,7 +183,8 @@ def _conflicts(items: list[ChangeItem], current: dict[str, Document]) -> bool:
             status = document["status"] if document else None
             item.conflicts = [{"path": "status", "base": "active", "proposed": "active", "current": status}]
         else:
-            item.conflicts = conflicts([Change(**c) for c in item.changes], document)
+            changes = [Change(**c) for c in item.changes]
+            _, item.conflicts = three_way.together(registry.get(item.type), changes, bases.get(item.pk), document)
             if "merged_into" in item.detail:
                 item.conflicts += _changed_since(item, document)
     return any(item.conflicts for item in items)
@@ -145,11 +202,14 @@ def _changed_since(item: ChangeItem, document: Document) -> list[dict[str, Any]]
     ]
 
 
-def _write(item: ChangeItem, known: dict[str, Document]) -> Write:
+def _write(item: ChangeItem, known: dict[str, Document], base: Document | None) -> Write:
     kind, current = registry.get(item.type), known.get(str(item.uid))
     changes = [Change(**c) for c in item.changes]
-    header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
-    after = apply_changes(current or header, changes)
+    if current is None:
+        header = {"uid": str(item.uid), "code": item.detail.get("code"), "status": "active"}
+        after = apply_changes(header, changes)
+    else:
+        after, _ = three_way.together(kind, changes, base, current)
     body = documents.validate(kind, documents.body_of(kind, after), rules=item.action in ("create", "update"))
     after = {**after, **body}
     if item.action == "unmerge":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from enum import Enum
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,7 +14,8 @@ from mdm import correlation, registry
 from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
 from mdm.permissions import may
-from mdm.services import applying, policy, proposing
+from mdm.selectors import records, request_items, three_way
+from mdm.services import applying, policy, proposing, uniqueness
 from mdm.services.deciding import (
     allowed_actions,
     approve,
@@ -27,7 +29,7 @@ from mdm.services.deciding import (
     why_not,
 )
 from mdm.services.proposing import Built, ProposedItem
-from mdm.types import Actor, Change, same
+from mdm.types import Actor, Change, Problem, diff, same
 
 __all__ = [
     "KEEP",
@@ -77,7 +79,7 @@ def propose(
         kind = registry.find(item.type)
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
-    built = proposing.build(listed)
+    built = proposing.build(listed, effective_on=effective_on)
     stored = [part.item for part in built]
     change = ChangeRequest.objects.create(
         title=(title or proposing.title_of(stored))[:300],
@@ -126,6 +128,7 @@ def submit_request(
     parts = built or proposing.rebuild(change)
     if built is None:  # a draft may have lain for long
         proposing.check_across(parts)
+        proposing.check_left_behind(parts, change.effective_on)
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     decision = policy.decide(
@@ -179,7 +182,7 @@ def edit(
     if not isinstance(effective_on, KeepType):
         change.effective_on = effective_on
     if items is not None:
-        built = proposing.build(items)
+        built = proposing.build(items, effective_on=change.effective_on)
         change.items.all().delete()
         _store(change, built)
         change.kind = proposing.kind_of([part.item for part in built])
@@ -205,20 +208,53 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
     require(change, "resolve", by)
     _make(change, by)
     for item in change.items.all():
+        chosen: dict[str, str] = {}
         for conflict in item.conflicts:
             choice = choices.get(f"{item.position}/{conflict['path']}") or choices.get(conflict["path"])
             if choice not in ("proposed", "current"):
                 raise CorrectInput(f"Choose a value for {registry.get(item.type).label(conflict['path'])}.")
+            chosen[conflict["path"]] = choice
+            if conflict["path"] == "plan":
+                _plan_again(change, item, choice)
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
                 if choice == "proposed" or not f"{conflict['path']}/".startswith(f"{c['path']}/")
             ]
+        if registry.get(item.type).periods and item.base_version:
+            item.changes = _on_what_is_there(item, chosen)
         item.conflicts = []
         item.base_version = applying.current_version(item)
         item.save()
     change.content_hash = proposing.content_hash(change.items.all(), change.effective_on)
     return _restart(change, by, "resolved")
+
+
+def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str) -> None:
+    """Others began to use what leaves: the plan is carried out for them too, or they are counted among those left behind."""
+    if choice != "proposed":
+        raise CorrectInput("It stays in use when this request is withdrawn: withdraw it.")
+    known = proposing.rebuild(change)
+    part = next(one for one in known if one.item.pk == item.pk)
+    part.item = item
+    if not item.detail.get("plan"):
+        raise CorrectInput("It has no plan yet: withdraw this request and propose it again, with a plan.")
+    together = [*known]
+    proposing.repoint(part, together, uniqueness.Together())
+    new = [one.item for one in together[len(known) :]]
+    for one in new:
+        one.request = change
+    ChangeItem.objects.bulk_create(new, batch_size=1000)
+    proposing.check_left_behind(together, change.effective_on, note=True)
+
+
+def _on_what_is_there(item: ChangeItem, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    """What an item asks for as changes of the dated record as it is now, its periods as they were chosen."""
+    kind, now = registry.get(item.type), records.current_document(item.type, item.uid)
+    base = request_items.versions([(item.uid, item.base_version)]).get((str(item.uid), item.base_version))
+    settle = three_way.settled_by(kind, chosen.items())
+    after, _ = three_way.together(kind, [Change(**c) for c in item.changes], base, now, settle=settle)
+    return [change.as_json() for change in diff(now, after) if change.path not in kind.derived]
 
 
 @transaction.atomic
@@ -232,6 +268,8 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
         elif item.action in ("block", "unblock"):
             opposite = "unblock" if item.action == "block" else "block"
             items.append(ProposedItem(type=item.type, action=opposite, uid=str(item.uid)))
+        elif registry.get(item.type).periods:
+            items.append(_days_back(item))
         else:
             back = [
                 Change(c["path"], c["after"], c["before"]) for c in item.changes if not same(c["before"], c["after"])
@@ -245,6 +283,26 @@ def revert(*, change: ChangeRequest, by: Actor, reason: str) -> ChangeRequest:
         reason=words,
         reverts=change,
     )
+
+
+def _days_back(item: ChangeItem) -> ProposedItem:
+    """The inverse of a change of a dated record, day by day: what others changed since stays, what they changed again of
+    the same is told instead of being lost."""
+    kind, now = registry.get(item.type), records.current_document(item.type, item.uid)
+    made = int(item.result_version or 0)
+    seen = request_items.versions([(item.uid, made), (item.uid, made - 1)])
+    applied, before = seen[str(item.uid), made], seen[str(item.uid), made - 1]
+    back = [change for change in diff(applied, before) if change.path not in kind.derived]
+    after, clashes = three_way.together(kind, back, applied, now)
+    if clashes:
+        words = "; ".join(f"{kind.label(clash['path'])} is {clash['current']} by now" for clash in clashes[:3])
+        problems = [Problem(clash["path"], "changed_since", f"It is {clash['current']} by now.") for clash in clashes]
+        text = (
+            f"{item.label} was changed again since: {words}. Undo that request first, or propose the change you want."
+        )
+        raise CorrectInput(text, problems=problems)
+    wanted = [change for change in diff(now, after) if change.path not in kind.derived]
+    return ProposedItem(type=item.type, uid=str(item.uid), changes=wanted, base_version=now["version"])
 
 
 @transaction.atomic

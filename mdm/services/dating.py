@@ -35,8 +35,9 @@ def on_timeline(
     if wrong or not _are_periods(rows):
         return wrong
     if not current:
-        if not rows:
-            result[kind.periods] = [{**given, **bounds}]
+        if rows:
+            return _contradictions(kind, rows, {**given, **bounds}, today)
+        result[kind.periods] = [{**given, **bounds}]
         return []
     then = current
     if bounds.get("valid_from") != current.get("valid_from") and "valid_from" in bounds:
@@ -50,6 +51,18 @@ def on_timeline(
     except _Nothing as error:
         return [Problem("valid_to", "never_valid", str(error))]
     return []
+
+
+def _contradictions(kind: RecordType, rows: list[Document], given: Document, today: str) -> list[Problem]:
+    """A new record with periods and with values at the top: they may say what the periods say of today, nothing else."""
+    period, _ = periods.shown(periods.in_order(rows), today)
+    fields = kind.child(kind.periods).document.model_fields
+    text = f"The periods say something else of today. Give {kind.periods} or the values at the top, not both."
+    return [
+        Problem(name, "contradicts_periods", text)
+        for name, value in given.items()
+        if not same_value(value, period.get(name, fields[name].default))
+    ]
 
 
 def _begins_from(rows: list[Document], day: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -195,10 +195,14 @@ def adopt_uids(
 
 def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tuple[str, str]]:
     """(record type, value) pairs that lead nowhere or to a retired record; one query per referenced type."""
+    return unknown_among((key, str(value)) for body in bodies for _, key, value in references_in(kind, body))
+
+
+def unknown_among(pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of (record type, uid or code) that lead nowhere or to a retired record."""
     wanted: dict[str, set[str]] = {}
-    for body in bodies:
-        for _, type_key, value in references_in(kind, body):
-            wanted.setdefault(type_key, set()).add(str(value))
+    for type_key, value in pairs:
+        wanted.setdefault(type_key, set()).add(value)
     unknown: set[tuple[str, str]] = set()
     for type_key, values in wanted.items():
         if values:
@@ -209,9 +213,16 @@ def unknown_references(kind: RecordType, bodies: Iterable[Document]) -> set[tupl
     return unknown
 
 
-def check_references(kind: RecordType, body: Document, *, unknown: set[tuple[str, str]] | None = None) -> list[Problem]:
-    """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before."""
-    missing = unknown_references(kind, [body]) if unknown is None else unknown
+def check_references(
+    kind: RecordType,
+    body: Document,
+    *,
+    unknown: set[tuple[str, str]] | None = None,
+    made: Collection[tuple[str, str]] = (),
+) -> list[Problem]:
+    """References must lead to records that exist and are not retired. `unknown`: when a whole batch was asked before;
+    `made`: (type, code) that may be referred to all the same: made together with this one, or referred to before."""
+    missing = (unknown_references(kind, [body]) if unknown is None else unknown) - set(made)
     return [
         Problem(where, "unknown_reference", f"There is no {registry.get(type_key).noun} “{value}”.")
         for where, type_key, value in references_in(kind, body)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import logging
+from collections import Counter
 from datetime import timedelta
 
 from django.conf import settings
@@ -27,6 +28,7 @@ from mdm.reading.row_facts import Spend
 from mdm.registry import RecordType
 from mdm.services import audit, bulk, comparisons, documents, policy, resolving, snapshots
 from mdm.services.policy import Facts
+from mdm.services.source_lines import Line, weight
 from mdm.types import Actor, Document, Problem, digest
 
 log = logging.getLogger(__name__)
@@ -161,7 +163,7 @@ def _stage_all(job: ImportJob) -> None:
             if chunk:
                 _stage(job, kind, mapper, chunk)
             encoding = reader.encoding  # only sure once the last byte was read
-    total = job.records.filter(outcome="staged").count()
+    total = sum(weight(row) for row in job.records.filter(outcome="staged").only("given").iterator(chunk_size=2000))
     job.refresh_from_db()
     job.rows_total, job.encoding = job.rows_in + total, encoding
     job.save(update_fields=["rows_total", "encoding"])
@@ -179,6 +181,9 @@ def row_digest(values: dict[str, str]) -> str:
 def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row]) -> None:
     """One chunk: rows that can be taken in are staged, the others quarantined, the same as before counted unchanged."""
     _alive(job)
+    if kind.periods:
+        _stage_lines(job, kind, mapper, rows)
+        return
     taken: dict[str, tuple[tables.Row, Document, str]] = {}
     gone: set[str] = set()
     spend: dict[str, Spend | None] = {}
@@ -221,6 +226,59 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             refused.append(quarantined(job, row, key, [twice(key)]))
     # Unchanged rows are marked as seen too: a second row with their key in this file is a duplicate, not an update.
     bulk.update(same, ["job", "row", "outcome"])
+    _keep_stage(job, staged, refused, unchanged)
+
+
+def _stage_lines(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row]) -> None:
+    """A chunk of a dated type: rows of one key are the periods of one source record, whichever chunk they come in."""
+    refused: list[QuarantinedRow] = []
+    taken: list[tuple[tables.Row, str, Document]] = []
+    for row in rows:
+        key, document, problems = take(kind, mapper, row)
+        if problems or document is None:
+            refused.append(quarantined(job, row, key, problems))
+        else:
+            taken.append((row, key, document))
+    unknown = documents.unknown_references(kind, [document for _, _, document in taken])
+    known = {
+        r.key: r
+        for r in SourceRecord.objects.filter(system=job.system, type=kind.key, key__in={k for _, k, _ in taken})
+    }
+    lines: dict[str, Line] = {}
+    last: dict[str, tables.Row] = {}
+    fresh: Counter[str] = Counter()
+    unchanged = 0
+    for row, key, document in taken:
+        if unknown and (problems := documents.check_references(kind, document, unknown=unknown)):
+            refused.append(quarantined(job, row, key, problems))
+            continue
+        line, mark = lines.get(key) or Line.of(kind, known.get(key), job), row_digest(row.values)
+        if line.knows(mark):
+            unchanged += 1
+        elif problem := line.add(row.number, document, mark):
+            refused.append(quarantined(job, row, key, [problem]))
+        else:
+            lines[key], last[key] = line, row
+            fresh[key] += 1
+    staged, same = [], []
+    for key, line in lines.items():
+        before, row = line.before, last[key]
+        gone = mapper.facts.is_gone(row.values)
+        waits = before is not None and before.outcome == "staged"
+        if before and before.golden_uid and not waits and line.changes_nothing() and before.active != gone:
+            line.counted += fresh[key]
+            unchanged += fresh[key]
+            before.job, before.row, before.outcome, before.given = job, line.number, "unchanged", line.given
+            same.append(before)
+            continue
+        source = source_of(job, kind, row, key, line.document, row_digest(row.values), before, gone=gone)
+        source.row, source.given = line.number, line.given
+        staged.append(with_spend(source, mapper.facts.spend(row.values)[0]))
+    bulk.update(same, ["job", "row", "outcome", "given"])
+    _keep_stage(job, staged, refused, unchanged)
+
+
+def _keep_stage(job: ImportJob, staged: list[SourceRecord], refused: list[QuarantinedRow], unchanged: int) -> None:
     SourceRecord.objects.bulk_create(
         staged,
         update_conflicts=True,
@@ -237,6 +295,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
             "left_why",
             "spend",
             "spend_currency",
+            "given",
         ],
         batch_size=1000,
     )
@@ -351,6 +410,6 @@ def _resolve_all(job: ImportJob) -> bool:
                 return True
             counts = resolver.resolve(rows)
             ImportJob.objects.filter(pk=job.pk).update(
-                rows_in=F("rows_in") + len(rows),
+                rows_in=F("rows_in") + sum(weight(row) for row in rows),
                 **{name: F(name) + number for name, number in counts.items() if number},
             )

@@ -67,7 +67,10 @@ def pin(
         raise NotFound("There is no such record.")
     if document["status"] not in rebuilding.ALIVE:
         raise NotNow(f"This record is {document['status']}: its values change no more.")
-    if not _is_pinnable(kind, document, path):
+    if path in kind.derived:
+        text = f"“{kind.label(path)}” holds for periods, so it is not pinned as a field: pin the period that says it."
+        raise CorrectInput(text, problems=[Problem("path", "holds_for_periods", text)])
+    if not is_pinnable(kind, document, path):
         raise CorrectInput(
             "There is no such value to pin.", problems=[Problem("path", "unknown_path", "No such value.")]
         )
@@ -86,12 +89,13 @@ def pin(
     return changes.propose(items=[item], by=by, title=title, reason=words, origin=origin)
 
 
-def _is_pinnable(kind: RecordType, document: Document, path: str) -> bool:
+def is_pinnable(kind: RecordType, document: Document, path: str) -> bool:
+    """Whether a steward may hold what is at this path: a field that is no view of the periods, or a row of a list."""
     name, _, rest = path.partition("/")
     children = {child.name for child in kind.children}
     if name in children:
         return bool(rest) and "/" not in rest and value_at(document, path) is not None
-    return not rest and name in kind.document.model_fields
+    return not rest and name in kind.document.model_fields and name not in kind.derived
 
 
 def _with_value(

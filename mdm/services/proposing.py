@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from mdm import registry
 from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import dating, documents
+from mdm.services import dating, documents, retiring, uniqueness
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
@@ -40,6 +41,7 @@ class ProposedItem:
     base_version: int | None = None
     code: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] | None = None  # of a record that leaves: what becomes of those that use it, see retiring
 
 
 @dataclass
@@ -51,26 +53,90 @@ class Built:
     after: Document
 
 
-def build(items: Iterable[ProposedItem]) -> list[Built]:
-    """Every item checked and normalised; CorrectInput names the item when there are several."""
+def build(items: Iterable[ProposedItem], *, effective_on: date | None = None) -> list[Built]:
+    """Every item checked and normalised; CorrectInput names the item when there are several. Items for what a plan repoints
+    come after those given."""
     listed = list(items)
     if not listed:
         raise CorrectInput("A request needs at least one item.")
     built: list[Built] = []
     problems: list[Problem] = []
+    together = uniqueness.Together()
     for index, proposed in enumerate(listed):
         try:
-            built.append(_build_one(proposed, index))
+            built.append(_build_one(proposed, index, together))
         except CorrectInput as error:
             prefix = f"items/{index}/" if len(listed) > 1 else ""
             own = error.problems or (Problem("", error.code, error.message),)
             problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
     if not problems:
-        problems = _across(built, [proposed.patch or {} for proposed in listed])
+        _carry_out(built, listed, together, effective_on)
+        problems = _across(built, [*(proposed.patch or {} for proposed in listed), *({} for _ in built[len(listed) :])])
     if problems:
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
+    check_left_behind(built, effective_on, note=True)
     return built
+
+
+def _day(effective_on: date | None) -> str:
+    today = timezone.localdate()
+    return max(effective_on or today, today).isoformat()
+
+
+def _carry_out(
+    built: list[Built], listed: Sequence[ProposedItem], together: uniqueness.Together, effective_on: date | None
+) -> None:
+    """Plans of records that leave, read and carried out: an item for everybody who is repointed."""
+    for index, (part, proposed) in enumerate(zip(list(built), listed, strict=True)):
+        if not proposed.plan:
+            continue
+        prefix = f"items/{index}/" if len(listed) > 1 else ""
+        kind = registry.get(part.item.type)
+        day = retiring.leaves_on(kind, part.before, part.after, _day(effective_on))
+        try:
+            if day is None or part.before is None:
+                text = "A plan is for a record that is retired or closed."
+                raise CorrectInput(text, problems=[Problem("plan", "not_leaving", text)])
+            part.item.detail["plan"] = retiring.read(proposed.plan, day)
+            repoint(part, built, together)
+        except CorrectInput as error:
+            found = [Problem(prefix + p.path, p.code, p.message) for p in error.problems]
+            raise CorrectInput(error.message, problems=found) from None
+
+
+def repoint(part: Built, built: list[Built], together: uniqueness.Together) -> None:
+    """Add items for everybody whom the plan of this part repoints and who has none yet."""
+    plan, kind, document = part.item.detail["plan"], registry.get(part.item.type), part.before
+    if "replace_with" not in plan or document is None:
+        return
+    there = {str(one.item.uid) for one in built}
+    found = retiring.users(kind, document, plan["from"])
+    mine = retiring.Users([one for one in found.records if one.uid not in there])
+    after = retiring.repointed(kind, document, mine, plan["replace_with"], plan["from"], documents.fresh_uid)
+    for other, body, wanted in after:
+        item = ProposedItem(type=other.key, uid=body["uid"], document=wanted, base_version=body["version"])
+        try:
+            built.append(_build_one(item, len(built), together))
+        except CorrectInput as error:
+            text = f"{other.title} {body['code']} cannot refer to {plan['replace_with']}: {error.message}"
+            raise CorrectInput(text, problems=[Problem("plan/replace_with", error.code, text)]) from None
+
+
+def check_left_behind(built: Sequence[Built], effective_on: date | None, *, note: bool = False) -> None:
+    """StillUsed when a record leaves that others refer to and nobody planned for. `note`: keep how many stay behind."""
+    changed = [(registry.get(part.item.type), part.after) for part in built]
+    for index, part in enumerate(built):
+        kind = registry.get(part.item.type)
+        day = retiring.leaves_on(kind, part.before, part.after, _day(effective_on))
+        if day is None or part.before is None or part.item.action in ("merge", "unmerge", "detach"):
+            continue
+        found = retiring.left_behind(kind, part.before, day, changed)
+        plan = part.item.detail.get("plan") or {}
+        if found.count and not plan.get("keep"):
+            raise retiring.refusal(kind, part.before, found, f"items/{index}/" if len(built) > 1 else "")
+        if note and plan:
+            part.item.detail["plan"] = retiring.noted(plan, found)
 
 
 def check_across(built: Sequence[Built]) -> None:
@@ -97,12 +163,12 @@ def _across(built: Sequence[Built], given: Sequence[Document]) -> list[Problem]:
     return found
 
 
-def _build_one(proposed: ProposedItem, index: int) -> Built:
+def _build_one(proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:
     kind = registry.find(proposed.type)
     if kind is None:
         raise CorrectInput(f"There is no record type “{proposed.type}”.")
     if proposed.action == "create":
-        return _build_create(kind, proposed, index)
+        return _build_create(kind, proposed, index, together)
     if not proposed.uid:
         raise CorrectInput("Name the record by its uid.", problems=[Problem("uid", "missing", "This field is needed.")])
     current = records.current_document(kind.key, proposed.uid)
@@ -115,10 +181,10 @@ def _build_one(proposed: ProposedItem, index: int) -> Built:
         return _build_status(kind, proposed, current, index)
     if proposed.action == "unmerge" or "merged_into" in proposed.detail:
         return _build_as_it_was(kind, proposed, current, index)
-    return _build_update(kind, proposed, current, index)
+    return _build_update(kind, proposed, current, index, together)
 
 
-def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built:
+def _build_create(kind: RecordType, proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:
     patch = dict(proposed.patch or {})
     code = proposed.code or patch.pop("code", "") or ""
     if not isinstance(code, str):
@@ -131,11 +197,13 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
         raise CorrectInput(text, problems=[Problem("code", "taken", text)])
     body = proposed.document if proposed.document is not None else documents.merge_patch(kind, {}, patch)
     uid = proposed.uid or str(uuid.uuid4())
-    body = complete(kind, {**body}, None)
+    body = complete(kind, {**body}, None, made=together.codes)
+    code = code or codes(kind, [body])[0]
+    together.check(kind, uid, code, None, body)
     after = {
         **body,
         "uid": uid,
-        "code": code or next_code(kind),
+        "code": code,
         "status": "active",
         "version": 0,
         "schema": kind.schema,
@@ -146,16 +214,25 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int) -> Built
     return Built(item, None, after)
 
 
-def complete(kind: RecordType, body: Document, current: Document | None, *, given: Document | None = None) -> Document:
+def complete(
+    kind: RecordType,
+    body: Document,
+    current: Document | None,
+    *,
+    given: Document | None = None,
+    made: Collection[tuple[str, str]] = (),
+) -> Document:
     """Schema, rules, child uids and references of a whole body; CorrectInput with every problem.
 
-    `given`: the patch it was made of, so that what is wrong with a dated value is told where it was given.
+    `given`: the patch it was made of, so that what is wrong with a dated value is told where it was given. `made`: (type,
+    code) of records that the same request makes, which may be referred to.
     """
     try:
         valid = documents.adopt_uids(
             kind, documents.validate(kind, documents.body_of(kind, body) | _unknown(kind, body)), current
         )
-        problems = documents.check_references(kind, valid)
+        held = {(key, str(value)) for _, key, value in documents.references_in(kind, current or {})}
+        problems = documents.check_references(kind, valid, made={*made, *held})
         if problems:
             found = dating.placed(kind, valid, problems) if kind.periods else problems
             raise CorrectInput(found[0].message, problems=found)
@@ -171,14 +248,17 @@ def _unknown(kind: RecordType, body: Document) -> Document:
     return {name: value for name, value in body.items() if name not in known}
 
 
-def _build_update(kind: RecordType, proposed: ProposedItem, current: Document, index: int) -> Built:
+def _build_update(
+    kind: RecordType, proposed: ProposedItem, current: Document, index: int, together: uniqueness.Together
+) -> Built:
     if proposed.changes is not None:
         merged = apply_changes(current, proposed.changes)
     elif proposed.document is not None:
         merged = {**current, **proposed.document}
     else:
         merged = documents.merge_patch(kind, current, proposed.patch or {})
-    body = complete(kind, merged, current, given=proposed.patch)
+    body = complete(kind, merged, current, given=proposed.patch, made=together.codes)
+    together.check(kind, current["uid"], current["code"], current, body)
     after = {**current, **{name: merged.get(name) for name in documents.BODY_EXTRA}, **body}
     changes = [c for c in diff(current, after) if c.path not in kind.derived]
     if not changes and proposed.action == "update":
@@ -226,12 +306,20 @@ def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -
     return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
 
 
-def next_code(kind: RecordType) -> str:
-    """A new human code; a code once given is never given again, so gaps are normal."""
-    return next_codes(kind, 1)[0]
+def codes(kind: RecordType, bodies: Sequence[Document]) -> list[str]:
+    """A code for each new record: what the type calls it where that is free, else the hub's next number. One query each."""
+    told = [kind.code_of(body) if kind.code_of else "" for body in bodies]
+    taken = set(kind.model._default_manager.filter(code__in=filter(None, told)).values_list("code", flat=True))
+    free: list[str] = []
+    for code in told:
+        free.append("" if code in taken else code)
+        taken.add(code)
+    numbers = iter(next_codes(kind, free.count("")) if "" in free else [])
+    return [code or next(numbers) for code in free]
 
 
 def next_codes(kind: RecordType, count: int) -> list[str]:
+    """A code once given is never given again, so gaps are normal."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('mdm_code_seq') FROM generate_series(1, %s)", [count])
         return [f"{kind.code_prefix}{number}" for (number,) in cursor.fetchall()]
@@ -247,6 +335,8 @@ def risks(built: Iterable[Built]) -> list[dict[str, Any]]:
     """Flags of all items, each once."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for part in built:
+        if flag := retiring.risk(part.item.detail.get("plan")):
+            found.setdefault((flag["code"], str(part.item.uid)), flag)
         if part.item.action in ("create", "update"):
             for rule in registry.get(part.item.type).risks:
                 for flag in rule(str(part.item.uid), part.before, part.after):
@@ -273,6 +363,8 @@ def title_of(items: list[ChangeItem]) -> str:
     """The request in words: “Change bank account of ACME GmbH”."""
     first = items[0]
     kind = registry.get(first.type)
+    if len(items) > 1 and first.detail.get("plan", {}).get("replace_with"):
+        return f"Replace {first.label} by {first.detail['plan']['replace_with']}"
     if len(items) > 1 and first.action != "merge":
         return f"Change {len(items)} records"
     if first.action == "create":

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -20,7 +21,9 @@ from mdm.reading.columns import ColumnMap
 from mdm.reading.json_lines import read_row
 from mdm.reading.row_facts import Spend
 from mdm.reading.tables import Row
+from mdm.registry import RecordType
 from mdm.services import audit, documents, importing, loading
+from mdm.services.source_lines import Line
 from mdm.types import Actor, Document
 
 _LONG_NUMBER = re.compile(r"\d(?:[ .\-/]?\d){6,}")
@@ -84,6 +87,7 @@ class Corrected:
     document: Document
     values: dict[str, str]
     spend: Spend | None
+    given: dict[str, Any]
 
 
 def _locked(row: QuarantinedRow) -> QuarantinedRow:
@@ -110,10 +114,29 @@ def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str
     if problems or document is None:
         raise CorrectInput("The row still has problems.", problems=problems)
     before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()
+    if kind.periods and key not in taken:
+        return _as_period(row, kind, key, document, merged, before, mapper)
     if (before and before.job_id == job.pk) or key in taken:
         text = f"The key {key} was taken in with another row of this file. Give this row its own key, or dismiss it."
         raise CorrectInput(text, problems=[loading.twice(key)])
-    return Corrected(row, key, document, merged, mapper.facts.spend(merged)[0])
+    return Corrected(row, key, document, merged, mapper.facts.spend(merged)[0], {})
+
+
+def _as_period(
+    row: QuarantinedRow,
+    kind: RecordType,
+    key: str,
+    document: Document,
+    values: dict[str, str],
+    before: SourceRecord | None,
+    mapper: ColumnMap,
+) -> Corrected:
+    """A row of a dated type joins the others of its key; those were counted already."""
+    line = Line.of(kind, before, row.job)
+    line.counted = len(line.told)
+    if problem := line.add(row.row, document, loading.row_digest(values)):
+        raise CorrectInput("The row still has problems.", problems=[problem])
+    return Corrected(row, key, line.document, values, mapper.facts.spend(values)[0], line.given)
 
 
 def _merged(row: QuarantinedRow, values: dict[str, str]) -> dict[str, str]:
@@ -149,6 +172,7 @@ def _take_in(rows: Sequence[Corrected], by: Actor) -> list[QuarantinedRow]:
                 "received_at": timezone.now(),
                 "spend": one.spend.amount if one.spend else None,
                 "spend_currency": one.spend.currency if one.spend else "",
+                "given": one.given,
             },
         )
     what = f"Row {rows[0].row.row}" if len(rows) == 1 else f"{len(rows)} rows"

@@ -20,7 +20,7 @@ from mdm.models import ApprovalPolicy, ChangeItem, ChangeRequest, PendingRebuild
 from mdm.permissions import may
 from mdm.registry import RecordType
 from mdm.selectors import records
-from mdm.services import bulk, comparisons, documents, pin_upkeep, policy, survivorship, unasked
+from mdm.services import bulk, comparisons, documents, pin_upkeep, policy, retiring, survivorship, unasked
 from mdm.services.policy import Facts
 from mdm.services.proposing import ProposedItem
 from mdm.services.records import Write, entered_after
@@ -85,7 +85,9 @@ def _outlook(kind: RecordType, rules: Rules, before: Document, known: Known, pol
 def flows(
     kind: RecordType, before: Document, after: Document, changes: Sequence[Change], policies: list[ApprovalPolicy]
 ) -> bool:
-    """Whether policy lets what the sources say come into force by itself."""
+    """Whether policy lets what the sources say come into force by itself; a record that others use is closed by people."""
+    if retiring.needs_people(kind, before, after):
+        return False
     flags: list[str] = []
     if any(rule.risk_flags for rule in policies):
         flags = [flag["code"] for rule in kind.risks for flag in rule(before["uid"], before, after)]
@@ -169,6 +171,8 @@ def ask(*, kind: RecordType, one: Outlook, by: Actor, reason: str, system: str =
     proposed = ProposedItem(
         type=kind.key, uid=uid, changes=one.changes, base_version=one.before["version"], detail={"origins": origins}
     )
+    if retiring.needs_people(kind, one.before, one.after):
+        proposed.plan = {"keep": f"The sources close it. {reason}"[:1000]}
     asker = by if may(by, f"propose:{kind.path}") else pin_upkeep.SYSTEM  # who changes rules need not know suppliers
     door.propose(items=[proposed], by=asker, reason=reason, origin=ORIGIN, system=system)
     return True

@@ -19,6 +19,7 @@ from mdm.reading.columns import ColumnMap
 from mdm.registry import RecordType
 from mdm.services import documents, importing, loading, resolving
 from mdm.services.resolving import Plan
+from mdm.services.source_lines import Line
 from mdm.types import Actor, Document, Problem
 
 ROWS = 500  # enough to see what a mapping does, few enough to wait for
@@ -32,6 +33,7 @@ class Rehearsal:
     complete: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[int, str, Problem]] = field(default_factory=list)  # row, key, first problem
+    rows_of: dict[str, Line] = field(default_factory=dict)  # of dated types: the rows of each key
 
 
 @transaction.atomic
@@ -51,7 +53,7 @@ def rehearse(*, job: ImportJob, mapping: Mapping[str, Any], by: Actor, limit: in
     found = Rehearsal()
     taken = _take(job, kind, ColumnMap(mapping, kind), limit, found)
     with transaction.atomic():
-        found.counts += _Rehearser(job=job, change=ChangeRequest(), by=by).foresee(taken)
+        found.counts += _Rehearser(job=job, change=ChangeRequest(), by=by).foresee(taken, found.rows_of)
         transaction.set_rollback(True)
     return found
 
@@ -60,6 +62,7 @@ def _take(
     job: ImportJob, kind: RecordType, mapper: ColumnMap, limit: int, found: Rehearsal
 ) -> dict[str, tuple[tables.Row, Document]]:
     taken: dict[str, tuple[tables.Row, Document]] = {}
+    lines: dict[str, Line] = {}
     with importing.opened(job) as copy, tables.read(copy, limits=importing.limits()) as reader:
         for row in reader:
             if found.rows == limit:
@@ -67,7 +70,9 @@ def _take(
                 break
             found.rows += 1
             key, document, problems = loading.take(kind, mapper, row)
-            if document is not None and key in taken:
+            if document is not None and kind.periods:
+                _take_line(job, kind, lines, taken, row, key, document, found)
+            elif document is not None and key in taken:
                 if taken[key][0].values == row.values:
                     found.counts["unchanged"] += 1
                 else:
@@ -84,6 +89,30 @@ def _take(
     return taken
 
 
+def _take_line(
+    job: ImportJob,
+    kind: RecordType,
+    lines: dict[str, Line],
+    taken: dict[str, tuple[tables.Row, Document]],
+    row: tables.Row,
+    key: str,
+    document: Document,
+    found: Rehearsal,
+) -> None:
+    """A row of a dated type beside the others of its key."""
+    if key not in lines:
+        before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()
+        lines[key] = Line.of(kind, before, job)
+    line, mark = lines[key], loading.row_digest(row.values)
+    if line.knows(mark):
+        found.counts["unchanged"] += 1
+    elif problem := line.add(row.number, document, mark):
+        _refuse(found, row, key, [problem])
+    else:
+        taken[key] = (row, line.document)
+        found.rows_of[key] = line
+
+
 def _refuse(found: Rehearsal, row: tables.Row, key: str, problems: Sequence[Problem]) -> None:
     found.counts["quarantined"] += 1
     found.problems.append((row.number, key, problems[0]))
@@ -92,7 +121,7 @@ def _refuse(found: Rehearsal, row: tables.Row, key: str, problems: Sequence[Prob
 class _Rehearser(resolving.Resolver):
     """Walks the steps of a run and stops before each write."""
 
-    def foresee(self, taken: Mapping[str, tuple[tables.Row, Document]]) -> Counter[str]:
+    def foresee(self, taken: Mapping[str, tuple[tables.Row, Document]], lines: Mapping[str, Line]) -> Counter[str]:
         known = {
             source.key: source
             for source in SourceRecord.objects.filter(system=self.job.system, type=self.kind.key, key__in=taken).defer(
@@ -103,14 +132,18 @@ class _Rehearser(resolving.Resolver):
         staged = []
         for place, (key, (row, document)) in enumerate(taken.items(), 1):
             before = known.get(key)
-            if before and before.golden_uid and before.digest == loading.row_digest(row.values):
+            line = lines.get(key)
+            if before and before.golden_uid and line and line.changes_nothing():
+                counts["unchanged"] += len(line.told)
+            elif before and before.golden_uid and not line and before.digest == loading.row_digest(row.values):
                 counts["unchanged"] += 1
             else:
                 staged.append(self._stage(key, row, document, before, place))
+                staged[-1].given = line.given if line else {}
         plan = Plan()
         self._place_by_matching(self._place_known(staged, plan), plan)
         self._write_existing(plan, timezone.now())
-        return counts + Counter(plan.outcome.values())
+        return counts + resolving.counted(plan, staged)
 
     def _stage(
         self, key: str, row: tables.Row, document: Document, before: SourceRecord | None, place: int

@@ -28,7 +28,10 @@ from mdm.services import (
     policy,
     proposing,
     rebuilding,
+    retiring,
+    source_lines,
     survivorship,
+    uniqueness,
 )
 from mdm.services.policy import Facts
 from mdm.services.records import Write, write
@@ -44,6 +47,14 @@ class Plan:
     new: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str, Score]] = field(default_factory=list)
     unplaced: list[SourceRecord] = field(default_factory=list)
+
+
+def counted(plan: Plan, rows: Sequence[SourceRecord]) -> Counter[str]:
+    """How many rows of the file came to which outcome."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[plan.outcome[row.pk]] += source_lines.weight(row)
+    return found
 
 
 class Resolver:
@@ -68,7 +79,7 @@ class Resolver:
         self._save_links(plan, now)
         if plan.pairs:
             matching.record_pairs(kind=self.kind, scored=plan.pairs, job=self.job)
-        return Counter(plan.outcome.values())
+        return counted(plan, rows)
 
     def _place_known(self, rows: Sequence[SourceRecord], plan: Plan) -> list[SourceRecord]:
         keys = dict(
@@ -93,8 +104,7 @@ class Resolver:
     def _place_by_matching(self, rows: list[SourceRecord], plan: Plan) -> None:
         """Each row against the stored records and against the new ones of this chunk, in file order."""
         if self.kind.match is None:
-            for row in rows:
-                self._place_new(row, plan)
+            self._place_by_identity(rows, plan)
             return
         engine, rarity = indexing.engine(self.kind.key), self.keys.rarity
         features = [engine.features(row.document) for row in rows]
@@ -127,6 +137,22 @@ class Resolver:
                 plan.outcome[row.pk] = "candidate"
                 plan.pairs += [(uids[place], uid, score) for uid, score in found]
 
+    def _place_by_identity(self, rows: list[SourceRecord], plan: Plan) -> None:
+        """A row with values that only one record may have is that record, or the one an earlier row of the chunk made."""
+        held: dict[tuple[Any, ...], str] = {}
+        for fields in uniqueness.fields_of(self.kind):
+            said = {f"{name}__in": {row.document.get(name) for row in rows} for name in fields}
+            there = self.kind.model._default_manager.filter(**said).values_list("uid", *fields)
+            held |= {(fields, *values): str(uid) for uid, *values in there}
+        for row in rows:
+            claims = [(fields, *values) for fields, values in uniqueness.claims(self.kind, None, row.document)]
+            if (uid := next((held[claim] for claim in claims if claim in held), None)) is not None:
+                plan.rows[uid].append(row)
+                plan.outcome[row.pk] = "linked"
+            else:
+                uid = self._place_new(row, plan)
+            held |= dict.fromkeys(claims, uid)
+
     def _place_new(self, row: SourceRecord, plan: Plan) -> str:
         uid = str(uuid.uuid4())
         plan.rows[uid].append(row)
@@ -135,14 +161,16 @@ class Resolver:
         return uid
 
     def _write_new(self, plan: Plan, now: datetime) -> None:
-        codes = proposing.next_codes(self.kind, len(plan.new)) if plan.new else []
-        writes = []
-        for uid, code in zip(plan.new, codes, strict=True):
+        bodies = []
+        for uid in plan.new:
             known = survivorship.Known(sources=survivorship.of_rows(plan.rows[uid], self.systems))
             survived = survivorship.compute(kind=self.kind, rules=self.rules, known=known, current=None)
-            body = documents.adopt_uids(self.kind, survived.body, None)
+            bodies.append((documents.adopt_uids(self.kind, survived.body, None), survived.where))
+        codes = proposing.codes(self.kind, [body for body, _ in bodies])
+        writes = []
+        for uid, code, (body, where) in zip(plan.new, codes, bodies, strict=True):
             after = {"schema": self.kind.schema, "uid": uid, "code": code, "status": "active", **body}
-            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=survived.where))
+            writes.append(Write(kind=self.kind, action="create", before=None, after=after, provenance=where))
         self._apply(writes, now)
 
     def _write_existing(self, plan: Plan, now: datetime) -> None:
@@ -176,7 +204,7 @@ class Resolver:
         comparisons.put_down(self.kind, moved)  # its import compares them once the chunk is committed
 
     def _may_apply(self, before: Document, after: Document, paths: list[str]) -> bool:
-        if before["status"] not in ("active", "blocked"):
+        if before["status"] not in ("active", "blocked") or retiring.needs_people(self.kind, before, after):
             return False
         facts = Facts(
             type=self.kind.key,

@@ -17,7 +17,7 @@ from mdm.registry import RecordType
 from mdm.services.rehearsal import Rehearsal
 from mdm.types import Problem
 from mdm.web import import_pages, import_words
-from mdm.web.page import Tile
+from mdm.web.page import Callout, Tile
 from mdm.web.tables import Cell, Column, Field, Option, Row, Table
 from mdm.web.values import number
 
@@ -179,6 +179,7 @@ def _constant(path: str, posted: QueryDict, before: Spec) -> Any:
 
 
 def preview(kind: RecordType, found: Rehearsal) -> dict[str, Any]:
+    several = sum(len(line.told) > 1 for line in found.rows_of.values())
     note = (
         f"All {number(found.rows)} rows, rehearsed"
         if found.complete
@@ -190,9 +191,34 @@ def preview(kind: RecordType, found: Rehearsal) -> dict[str, Any]:
             Tile(label=one.word, value=found.counts.get(one.name, 0), note=one.words, tone=one.tone)
             for one in import_words.OUTCOMES
         ],
-        "note": f"{note}; nothing was kept",
+        "note": f"{note}; {_several(several)}nothing was kept",
         "problems": _problems(kind, found),
     }
+
+
+def _several(keys: int) -> str:
+    if not keys:
+        return ""
+    return f"{number(keys)} key{'s' * (keys > 1)} with several rows get{'s' * (keys == 1)} periods; "
+
+
+def about_days(kind: RecordType, spec: Spec) -> list[Callout]:
+    """What a file of a dated type will do, as its columns are mapped now."""
+    if not kind.periods:
+        return []
+    fed = {*spec.get("columns", {}).values(), *spec.get("const", {})}
+    starts, ends = kind.label("valid_from"), kind.label("valid_to")
+    if "valid_from" not in fed:
+        text = f"No column feeds “{starts}”. A new key has always been so; of a known one, what differs holds from today on."
+    else:
+        text = "Rows of one key are its periods, in any order. Of a known key, each row is a change from its day on. "
+        if "valid_to" in fed:
+            text += (
+                f"“{ends}” is the first day on which it does not hold; empty: until its next row, or further notice."
+            )
+        else:
+            text += f"No column feeds “{ends}”: a row holds until the next one of its key."
+    return [Callout(title=f"{kind.plural} hold for periods", body=text, tone="blue", icon="calendar")]
 
 
 def _problems(kind: RecordType, found: Rehearsal) -> Table | None:

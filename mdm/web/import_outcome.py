@@ -38,7 +38,9 @@ def chunks(job: ImportJob) -> Iterator[bytes]:
 
 def _taken_in(job: ImportJob, kind: RecordType, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
     keys, places = key_columns(job.mapping), _places(kind, job.mapping.get("columns", {}))
-    rows = job.records.exclude(row=None).order_by("row").only("row", "key", "outcome", "golden_uid", "document")
+    rows = (
+        job.records.exclude(row=None).order_by("row").only("row", "key", "outcome", "golden_uid", "document", "given")
+    )
     batch: list[Any] = []
     for row in rows.iterator(chunk_size=CHUNK):
         batch.append(row)
@@ -54,12 +56,19 @@ def _batch(
     codes = records.names(kind.key, {row.golden_uid for row in rows if row.golden_uid}) if rows else {}
     for row in rows:
         parts = dict(zip(keys, row.key.split("/") if len(keys) > 1 else [row.key], strict=False))
-        values = [
-            parts[name] if name in parts else crypto.mask(places[name].value(row.document)) if name in places else ""
-            for name in names
-        ]
         code = codes.get(str(row.golden_uid), ("", ""))[0]
-        yield row.row, [row.row, WORDS.get(row.outcome, row.outcome), code, "", *values]
+        for number, document in _told(row):
+            values = [
+                parts[name] if name in parts else crypto.mask(places[name].value(document)) if name in places else ""
+                for name in names
+            ]
+            yield number, [number, WORDS.get(row.outcome, row.outcome), code, "", *values]
+
+
+def _told(row: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number of the row, its values): several of one key are the periods of a dated record."""
+    told = sorted((row.given or {}).get("rows", ()), key=lambda one: one["row"])
+    yield from ((one["row"], {**row.document, **one}) for one in told) if told else [(row.row, row.document)]
 
 
 def _places(kind: RecordType, columns: Mapping[str, str]) -> dict[str, Path]:

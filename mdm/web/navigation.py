@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
-from mdm import permissions, registry
+from mdm import permissions, ports, registry
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ def entries() -> Iterator[Group]:
     yield FIRST
     kinds = sorted(registry.all_types(), key=lambda kind: kind.match is None)
     yield Group("Records", tuple(_records(kind) for kind in kinds if kind.listed))
+    for provider in ports.rail:
+        yield from provider()
     yield from REST
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from mdm.selectors.provenance import Offered, Picture
-from mdm.services import survivorship
+from mdm.services import pins, survivorship
 from mdm.survival.choosing import Offer, choose
 from mdm.survival.composing import plain
 from mdm.survival.rules import HUB
@@ -65,7 +65,7 @@ def panel(marks: Marks, path: str, *, close_url: str, pin_url: str, may_pin: boo
         "path": path,
         "choices": _choices(marks, path),
         "back": back,
-        "pin_url": pin_url if may_pin and not pin else "",
+        "pin_url": pin_url if may_pin and not pin and pins.is_pinnable(marks.kind, marks.document, path) else "",
         "unpin_url": pin_url if may_pin and pin else "",
         "actions": [],
         "close_url": close_url,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from mdm.web import stewarding_urls
-from mdm.web.views import dashboard, inbox, propose, record_actions, record_tabs, records, requests, session
+from mdm.web.views import dashboard, inbox, leaving, propose, record_actions, record_tabs, records, requests, session
 
 app_name = "web"
 urlpatterns = [
@@ -36,6 +36,7 @@ urlpatterns = [
     path("records/<slug:type_path>/<uuid:uid>/where-used/", record_tabs.where_used, name="record-where-used"),
     path("records/<slug:type_path>/<uuid:uid>/requests/", record_tabs.requests, name="record-requests"),
     path("records/<slug:type_path>/<uuid:uid>/audit/", record_tabs.audit, name="record-audit"),
+    path("records/<slug:type_path>/<uuid:uid>/leave/", leaving.leave, name="record-leave"),
     path("records/<slug:type_path>/<uuid:uid>/status/<slug:action>/", record_actions.ask_status, name="record-status"),
     path("records/<slug:type_path>/<uuid:uid>/pin/", record_actions.pin, name="record-pin"),
     path("records/<slug:type_path>/<uuid:uid>/detach/", record_actions.detach, name="record-detach"),

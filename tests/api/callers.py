@@ -38,6 +38,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "source": "400000",
         "target": "5100",
     },
+    "dimension": {"name": "Region"},
+    "dimension_value": {"name": "North", "dimension": "EX-DIM", "value": "NORTH"},
     "hierarchy": {"name": "Organisation", "members": "cost_center"},
     "hierarchy_node": {"hierarchy": "EX-HI", "node": "ALL", "kind": "group", "name": "All"},
 }
@@ -48,6 +50,7 @@ REFERRED = {
     "source_chart": "EX-COA",
     "target_chart": "EX-COA",
     "hierarchy": "EX-HI",
+    "dimension": "EX-DIM",
 }
 """What those refer to: field -> code."""
 

@@ -79,7 +79,7 @@ def _page(
              ("Run", "open"), ("Done", "open")]  # fmt: skip
     context = {
         "page": _head(job, len(names), len(spec.get("columns", {}))),
-        "callouts": _again(job),
+        "callouts": [*_again(job), *import_columns.about_days(kind, spec)],
         "steps": [{"label": label, "state": state} for label, state in steps],
         "form": {"url": request.path, "errors": errors},
         "columns": import_columns.rows(kind, look, spec, {**reading.paths_by_column(guessed), **_paths(job)}, problems),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from mdm.errors import CorrectInput, HubError, NotFound, NotNow, Reload
+from mdm.errors import CorrectInput, HubError, NotFound, NotNow, Reload, StillUsed
 from mdm.models import ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import request_items
 from mdm.services import changes
+from mdm.services.dating import same_value
 from mdm.types import Problem
 from mdm.web import kept_forms, propose_fields, propose_form, propose_page, propose_subject, visitor
 from mdm.web.propose_form import Draft
@@ -108,11 +110,22 @@ def _take(request: HttpRequest, subject: Subject, draft: Draft) -> HttpResponse:
             return _answer(request, subject, draft, _offers(made), outlook=outlook)
         change = propose_subject.send(subject, draft, made, by=visitor.actor(request), submit=action == "submit")
     except HubError as error:
+        if isinstance(error, StillUsed) and subject.current and _only_closes(subject, made):
+            messages.warning(request, error.message)
+            plan = {"on": made.patch.get("valid_to") or "", "reason": draft.reason}
+            url = reverse("web:record-leave", args=[subject.kind.path, subject.current["uid"]])
+            return redirect(f"{url}?{urlencode(plan)}")
         said = _refused(subject, draft, error, made)
         return _answer(request, subject, draft, said, status=422)
     kept_forms.drop_aside(request)
     _say(request, change)
     return redirect("web:request", request_items.number_of(change))
+
+
+def _only_closes(subject: Subject, made: Assembled) -> bool:
+    """Whether the form asks for nothing but another last day, which can be planned on a page of its own."""
+    told = {name for name, value in made.patch.items() if not same_value(value, subject.source.get(name))}
+    return told <= {"valid_from", "valid_to"}
 
 
 def _require_reason(outlook: Outlook, draft: Draft) -> None:

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
-from mdm.errors import CorrectInput, HubError
+from mdm.errors import CorrectInput, HubError, StillUsed
 from mdm.models import ChangeRequest
 from mdm.selectors import request_items, visibility
 from mdm.services import changes, detaching, pins, revealing
@@ -44,6 +45,9 @@ def ask_status(request: HttpRequest, type_path: str, uid: Any, action: str) -> H
             raise CorrectInput("Say why: whoever decides has to know.")
         item = ProposedItem(type=frame.kind.key, action=action, uid=str(uid), base_version=frame.row.version)
         change = changes.propose(items=[item], by=visitor.actor(request), reason=reason)
+    except StillUsed as error:
+        messages.warning(request, error.message)
+        return redirect(f"{reverse('web:record-leave', args=[frame.kind.path, uid])}?{urlencode({'reason': reason})}")
     except HubError as error:
         return refused(request, frame, error)
     said = "Applied" if change.state == "applied" else "Sent for approval"

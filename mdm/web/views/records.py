@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,25 +28,36 @@ MOST_SELECTED = 200
 @require_GET
 @visitor.page
 def records(request: HttpRequest, type_path: str) -> HttpResponse:
-    return _answer(request, visitor.kind_at(request, type_path))
+    return answer(request, visitor.kind_at(request, type_path))
 
 
-def _answer(request: HttpRequest, kind: RecordType, error: HubError | None = None) -> HttpResponse:
-    offered = listing.filters(kind)
-    found = listing.rows(request, kind, listing.held(request, offered))
+def answer(
+    request: HttpRequest,
+    kind: RecordType,
+    error: HubError | None = None,
+    *,
+    fixed: Mapping[str, str] | None = None,
+    head: Callable[[Any], Page] | None = None,
+) -> HttpResponse:
+    """The list as the address asks for it. `fixed`: filters that always hold, {name: value}; `head`: the page's head for
+    the rows found."""
+    held_by_page = dict(fixed or {})
+    offered = [one for one in listing.filters(kind) if one.name not in held_by_page]
+    found = listing.rows(request, kind, listing.held(request, offered) | held_by_page)
     shown = listing.columns(request, kind)
     part = listing.page(request, kind, found, shown)
-    base = reverse("web:records", args=[kind.path])
+    base = request.path if fixed else reverse("web:records", args=[kind.path])
+    page = head(found) if head else _head(request, kind, found)
     filters = browsing.bar(
         request, f"{kind.plural} where", offered, placeholder="Name, code, tax number", keep=("sort",)
     )
     context = {
-        "page": _head(request, kind, found),
+        "page": page,
         "views": saved_views.tabs(request, kind),
         "filters": filters,
         "table": listing.table(request, kind, part.rows, shown),
         "pager": browsing.pager(request, part, kind.nouns, ends=f"{len(part.rows)} shown, all of them"),
-        "empty": _empty(kind, base, bool(filters.chips or filters.q)),
+        "empty": _empty(kind, base, page.primary, bool(filters.chips or filters.q)),
         "bulk": _bulk(request, kind),
         "plural": kind.nouns,
         "columns": {
@@ -81,14 +93,14 @@ def _head(request: HttpRequest, kind: RecordType, found: Any) -> Page:
     )
 
 
-def _empty(kind: RecordType, base: str, filtered: bool) -> Empty:
+def _empty(kind: RecordType, base: str, propose: Action | None, filtered: bool) -> Empty:
     if filtered:
         every = Action(label=f"Show all {kind.nouns}", url=base)
         text = "No record fits all of these filters. Take one away, or search for a part of the name."
         return Empty(title="Nothing fits", text=text, icon="search", actions=[every])
-    propose = Action(label=f"Propose {kind.noun}", url=reverse("web:record-new", args=[kind.path]), icon="plus")
     text = "Import a file, or propose the first one."
-    return Empty(title=f"There are no {kind.nouns} yet", text=text, icon=kind.icon, actions=[propose])
+    actions = [propose] if propose and propose.allowed else []
+    return Empty(title=f"There are no {kind.nouns} yet", text=text, icon=kind.icon, actions=actions)
 
 
 def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
@@ -145,7 +157,7 @@ def bulk(request: HttpRequest, type_path: str) -> HttpResponseBase:
         title = f"{doing.capitalize()} {len(items)} {kind.nouns}" if len(items) > 1 else ""
         change = changes.propose(items=items, by=visitor.actor(request), reason=reason, title=title)
     except HubError as error:
-        return _answer(request, kind, error)
+        return answer(request, kind, error)
     return redirect("web:request", request_items.number_of(change))
 
 
@@ -193,6 +205,6 @@ def keep_view(request: HttpRequest, type_path: str) -> HttpResponse:
         return redirect(base)
     name, query = request.POST.get("name", "").strip(), request.POST.get("query", "")
     if not name:
-        return _answer(request, kind, CorrectInput("Give the view a name."))
+        return answer(request, kind, CorrectInput("Give the view a name."))
     saved_views.keep(request, kind, name, query)
     return redirect(f"{base}?{saved_views.tidy(query)}")
