@@ -60,15 +60,7 @@ def problems(pairs: Sequence[Pair]) -> dict[str, list[Problem]]:
 
 def _of_hierarchy(code: str, members: str, within: str | None, pairs: Sequence[Pair]) -> dict[str, list[Problem]]:
     found: dict[str, list[Problem]] = defaultdict(list)
-    new = [after for before, after in pairs if before is None]
-    taken = set(_nodes(code, [after["node"] for after in new]))
-    here: dict[str, Document] = {}
-    for _, after in pairs:
-        if after["node"] in here or (after["node"] in taken and after in new):
-            words = f"{after['node']} stands in this hierarchy already: change that node."
-            found[after["uid"]].append(Problem("node", "taken", words))
-        else:
-            here[after["node"]] = after
+    here = {after["node"]: after for _, after in pairs}
     unknown = _unknown_members(members, within, [one["node"] for one in here.values() if one["kind"] == "member"])
     for node in unknown & here.keys():
         noun = registry.get(members).noun
