@@ -107,7 +107,8 @@ def _values_or_periods(kind: RecordType, schema: dict[str, Any]) -> None:
     needed = [name for name in schema.get("required", ()) if name in kind.dated]
     schema["required"] = [name for name in schema.get("required", ()) if name not in kind.derived | {kind.periods}]
     listed = {"required": [kind.periods], "properties": {kind.periods: {"type": "array", "minItems": 1}}}
-    schema["anyOf"] = [{"required": needed}, listed]
+    if needed:
+        schema["anyOf"] = [{"required": needed}, listed]
 
 
 def patch_schema(kind: RecordType) -> dict[str, Any]:

@@ -81,6 +81,9 @@ def propose(
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
     built = proposing.build(listed, effective_on=effective_on)
     stored = [part.item for part in built]
+    for key in sorted({item.type for item in stored}):  # a plan brings records of other types along
+        if not may(by, f"propose:{registry.get(key).path}"):
+            raise NotAllowed(f"You may not propose changes to {registry.get(key).nouns}.")
     change = ChangeRequest.objects.create(
         title=(title or proposing.title_of(stored))[:300],
         reason=reason,

@@ -79,8 +79,10 @@ def _end(kind: RecordType, document: Document) -> str:
 def users(kind: RecordType, document: Document, day: str) -> Users:
     """Who names the record on that day or later."""
     uid, code = document["uid"], document["code"]
-    found = references.in_use(kind, uid=uid, code=code, day=day, limit=MOST + 1)
-    return Users(found, ports.collect(ports.where_used, kind.key, uid))
+    named: dict[str, Reference] = {}  # each once, however often it names the record
+    for one in references.in_use(kind, uid=uid, code=code, day=day, limit=MOST + 1):
+        named.setdefault(one.uid, one)
+    return Users(list(named.values()), ports.collect(ports.where_used, kind.key, uid))
 
 
 def needs_people(kind: RecordType, before: Document, after: Document) -> bool:

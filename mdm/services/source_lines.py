@@ -88,8 +88,11 @@ class Line:
         return {"rows": self.told, "base": self.base, "counted": self.counted}
 
     def changes_nothing(self) -> bool:
-        """Whether the source says what it said before."""
-        return self.before is not None and same(self.before.document, self.document)
+        """Whether the source says what it said before; what it shows of it on a day plays no part."""
+        return self.before is not None and same(self._said(self.before.document), self._said(self.document))
+
+    def _said(self, document: Document) -> Document:
+        return {name: value for name, value in document.items() if name not in self.kind.derived}
 
 
 def _fed(job: ImportJob) -> set[str]:

@@ -95,7 +95,10 @@ def test_a_file_sent_again_in_any_order_changes_nothing(
     assert timeline(base, taken, ends=ends, today=TODAY) == changed
 
 
-@given(st.lists(rows_, min_size=1, max_size=5), rows_)
+with_days = rows_.filter(lambda row: row[0] > 0 or row[1] is not None)
+
+
+@given(st.lists(rows_, min_size=1, max_size=5), with_days)
 def test_a_row_of_a_known_key_is_a_change_from_its_day_on(first: list[Row], row: Row) -> None:
     base = timeline([], accepted(first), ends=False, today=TODAY)
     one = [told(row, 1)]
@@ -108,7 +111,7 @@ def test_the_end_of_a_known_period_is_what_its_row_says(first: list[Row], value:
     period = base[-1]
     start = CALENDAR.index(period["valid_from"] or "")
     end = min(start + length, len(CALENDAR) - 1)
-    if end <= start:
+    if end <= start or start == 0:  # alone and without days it would speak of today
         return
     row = [told((start, end, value), 1)]
     found = months(timeline(base, row, ends=True, today=TODAY))
