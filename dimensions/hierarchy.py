@@ -48,6 +48,7 @@ def declare() -> RecordType:
             code_prefix="HI-",
             name_field="name",
             icon="tree",
+            listed=False,
             columns=(
                 Column("code", "Code", "code"),
                 Column("name", "Name"),

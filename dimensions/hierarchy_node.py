@@ -43,6 +43,12 @@ def check_node(document: Document) -> list[Problem]:
     return found
 
 
+def code_of(document: Document) -> str:
+    """Readable where it is short enough: the hierarchy's code and the node's."""
+    code = f"{document['hierarchy']}/{document['node']}"
+    return code if len(code) <= 40 else ""
+
+
 def declare() -> RecordType:
     return register(
         RecordType(
@@ -53,8 +59,10 @@ def declare() -> RecordType:
             model=HierarchyNode,
             document=HierarchyNodeDocument,
             code_prefix="HN-",
+            code_of=code_of,
             name_field="node",
             icon="tree",
+            listed=False,
             columns=(
                 Column("code", "Code", "code"),
                 Column("hierarchy", "Hierarchy", "code"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.web import mappings, values
+from dimensions.web import hierarchies, mappings, values
 
 app_name = "dimensions"
 urlpatterns = [
     path("mappings/", mappings.index, name="mappings"),
+    path("hierarchies/", hierarchies.index, name="hierarchies"),
+    path("hierarchies/<path:code>/compare/", hierarchies.compare, name="hierarchy-compare"),
+    path("hierarchies/<path:code>/export/", hierarchies.export, name="hierarchy-export"),
+    path("hierarchies/<path:code>/", hierarchies.tree, name="hierarchy"),
     path("dimensions/<path:code>/", values.of_dimension, name="values"),
 ]

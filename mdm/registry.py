@@ -102,6 +102,7 @@ class RecordType:
     match: MatchConfig | None = None
     parent_field: str = ""  # field with the uid of the record above it, of the same type
     sibling_field: str = ""  # field with the uids of records of the same group whose common parent is not on file
+    listed: bool = True  # whether the rail leads to its list; not where another page shows its records better
     spends: bool = False  # systems may say what is spent with it a year, which ranks its duplicates
     periods: str = ""  # child list with the periods in which values hold; the record itself shows those of today
     gapless: bool = False  # whether its periods have to join

@@ -184,7 +184,7 @@ class Children(TreeView):
         above, last = self.known_node(tree, "under"), self.known_node(tree, "after")
         code = above.node if above else None
         rows = tree.children(code, after=last.cursor if last else None, limit=self.query.page_size + 1)
-        counts = tree.counts(code)
+        counts = tree.counts([row.node for row in rows if row.kind == "group"])
         shown = [one | {"members": counts.get(one["node"], 0)} for one in self.present(rows[: self.query.page_size])]
         return Response({"results": shown, "next": self.next(rows)})
 

@@ -6,7 +6,7 @@ Two answers to the same questions: `Stored` reads the places the database keeps,
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -68,8 +68,12 @@ class Tree(Protocol):
         """Members anywhere under a node, or all, by code: what is summed up into it."""
         ...
 
-    def counts(self, above: str | None) -> dict[str, int]:
-        """{code of a child: members under it}; children that are members or have none are left out."""
+    def branches(self, above: Collection[str | None], *, limit: int) -> dict[str | None, list[Standing]]:
+        """The children of several nodes at once, at most so many of each."""
+        ...
+
+    def counts(self, nodes: Collection[str], *, most: int | None = None) -> dict[str, int]:
+        """{node: members anywhere under it, counted no further than `most`}; nodes without any are left out."""
         ...
 
     def all(self) -> list[Standing]: ...
@@ -85,14 +89,11 @@ def of(hierarchy: Hierarchy, on: date, known_at: datetime | None = None) -> Tree
 
 _COLUMNS = """node.uid, node.node, node.kind, period.parent, period.name, period."order", place.depth,
     period.valid_from, period.valid_to"""
-_FROM = """FROM dimensions_hierarchyplace place
+_HOLDS = "({0}.valid_from IS NULL OR {0}.valid_from <= %(on)s) AND ({0}.valid_to IS NULL OR {0}.valid_to > %(on)s)"
+_FROM = f"""FROM dimensions_hierarchyplace place
     JOIN dimensions_hierarchynode node ON node.id = place.record_id
-    JOIN dimensions_hierarchynodeperiod period ON period.record_id = node.id
-        AND (period.valid_from IS NULL OR period.valid_from <= %(on)s)
-        AND (period.valid_to IS NULL OR period.valid_to > %(on)s)
-    WHERE place.hierarchy = %(hierarchy)s
-        AND (place.valid_from IS NULL OR place.valid_from <= %(on)s)
-        AND (place.valid_to IS NULL OR place.valid_to > %(on)s)"""
+    JOIN dimensions_hierarchynodeperiod period ON period.record_id = node.id AND {_HOLDS.format("period")}
+    WHERE place.hierarchy = %(hierarchy)s AND {_HOLDS.format("place")}"""
 
 
 class Stored:
@@ -127,23 +128,39 @@ class Stored:
         words += " AND place.member AND node.node > %(after)s ORDER BY node.node LIMIT %(limit)s"
         return self._rows(words, after=after, limit=limit, **values)
 
-    def counts(self, above: str | None) -> dict[str, int]:
-        """Counted over the index of places alone, whatever stands in between."""
-        place = self._place(above) if above is not None else None
-        if above is not None and place is None:
-            return {}
-        words, values = self._prefix(above)
-        statement = f"""SELECT node.node, counted.members FROM (
-                SELECT split_part(place.path, '.', %(step)s)::bigint AS id, count(*) AS members
-                FROM dimensions_hierarchyplace place
-                WHERE place.hierarchy = %(hierarchy)s AND place.member AND place.depth >= %(step)s
-                    AND (place.valid_from IS NULL OR place.valid_from <= %(on)s)
-                    AND (place.valid_to IS NULL OR place.valid_to > %(on)s) {words}
-                GROUP BY 1
-            ) counted JOIN dimensions_hierarchynode node ON node.id = counted.id"""
-        step = place.depth + 2 if place else 1
+    def branches(self, above: Collection[str | None], *, limit: int) -> dict[str | None, list[Standing]]:
+        ids = HierarchyNode.objects.filter(hierarchy=self.hierarchy, node__in=[one for one in above if one])
+        words = """AND (place.above_id = ANY(%(ids)s) OR (%(top)s AND place.above_id IS NULL))
+            ORDER BY period."order", node.node"""
+        ranked = f"""SELECT * FROM (
+            SELECT {_COLUMNS}, row_number() OVER (PARTITION BY place.above_id ORDER BY period."order", node.node) AS rank
+            {_FROM} {words}) listed WHERE rank <= %(limit)s ORDER BY 6, 2"""
+        values: dict[str, Any] = {"ids": list(ids.values_list("pk", flat=True)), "top": None in above, "limit": limit}
+        found: dict[str | None, list[Standing]] = defaultdict(list)
         with connection.cursor() as cursor:
-            cursor.execute(statement, {"hierarchy": self.hierarchy, "on": self.on, "step": step, **values})
+            cursor.execute(ranked, {"hierarchy": self.hierarchy, "on": self.on, **values})
+            for *row, _ in cursor.fetchall():
+                one = Standing(*row)
+                found[one.parent].append(one)
+        return found
+
+    def counts(self, nodes: Collection[str], *, most: int | None = None) -> dict[str, int]:
+        """Each counted over one range of the index of places."""
+        if not nodes:
+            return {}
+        statement = f"""SELECT node.node, counted.members FROM dimensions_hierarchyplace own
+            JOIN dimensions_hierarchynode node ON node.id = own.record_id
+            CROSS JOIN LATERAL (SELECT count(*) AS members FROM (
+                SELECT FROM dimensions_hierarchyplace place
+                WHERE place.hierarchy = own.hierarchy AND place.path > own.path
+                    AND place.path < rtrim(own.path, '.') || '/' AND place.member AND {_HOLDS.format("place")}
+                LIMIT %(most)s
+            ) below) counted
+            WHERE node.hierarchy = %(hierarchy)s AND node.node = ANY(%(nodes)s) AND {_HOLDS.format("own")}
+                AND NOT own.member AND counted.members > 0"""
+        values: dict[str, Any] = {"hierarchy": self.hierarchy, "on": self.on, "nodes": list(nodes), "most": most}
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
             return dict(cursor.fetchall())
 
     def all(self) -> list[Standing]:
@@ -235,11 +252,12 @@ class Known:
         found = sorted((one for one in self._walk(node) if one.kind == "member"), key=lambda one: one.node)
         return [one for one in found if one.node > after][:limit]
 
-    def counts(self, above: str | None) -> dict[str, int]:
-        told = Counter(
-            {one.node: sum(m.kind == "member" for m in self._walk(one.node)) for one in self._under.get(above, ())}
-        )
-        return {node: number for node, number in told.items() if number}
+    def branches(self, above: Collection[str | None], *, limit: int) -> dict[str | None, list[Standing]]:
+        return {one: rows[:limit] for one in above if (rows := self._under.get(one))}
+
+    def counts(self, nodes: Collection[str], *, most: int | None = None) -> dict[str, int]:
+        told = {node: sum(one.kind == "member" for one in self._walk(node)) for node in nodes}
+        return {node: min(number, most or number) for node, number in told.items() if number}
 
     def all(self) -> list[Standing]:
         return sorted(self._nodes.values(), key=lambda one: (one.depth, *one.cursor))
@@ -260,6 +278,12 @@ def documents_at(hierarchy: str, known_at: datetime) -> list[Document]:
     rows = RecordVersion.objects.filter(type="hierarchy_node", uid__in=uids, created_at__lte=known_at)
     newest = rows.order_by("uid", "-version").distinct("uid")
     return list(newest.values_list("document", flat=True))
+
+
+def standing_on(document: Document, on: date) -> Standing | None:
+    """Where a node stands on a day by its own document, whether or not what it stands under holds."""
+    period = periods.on(document["slices"], on.isoformat())
+    return _standing(document, period, 0) if period and document["status"] not in _GONE else None
 
 
 def _standing(document: Document, period: Document, depth: int) -> Standing:

@@ -60,15 +60,7 @@ def problems(pairs: Sequence[Pair]) -> dict[str, list[Problem]]:
 
 def _of_hierarchy(code: str, members: str, within: str | None, pairs: Sequence[Pair]) -> dict[str, list[Problem]]:
     found: dict[str, list[Problem]] = defaultdict(list)
-    new = [after for before, after in pairs if before is None]
-    taken = set(_nodes(code, [after["node"] for after in new]))
-    here: dict[str, Document] = {}
-    for _, after in pairs:
-        if after["node"] in here or (after["node"] in taken and after in new):
-            words = f"{after['node']} stands in this hierarchy already: change that node."
-            found[after["uid"]].append(Problem("node", "taken", words))
-        else:
-            here[after["node"]] = after
+    here = {after["node"]: after for _, after in pairs}
     unknown = _unknown_members(members, within, [one["node"] for one in here.values() if one["kind"] == "member"])
     for node in unknown & here.keys():
         noun = registry.get(members).noun
@@ -155,13 +147,13 @@ def written(documents: Iterable[Document]) -> None:
 def place(code: str, ids: Sequence[int]) -> None:
     """Make the places of these nodes and of all below them anew."""
     with connection.cursor() as cursor:
-        cursor.execute(_BELOW, {"hierarchy": code, "ids": list(ids)})
+        cursor.execute(BELOW, {"hierarchy": code, "ids": list(ids)})
         affected = [row[0] for row in cursor.fetchall()]
         cursor.execute("DELETE FROM dimensions_hierarchyplace WHERE record_id = ANY(%s)", [affected])
-        cursor.execute(_PLACE, {"hierarchy": code, "ids": affected})
+        cursor.execute(PLACE, {"hierarchy": code, "ids": affected})
 
 
-_BELOW = """
+BELOW = """
 WITH RECURSIVE below(id, node) AS (
     SELECT id, node FROM dimensions_hierarchynode WHERE id = ANY(%(ids)s)
     UNION
@@ -175,7 +167,7 @@ SELECT id FROM below
 
 # From the top down: a node stands somewhere while its period and the place above it hold. What is in a circle, or under
 # what does not hold, is never reached and has no place.
-_PLACE = """
+PLACE = """
 WITH RECURSIVE span AS MATERIALIZED (
     SELECT node.id, node.node, node.kind = 'member' AS member, period.parent,
            daterange(period.valid_from, period.valid_to) AS held

@@ -22,7 +22,7 @@ from mdm.registry import RecordType
 from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter, plural
 from mdm.web.page import Action, Badge, Empty, Page, Part, Rich, Tile, Tone
-from mdm.web.tables import Cell, Column, Pager, Row, Table
+from mdm.web.tables import Cell, Column, Row, Table
 
 SIZE = 25  # unmapped accounts of a page: proposals compare each with every name
 WORTH, LIKELY = 0.1, 0.2  # scores from which a proposal is shown, and filled in by itself
@@ -100,7 +100,7 @@ def _nothing(kind: RecordType, charts: Sequence[Any], pair: Pair, may: bool) -> 
 def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: Pair, may: bool) -> dict[str, Any]:
     found = coverage.of(pair, timezone.localdate())
     judged = found.findings()
-    listed, pager = _page(request, found.unmapped)
+    listed, pager = browsing.numbered(request, found.unmapped, size=SIZE, one="account")
     wrong = [one for one in judged or [] if one.severity != "note"]
     notes = [one for one in judged or [] if one.severity == "note"]
     shown = [*wrong[:MOST], *notes[:MOST]]
@@ -142,19 +142,6 @@ def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, 
 
 
 # --- unmapped ---------------------------------------------------------------------------------------------------------
-
-
-def _page(request: HttpRequest, unmapped: Sequence[str]) -> tuple[Sequence[str], Pager | None]:
-    asked = request.GET.get("cursor", "1")
-    last = max(1, -(-len(unmapped) // SIZE))
-    number = min(max(int(asked), 1), last) if asked.isdecimal() and len(asked) < 9 else 1
-    listed = unmapped[(number - 1) * SIZE : number * SIZE]
-    if last == 1:
-        return listed, None
-    summary = f"{plural(len(listed), 'account')} shown, {plural(len(unmapped), 'account')} in all"
-    previous = visitor.changed_query(request, cursor=str(number - 1)) if number > 1 else ""
-    onward = visitor.changed_query(request, cursor=str(number + 1)) if number < last else ""
-    return listed, Pager(summary=summary, previous=previous, next=onward)
 
 
 def _unmapped(accounts: RecordType, pair: Pair, found: Coverage, listed: Sequence[str], may: bool) -> Table | None:

@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -26,7 +27,7 @@ from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
 from mdm.reading.row_facts import Spend
 from mdm.registry import RecordType
-from mdm.services import audit, bulk, comparisons, documents, policy, resolving, snapshots
+from mdm.services import audit, bulk, comparisons, documents, fitting, policy, resolving, snapshots
 from mdm.services.policy import Facts
 from mdm.services.source_lines import Line, weight
 from mdm.types import Actor, Document, Problem, digest
@@ -151,6 +152,7 @@ def _stage_all(job: ImportJob) -> None:
     number = 0
     with importing.opened(job) as copy:
         chunk: list[tables.Row] = []
+        against = fitting.of_file(job, kind, mapper, copy)
         with tables.read(copy, limits=importing.limits()) as reader:
             for row in reader:
                 number = row.number
@@ -158,10 +160,10 @@ def _stage_all(job: ImportJob) -> None:
                     continue
                 chunk.append(row)
                 if len(chunk) >= settings.IMPORT_CHUNK:
-                    _stage(job, kind, mapper, chunk)
+                    _stage(job, kind, mapper, chunk, against)
                     chunk = []
             if chunk:
-                _stage(job, kind, mapper, chunk)
+                _stage(job, kind, mapper, chunk, against)
             encoding = reader.encoding  # only sure once the last byte was read
     total = sum(weight(row) for row in job.records.filter(outcome="staged").only("given").iterator(chunk_size=2000))
     job.refresh_from_db()
@@ -178,11 +180,16 @@ def row_digest(values: dict[str, str]) -> str:
 
 
 @transaction.atomic
-def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row]) -> None:
-    """One chunk: rows that can be taken in are staged, the others quarantined, the same as before counted unchanged."""
+def _stage(
+    job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row], against: Mapping[str, list[Problem]]
+) -> None:
+    """One chunk: rows that can be taken in are staged, the others quarantined, the same as before counted unchanged.
+
+    `against`: what stands against rows, by key, beside all others of the file.
+    """
     _alive(job)
     if kind.periods:
-        _stage_lines(job, kind, mapper, rows)
+        _stage_lines(job, kind, mapper, rows, against)
         return
     taken: dict[str, tuple[tables.Row, Document, str]] = {}
     gone: set[str] = set()
@@ -191,7 +198,7 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
     repeats: list[tuple[tables.Row, str, str]] = []
     for row in rows:
         key, document, problems = take(kind, mapper, row)
-        mark = row_digest(row.values)
+        problems, mark = problems or against.get(key, []), row_digest(row.values)
         if problems or document is None:
             refused.append(quarantined(job, row, key, problems))
         elif key in taken:
@@ -229,12 +236,15 @@ def _stage(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[table
     _keep_stage(job, staged, refused, unchanged)
 
 
-def _stage_lines(job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row]) -> None:
+def _stage_lines(
+    job: ImportJob, kind: RecordType, mapper: ColumnMap, rows: list[tables.Row], against: Mapping[str, list[Problem]]
+) -> None:
     """A chunk of a dated type: rows of one key are the periods of one source record, whichever chunk they come in."""
     refused: list[QuarantinedRow] = []
     taken: list[tuple[tables.Row, str, Document]] = []
     for row in rows:
         key, document, problems = take(kind, mapper, row)
+        problems = problems or against.get(key, [])
         if problems or document is None:
             refused.append(quarantined(job, row, key, problems))
         else:

@@ -22,7 +22,7 @@ from mdm.reading.json_lines import read_row
 from mdm.reading.row_facts import Spend
 from mdm.reading.tables import Row
 from mdm.registry import RecordType
-from mdm.services import audit, documents, importing, loading
+from mdm.services import audit, documents, fitting, importing, loading
 from mdm.services.source_lines import Line
 from mdm.types import Actor, Document
 
@@ -110,7 +110,9 @@ def _corrected(row: QuarantinedRow, values: dict[str, str], taken: Container[str
     mapper = ColumnMap(job.mapping, kind)
     key, document, problems = loading.take(kind, mapper, Row(row.row, merged, None))
     if document is not None:
-        problems = documents.check_references(kind, document)
+        problems = documents.check_references(kind, document) or fitting.misfits(kind, job.system, {key: document}).get(
+            key, []
+        )
     if problems or document is None:
         raise CorrectInput("The row still has problems.", problems=problems)
     before = SourceRecord.objects.filter(system=job.system, type=kind.key, key=key).first()

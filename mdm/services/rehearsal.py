@@ -17,7 +17,7 @@ from mdm.models import ChangeRequest, ImportJob, SourceRecord
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
 from mdm.registry import RecordType
-from mdm.services import documents, importing, loading, resolving
+from mdm.services import documents, fitting, importing, loading, resolving
 from mdm.services.resolving import Plan
 from mdm.services.source_lines import Line
 from mdm.types import Actor, Document, Problem
@@ -86,6 +86,10 @@ def _take(
         if unknown and (problems := documents.check_references(kind, document, unknown=unknown)):
             _refuse(found, row, key, problems)
             del taken[key]
+    if found.complete:
+        against = fitting.misfits(kind, job.system, {key: document for key, (_, document) in taken.items()})
+        for key, problems in against.items():
+            _refuse(found, taken.pop(key)[0], key, problems)
     return taken
 
 

@@ -126,6 +126,23 @@ def pager(request: HttpRequest, slice_: Slice, what: str, *, ends: str = "") -> 
     )
 
 
+def numbered(
+    request: HttpRequest, found: Sequence[Any], *, size: int, one: str, many: str = ""
+) -> tuple[Sequence[Any], Pager | None]:
+    """The page of a list that is in memory anyway; its cursor is a number."""
+    asked = request.GET.get("cursor", "1")
+    last = max(1, -(-len(found) // size))
+    number_ = min(max(int(asked), 1), last) if asked.isdecimal() and len(asked) < 9 else 1
+    page = found[(number_ - 1) * size : number_ * size]
+    if last == 1:
+        return page, None
+    return page, Pager(
+        summary=f"{plural(len(page), one, many)} shown, {plural(len(found), one, many)} in all",
+        previous=changed_query(request, cursor=str(number_ - 1)) if number_ > 1 else "",
+        next=changed_query(request, cursor=str(number_ + 1)) if number_ < last else "",
+    )
+
+
 def _page_url(request: HttpRequest, cursor: str) -> str:
     if not cursor:
         return ""

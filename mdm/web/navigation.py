@@ -54,6 +54,7 @@ REST = (
         (
             Entry("Duplicates", "duplicate", "web:duplicates", count="duplicates"),
             Entry("Imports", "upload", "web:imports", count="imports"),
+            Entry("Hierarchies", "tree", "dimensions:hierarchies", scope="read:hierarchies"),
             Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings"),
         ),
     ),
@@ -85,7 +86,7 @@ def entries() -> Iterator[Group]:
     """All groups; the record types come from the registry, those that are matched (the busiest) first."""
     yield FIRST
     kinds = sorted(registry.all_types(), key=lambda kind: kind.match is None)
-    yield Group("Records", tuple(_records(kind) for kind in kinds))
+    yield Group("Records", tuple(_records(kind) for kind in kinds if kind.listed))
     for provider in ports.rail:
         yield from provider()
     yield from REST

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "load", "periods")
+WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "trees")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -50,12 +50,16 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import delivering, importing, loading, periods, reading
+    from tests.bench import delivering, importing, loading, periods, reading, trees
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
-    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "load", "trees"}:
         return figures
     tokens = ground.populate()
+    if "trees" in chosen.only:
+        figures += map(_told, trees.measure(here, tokens, chosen.seconds))
+    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
+        return figures
     imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)
     if "import" in chosen.only:  # otherwise records were only needed to read and send something
         figures.append(_told(imported))

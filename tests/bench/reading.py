@@ -43,7 +43,7 @@ def measure(here: Ground, tokens: list[str], seconds: float) -> list[Figure]:
             Case("read-record", "GET of one supplier", _records()),
             Case("read-list", "List of 100 suppliers", _pages(port, tokens[0])),
         ]
-        return [_figure(case, port, tokens, seconds) for case in cases]
+        return [figure(case, port, tokens, seconds) for case in cases]
     finally:
         server.end(grace=5)
 
@@ -85,7 +85,7 @@ def _pages(port: int, token: str) -> list[str]:
     return pages
 
 
-def _figure(case: Case, port: int, tokens: list[str], seconds: float) -> Figure:
+def figure(case: Case, port: int, tokens: list[str], seconds: float) -> Figure:
     bare, size = _bare_paths(case, port, tokens[0])
     for paths in (case.paths, bare):  # both warm, before any clock runs
         _load(port, paths, tokens, 0.7)

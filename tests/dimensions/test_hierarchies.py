@@ -149,7 +149,7 @@ def test_a_group_with_something_under_it_is_not_retired(tree: str) -> None:
 def test_rule_6_a_member_is_a_record_and_stands_there_once(tree: str) -> None:
     with pytest.raises(CorrectInput, match="There is no cost center CC9"):
         node_("CC9", "DACH")
-    with pytest.raises(CorrectInput, match="CC1 stands in this hierarchy already"):
+    with pytest.raises(CorrectInput, match="ORG/CC1 has the same hierarchy and node"):
         node_("CC1", "APAC")
     assert node_("CC3", "APAC")["parent"] == "APAC"
 

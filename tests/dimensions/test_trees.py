@@ -187,8 +187,11 @@ def assert_same(stored: Tree, known: Tree) -> None:
         assert stored.find(node) == known.find(node)
         assert stored.way(node) == known.way(node)
         assert stored.below(node, limit=10) == known.below(node, limit=10)
-        assert stored.counts(node) == known.counts(node)
-    assert stored.counts(None) == known.counts(None)
+    nodes = ["ALL", *GROUPS, *MEMBERS, "NONE"]
+    assert stored.counts(nodes) == known.counts(nodes)
+    assert stored.counts(nodes, most=1) == known.counts(nodes, most=1)
+    above = [None, "ALL", *GROUPS]
+    assert dict(stored.branches(above, limit=2)) == known.branches(above, limit=2)
     assert stored.below(None, limit=10) == known.below(None, limit=10)
     assert stored.below("ALL", after="M1", limit=10) == known.below("ALL", after="M1", limit=10)
     assert stored.with_codes(["A", "M1", "X"]) == known.with_codes(["A", "M1", "X"])

@@ -20,6 +20,7 @@ LISTS = [
     (reverse("web:duplicates"), 22),
     (reverse("web:imports"), 16),
     (reverse("web:matching"), 26),
+    (reverse("dimensions:hierarchies"), 12),
     (reverse("dimensions:mappings"), 16),
     (reverse("web:search") + "?q=supplier", 16 + 2 * len(list(registry.all_types()))),
     (reverse("sync:targets"), 24),

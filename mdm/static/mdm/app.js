@@ -130,6 +130,47 @@
     ArrowUp: () => $('[data-arrows]') && move(-1),
   };
 
+  /* — trees: right opens or goes in, left closes or goes out, Enter looks at a node; a row is dragged onto a group — */
+  const level = (row) => Number(row.getAttribute('aria-level'));
+  function walkTree(event) {
+    const row = event.target.closest?.('[data-tree] tr[data-row]');
+    if (!row || event.target !== row) return false;
+    const all = $$('tr[data-row]', row.closest('table'));
+    const at = all.indexOf(row);
+    const open = row.getAttribute('aria-expanded');
+    const go = (next) => { if (next) { row.tabIndex = -1; next.tabIndex = 0; next.focus(); } };
+    const acts = {
+      ArrowDown: () => go(all[at + 1]),
+      ArrowUp: () => go(all[at - 1]),
+      Home: () => go(all[0]),
+      End: () => go(all.at(-1)),
+      ArrowRight: () => (open === 'false' ? $('.tree-toggle', row).click() : open === 'true' && go(all[at + 1])),
+      ArrowLeft: () => (open === 'true' ? $('.tree-toggle', row).click() : go(all.slice(0, at).findLast((one) => level(one) < level(row)))),
+      Enter: () => $('.tree-link', row).click(),
+    };
+    acts[event.key]?.();
+    return event.key in acts;
+  }
+  let dragged = '';
+  const dropGroup = (event) => dragged && event.target.closest?.('[data-tree] tr[data-group]:not(.is-leaving)');
+  document.addEventListener('dragstart', (event) => { dragged = event.target.closest?.('[data-tree] tr[data-row]')?.dataset.node || ''; });
+  document.addEventListener('dragover', (event) => {
+    const group = dropGroup(event);
+    for (const row of $$('[data-drop]')) if (row !== group) delete row.dataset.drop;
+    if (group && group.dataset.node !== dragged) { group.dataset.drop = ''; event.preventDefault(); }
+  });
+  document.addEventListener('dragend', () => { for (const row of $$('[data-drop]')) delete row.dataset.drop; });
+  document.addEventListener('drop', (event) => {
+    const group = dropGroup(event);
+    if (!group || group.dataset.node === dragged) return;
+    event.preventDefault();
+    const to = new URL(location.href);
+    to.searchParams.set('node', dragged);
+    to.searchParams.set('to', group.dataset.node);
+    to.hash = 'change';
+    location.assign(to);
+  });
+
   /* in the palette the arrows walk from the field through the hits and back */
   function walkPalette(event) {
     const stops = [$('#palette-q'), ...$$('#palette-list a')];
@@ -158,6 +199,7 @@
     if (event.metaKey || event.ctrlKey || event.altKey || $('dialog:modal')) return;
     if (event.target.closest('input:not([type="checkbox"]), select, textarea, [contenteditable]')) return;
     if (event.key === 'Enter' && event.target.closest('a, button, summary')) return;
+    if (walkTree(event)) { event.preventDefault(); return; }
     const button = $$(`[data-key="${CSS.escape(event.key)}"]`)
       .findLast((one) => !one.disabled && one.closest('.bulk')?.checkVisibility() !== false); // of a bar only while it is shown
     if (event.key.startsWith('Arrow') && !$('[data-arrows]')) return;

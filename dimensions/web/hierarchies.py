@@ -1,0 +1,514 @@
+"""The pages of hierarchies: which there are, one as a tree that is changed in place, two days or two trees compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from dimensions.api.hierarchies import file
+from dimensions.models import Hierarchy, HierarchyNode
+from dimensions.selectors import trees
+from dimensions.services import drafting
+from dimensions.web import tree_page
+from dimensions.web.tree_page import Looked, Rows, Where
+from mdm import permissions, registry
+from mdm.errors import CorrectInput, HubError, NotAllowed, NotFound
+from mdm.models import ChangeRequest
+from mdm.registry import RecordType
+from mdm.selectors import request_items
+from mdm.services import audit, changes
+from mdm.types import Document
+from mdm.web import browsing, visitor
+from mdm.web.browsing import plural
+from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Meta, Page, Tile
+from mdm.web.tables import Cell, Column, Field, Option, Row, Table
+from mdm.web.values import day
+
+KIND, NODE = "hierarchies", "hierarchy-nodes"
+WHY_NOT = "Your role may not propose changes to hierarchies. A governance lead can change that."
+OFFERED = 300  # groups and records a field offers; any other may be typed
+COMPARED = 100
+
+
+# --- which there are --------------------------------------------------------------------------------------------------
+
+
+@require_GET
+@visitor.page
+def index(request: HttpRequest) -> HttpResponse:
+    kind = visitor.kind_at(request, KIND)
+    may = permissions.may(visitor.actor(request), f"propose:{kind.path}")
+    listed = list(Hierarchy.objects.exclude(status__in=("retired", "merged")).order_by("name"))
+    alive = HierarchyNode.objects.exclude(status__in=("retired", "merged")).values("hierarchy")
+    nodes = alive.annotate(groups=Count("pk", _GROUPS), members=Count("pk", _MEMBERS)).order_by()
+    counted = {one["hierarchy"]: (one["groups"], one["members"]) for one in nodes}
+    propose = Action(
+        label="Propose hierarchy",
+        url=reverse("web:record-new", args=[KIND]),
+        icon="plus",
+        key="n",
+        allowed=may,
+        why_not="" if may else WHY_NOT,
+    )
+    context = {
+        "page": Page(title="Hierarchies", note="What is summed up into what, and since when", primary=propose),
+        "table": _hierarchies(listed, counted) if listed else None,
+        "empty": Empty(
+            title="There are no hierarchies yet",
+            text="A hierarchy arranges the records of one type, such as cost centers, under groups. Propose one, then add "
+            "its nodes in the tree or import them from a file.",
+            icon="tree",
+            actions=[propose],
+        ),
+    }
+    return render(request, "dimensions/hierarchies.html", context)
+
+
+_GROUPS, _MEMBERS = Q(kind="group"), Q(kind="member")
+
+
+def _hierarchies(listed: Sequence[Hierarchy], counted: dict[str, tuple[int, int]]) -> Table:
+    columns = (
+        Column(label="Hierarchy"),
+        Column(label="Code"),
+        Column(label="Of"),
+        Column(label="Groups", numeric=True, priority=1),
+        Column(label="Members", numeric=True, priority=1),
+    )
+    rows = [
+        Row(
+            title=one.name,
+            cells=[
+                Cell(value=one.name, kind="title", url=tree_page.url_of(one)),
+                Cell(value=one.code, kind="id"),
+                Cell(value=_of(one)),
+                *(Cell(value=number, kind="number") for number in counted.get(one.code, (0, 0))),
+            ],
+        )
+        for one in listed
+    ]
+    return Table(caption="Hierarchies", columns=columns, rows=rows)
+
+
+def _of(hierarchy: Hierarchy) -> str:
+    kind = registry.find(hierarchy.members)
+    words = kind.plural if kind else hierarchy.members
+    return f"{words} of {hierarchy.within}" if hierarchy.within else words
+
+
+# --- one tree ---------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@visitor.page
+def tree(request: HttpRequest, code: str) -> HttpResponseBase:
+    hierarchy = _find(request, code)
+    if request.method != "POST":
+        return _answer(request, hierarchy)
+    if not _may(request):
+        raise NotAllowed(WHY_NOT)
+    try:
+        return _do(request, hierarchy)
+    except CorrectInput as error:
+        return _answer(request, hierarchy, error)
+
+
+def _find(request: HttpRequest, code: str) -> Hierarchy:
+    visitor.kind_at(request, KIND)
+    found = Hierarchy.objects.filter(code=code).first()
+    if found is None:
+        raise NotFound("There is no such hierarchy.")
+    return found
+
+
+def _may(request: HttpRequest) -> bool:
+    return permissions.may(visitor.actor(request), f"propose:{NODE}")
+
+
+def _do(request: HttpRequest, hierarchy: Hierarchy) -> HttpResponse:
+    posted, by = request.POST, visitor.actor(request)
+    doing, code = posted.get("do", ""), hierarchy.code
+    back = tree_page.url_of(hierarchy, f"?{request.GET.urlencode()}")
+    if doing in ("move", "close", "rename"):
+        drafting.put(hierarchy=code, by=by, uid=posted.get("uid", ""), patch=_patch(doing, posted))
+    elif doing == "add":
+        drafting.put(hierarchy=code, by=by, patch=_patch(doing, posted))
+        under = posted.get("parent", "")
+        back = tree_page.url_of(hierarchy, _opened_too(request, under))
+    elif doing == "drop":
+        drafting.take_out(hierarchy=code, by=by, uid=posted.get("uid", ""))
+    elif doing in ("submit", "discard"):
+        draft = drafting.draft_of(code, request.user)  # type: ignore[arg-type]
+        if draft is None:
+            raise CorrectInput("There is nothing to propose any more: the draft was proposed or withdrawn meanwhile.")
+        if doing == "discard":
+            changes.withdraw(change=draft, by=by)
+            return redirect(back)
+        changes.edit(change=draft, by=by, reason=posted.get("reason", "").strip())
+        change = changes.submit_request(change=draft, by=by)
+        return redirect("web:request", request_items.number_of(change))
+    else:
+        raise CorrectInput("Choose what to do with the node.")
+    return redirect(back)
+
+
+def _patch(doing: str, posted: Any) -> Document:
+    """What was typed as a merge-patch; a day left empty means since ever for a new node, today for another."""
+    since = posted.get("from", "").strip() or None
+    dated = {"valid_from": since} if since else {}
+    if doing == "move":
+        return {"parent": posted.get("parent", "").strip() or None, **dated}
+    if doing == "close":
+        return {"valid_to": since or timezone.localdate().isoformat()}
+    if doing == "rename":
+        return {"name": posted.get("name", "").strip() or None, **dated}
+    kind = "group" if posted.get("kind") == "group" else "member"
+    named = {"name": posted.get("name", "").strip() or None} if kind == "group" else {}
+    code, parent = posted.get("code", "").strip(), posted.get("parent", "").strip() or None
+    return {"node": code, "kind": kind, "parent": parent, **named, **dated}
+
+
+def _opened_too(request: HttpRequest, under: str) -> str:
+    opened = {code for code in request.GET.get("open", "").split(",") if code} | ({under} if under else set())
+    return visitor.changed_query(request, open=",".join(sorted(opened)))
+
+
+def _answer(request: HttpRequest, hierarchy: Hierarchy, error: HubError | None = None) -> HttpResponse:
+    look = tree_page.where(request)
+    overlay = tree_page.overlay_of(request, hierarchy, look)
+    rows = Rows(request, hierarchy, look, overlay)
+    looked = tree_page.looked_at(request, rows)
+    draft = drafting.draft_of(hierarchy.code, request.user)  # type: ignore[arg-type]
+    may = _may(request)
+    doing = request.POST.get("do", "") if error else ""
+    context = {
+        "page": _head(request, hierarchy, draft, len(overlay.by_node), may),
+        "look": look,
+        "ahead": _ahead(look.on),
+        "modes": _modes(request, hierarchy, look),
+        "rows": (listed := rows.rows()),
+        "hits": tree_page.hits(request, hierarchy, look) if look.q else None,
+        "empty": None if listed else _empty(hierarchy, may),
+        "looked": looked,
+        "facts": _facts(hierarchy, looked, look) if looked else [],
+        "forms": _forms(request, hierarchy, looked, look, doing) if may else [],
+        "draft": _draft(hierarchy, draft) if draft else None,
+        "more": overlay.more,
+        "error": error,
+        "problems": [problem.message for problem in getattr(error, "problems", ())] if error else [],
+        "action": tree_page.url_of(hierarchy, f"?{request.GET.urlencode()}"),
+    }
+    status = visitor.status_of(error) if error else 200
+    return render(request, "dimensions/hierarchy.html", context, status=status)
+
+
+def _head(request: HttpRequest, hierarchy: Hierarchy, draft: ChangeRequest | None, changed: int, may: bool) -> Page:
+    kind = registry.get("hierarchy")
+    counts = dict(
+        HierarchyNode.objects.filter(hierarchy=hierarchy.code)
+        .exclude(status__in=("retired", "merged"))
+        .values_list("kind")
+        .annotate(Count("pk"))
+        .order_by()
+    )
+    badges = [Badge(label=f"{plural(changed, 'change')} pending", tone="blue", icon="half")] if changed else []
+    base = tree_page.url_of(hierarchy)
+    compare = reverse("dimensions:hierarchy-compare", args=[hierarchy.code])
+    on = {"on": request.GET["on"]} if request.GET.get("on") else {}
+    importing = reverse("web:import-new") + "?" + urlencode({"type": "hierarchy_node"})
+    menu = [
+        Action(label="Compare two days", url=compare, icon="history"),
+        Action(label="Open the record", url=visitor.record_url(kind, hierarchy.uid), icon="file"),
+        Action(label="Import nodes", url=importing, icon="upload", allowed=may, why_not="" if may else WHY_NOT),
+        Action(label="Export as CSV", url=f"{base}export/?{urlencode({'format': 'csv', **on})}", icon="download"),
+        Action(label="Export as Excel", url=f"{base}export/?{urlencode({'format': 'xlsx', **on})}", icon="download"),
+    ]
+    return Page(
+        title=hierarchy.name,
+        crumbs=[Link("Hierarchies", reverse("dimensions:hierarchies")), Link(hierarchy.code, "")],
+        badges=badges,
+        meta=[
+            Meta(text=_of(hierarchy)),
+            Meta(text=f"{plural(counts.get('group', 0), 'group')}, {plural(counts.get('member', 0), 'member')}"),
+        ],
+        menu=menu,
+        primary=_propose(request, hierarchy, draft),
+    )
+
+
+def _propose(request: HttpRequest, hierarchy: Hierarchy, draft: ChangeRequest | None) -> Action | None:
+    if draft is None:
+        return None
+    count = draft.items.count()
+    body = f"One request asks for {plural(count, 'change')} of {hierarchy.name}: all of them are applied, or none."
+    return Action(
+        label=f"Propose {plural(count, 'change')}",
+        name="submit",
+        url=tree_page.url_of(hierarchy, f"?{request.GET.urlencode()}"),
+        method="post",
+        fields={"do": "submit"},
+        icon="check",
+        confirm=Confirm(
+            title=f"Propose {plural(count, 'change')}?", body=body, button="Propose", cancel="Go on gathering",
+            reason_label="Why?", reason_required=False,
+        ),
+    )  # fmt: skip
+
+
+def _ahead(on: date) -> Badge | None:
+    days = (on - timezone.localdate()).days
+    if days == 0:
+        return None
+    if days > 0:
+        return Badge(label=f"{plural(days, 'day')} ahead", tone="purple", icon="future")
+    return Badge(label=f"{plural(-days, 'day')} back", tone="grey", icon="history")
+
+
+def _modes(request: HttpRequest, hierarchy: Hierarchy, look: Where) -> list[Link]:
+    compare = reverse("dimensions:hierarchy-compare", args=[hierarchy.code])
+    today = timezone.localdate()
+    query = f"?{urlencode({'on': today, 'with': look.on})}" if look.on != today else ""
+    return [
+        Link("With pending", visitor.changed_query(request, show=None), current=look.with_pending),
+        Link("As it is", visitor.changed_query(request, show="as-is"), current=not look.with_pending),
+        Link("Compare", compare + query),
+    ]
+
+
+def _empty(hierarchy: Hierarchy, may: bool) -> Empty:
+    importing = reverse("web:import-new") + "?" + urlencode({"type": "hierarchy_node"})
+    text = "Add its first group beside, or import a file with a row for each node: its code, its kind and what it is under."
+    action = Action(label="Import nodes", url=importing, icon="upload", allowed=may, why_not="" if may else WHY_NOT)
+    return Empty(title="Nothing stands in this hierarchy on that day", text=text, icon="tree", actions=[action])
+
+
+def _facts(hierarchy: Hierarchy, looked: Looked, look: Where) -> list[Fact]:
+    member_kind = registry.find(hierarchy.members)
+    found = []
+    if looked.member and member_kind:
+        record = Fact(
+            label=member_kind.title,
+            value=looked.member.code,
+            kind="link",
+            url=visitor.record_url(member_kind, looked.member.uid),
+        )
+        found.append(record)
+    way = " › ".join(one.name or one.node for one in looked.way[:-1])
+    found.append(Fact(label="Under", value=way or ("the top" if looked.way else "nothing on that day")))
+    if looked.standing:
+        start, end = looked.standing.valid_from, looked.standing.valid_to
+        since = day(start) if start else "ever"
+        found.append(Fact(label="There since", value=since if end is None else f"{since}, until {day(end)}"))
+    node = registry.get("hierarchy_node")
+    if looked.uid and not (looked.pending and looked.pending.was is None and not looked.way):
+        history = visitor.record_url(node, looked.uid, "timeline")
+        found.append(Fact(label="Node", value="Periods and history", kind="link", url=history))
+    if looked.pending:
+        change = looked.pending.request
+        url = reverse("web:request", args=[request_items.number_of(change)])
+        words = "in your draft" if change.state == "draft" else change.get_state_display().lower()
+        found.append(Fact(label="Request", value=f"{change.number}, {words}", kind="link", url=url))
+    return found
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+def _forms(
+    request: HttpRequest, hierarchy: Hierarchy, looked: Looked | None, look: Where, doing: str
+) -> list[dict[str, Any]]:
+    """What can be done to the node that is looked at, or at the top when there is none."""
+    since = look.on if look.on > timezone.localdate() else _next_month()
+    groups = HierarchyNode.objects.filter(hierarchy=hierarchy.code, kind="group").exclude(status__in=("retired",))
+    options = [
+        Option(value=code, label=name or code) for code, name in groups.order_by("node").values_list("node", "name")[:OFFERED]
+    ]  # fmt: skip
+    typed = request.POST if doing else {}
+
+    def field(form: str, name: str, label: str, **more: Any) -> Field:
+        value = typed.get(name, "") if doing == form else more.pop("value", "")
+        more.pop("value", None)
+        return Field(name=name, label=label, id=f"{form}-{name}", value=value, **more)
+
+    def from_day(form: str, label: str, help_: str = "") -> Field:
+        return field(form, "from", label, kind="date", value=since.isoformat(), help=help_)
+
+    found = []
+    new = looked is not None and looked.pending is not None and looked.pending.was is None
+    if looked and looked.standing:
+        target = request.GET.get("to", "")
+        move = [
+            field("move", "parent", "Under", kind="combo", mono=True, options=options, value=target, help="Empty: at the top."),
+            from_day("move", "From"),
+        ]  # fmt: skip
+        found.append(_form("move", "Move", "Move it", "move", move, looked.uid, doing or ("move" if target else "")))
+        if looked.kind == "group":
+            rename = [field("rename", "name", "Name", value=looked.name), from_day("rename", "From")]
+            found.append(_form("rename", "Rename", "Rename it", "pencil", rename, looked.uid, doing))
+        if not new:
+            close = [from_day("close", "From this day on it stands nowhere")]
+            found.append(_form("close", "Close", "Close it", "minus", close, looked.uid, doing))
+    if looked is None or looked.kind == "group":
+        found.append(_add(hierarchy, looked, field, doing))
+    return found
+
+
+def _add(hierarchy: Hierarchy, looked: Looked | None, field: Any, doing: str) -> dict[str, Any]:
+    kinds = [("group", "A group"), ("member", _one_of(hierarchy))]
+    chosen = "member" if looked else "group"
+    fields = [
+        field("add", "kind", "What", kind="radio", options=[Option(value=v, label=w, selected=v == chosen) for v, w in kinds]),
+        field("add", "code", "Code", mono=True, help="Of a member: the code of its record."),
+        field("add", "name", "Name of a group", optional=True),
+        field("add", "from", "From", kind="date", optional=True, help="Empty: since ever."),
+        Field(name="parent", label="", kind="hidden", value=looked.node if looked else ""),
+    ]  # fmt: skip
+    title = f"Add under {looked.node}" if looked else "Add at the top"
+    return _form("add", title, "Add it", "plus", fields, "", doing, opened=looked is None)
+
+
+def _one_of(hierarchy: Hierarchy) -> str:
+    kind: RecordType | None = registry.find(hierarchy.members)
+    return kind.one.capitalize() if kind and not kind.noun[0].isupper() else kind.one if kind else "A member"
+
+
+def _form(
+    do: str, title: str, button: str, icon: str, fields: Sequence[Field], uid: str, doing: str, *, opened: bool = False
+) -> dict[str, Any]:
+    return {
+        "do": do, "title": title, "button": button, "icon": icon, "fields": fields, "uid": uid,
+        "open": doing == do or (opened and not doing), "failed": doing == do,
+    }  # fmt: skip
+
+
+def _next_month() -> date:
+    return (timezone.localdate().replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _draft(hierarchy: Hierarchy, draft: ChangeRequest) -> dict[str, Any]:
+    items = []
+    for item in draft.items.all():
+        paths = {change["path"]: change["after"] for change in item.changes}
+        node = str(paths.get("node") or item.label)
+        words = "new" if item.action == "create" else "changed"
+        items.append({"node": node, "words": words, "uid": str(item.uid)})
+    url = reverse("web:request", args=[request_items.number_of(draft)])
+    return {"items": items, "number": draft.number, "url": url}
+
+
+# --- file and comparison ----------------------------------------------------------------------------------------------
+
+
+@require_GET
+@visitor.page
+def export(request: HttpRequest, code: str) -> HttpResponseBase:
+    hierarchy = _find(request, code)
+    form = request.GET.get("format", "csv")
+    if form not in ("csv", "xlsx"):
+        raise CorrectInput("A hierarchy can be exported as CSV or XLSX.")
+    on = browsing.day(request.GET.get("on", "")) or timezone.localdate()
+    rows = trees.in_tree_order(trees.Stored(hierarchy.code, on).all())
+    audit.record(
+        action="records.exported",
+        by=visitor.actor(request),
+        object_type="hierarchy",
+        object_uid=hierarchy.uid,
+        object_label=f"{hierarchy.code} {hierarchy.name}",
+        detail={"format": form, "on": on.isoformat()},
+    )
+    return file(hierarchy, rows, visitor.entities(request), form)
+
+
+VERBS = {"added": ("Added", "green", "plus"), "gone": ("Gone", "red", "minus"), "moved": ("Moved", "blue", "move"),
+         "renamed": ("Renamed", "grey", "pencil")}  # fmt: skip
+COLUMNS = (
+    Column(label="Node"),
+    Column(label="What", tight=True),
+    Column(label="Before"),
+    Column(label="After"),
+)
+
+
+@require_GET
+@visitor.page
+def compare(request: HttpRequest, code: str) -> HttpResponse:
+    hierarchy = _find(request, code)
+    today = timezone.localdate()
+    on = browsing.day(request.GET.get("on", "")) or today
+    other_on = browsing.day(request.GET.get("with", "")) or _next_month()
+    others = Hierarchy.objects.filter(members=hierarchy.members, within=hierarchy.within).exclude(status="retired")
+    options = [(one.code, one.name) for one in others.order_by("name")]
+    asked = request.GET.get("other", "")
+    other = asked if any(asked == value for value, _ in options) else hierarchy.code
+    found = trees.compare(trees.Stored(hierarchy.code, on), trees.Stored(other, other_on))
+    verb = request.GET.get("verb", "")
+    listed = [one for one in found if one.verb == verb] if verb in VERBS else found
+    page, pager = browsing.numbered(request, listed, size=COMPARED, one="node")
+    context = {
+        "page": Page(
+            title=f"{hierarchy.name} compared",
+            crumbs=[
+                Link("Hierarchies", reverse("dimensions:hierarchies")),
+                Link(hierarchy.code, tree_page.url_of(hierarchy)),
+                Link("Compare", ""),
+            ],
+        ),
+        "form": {
+            "on": on, "with": other_on,
+            "others": [Option(value=value, label=label, selected=value == other) for value, label in options],
+        },
+        "tiles": _tiles(request, found, verb),
+        "table": _shifts(request, hierarchy, page) if page else None,
+        "pager": pager,
+        "empty": Empty(title="Nothing differs", text="Every node stands in the same place on both sides."),
+    }  # fmt: skip
+    return render(request, "dimensions/hierarchy_compare.html", context)
+
+
+def _tiles(request: HttpRequest, found: Sequence[trees.Shift], verb: str) -> list[Tile]:
+    tiles = []
+    for name, (label, tone, _) in VERBS.items():
+        number = sum(one.verb == name for one in found)
+        url = visitor.changed_query(request, verb=None if verb == name else name)
+        tiles.append(Tile(label=label, value=number, url=url, tone=tone if number else "", current=verb == name))  # type: ignore[arg-type]
+    return tiles
+
+
+def _shifts(request: HttpRequest, hierarchy: Hierarchy, page: Sequence[trees.Shift]) -> Table:
+    known = trees.members(hierarchy, [one.node for one in page if one.kind == "member"], visitor.entities(request))
+    rows = []
+    for one in page:
+        if one.kind == "member" and one.node not in known:
+            continue
+        label, tone, icon = VERBS[one.verb]
+        name = trees.name_of(one.after or one.before, known)  # type: ignore[arg-type]
+        rows.append(
+            Row(
+                title=one.node,
+                cells=[
+                    Cell(value=one.node, kind="id", sub=name, url=tree_page.url_of(hierarchy, f"?node={one.node}")),
+                    Cell(kind="badges", badges=[Badge(label=label, tone=tone, icon=icon)]),  # type: ignore[arg-type]
+                    Cell(value=_stood(one.before, one.verb)),
+                    Cell(value=_stood(one.after, one.verb)),
+                ],
+            )
+        )
+    return Table(caption="What differs", columns=COLUMNS, rows=rows)
+
+
+def _stood(one: trees.Standing | None, verb: str) -> str:
+    if one is None:
+        return "nowhere"
+    if verb == "renamed":
+        return one.name or one.node
+    return f"under {one.parent}" if one.parent else "at the top"
