@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mdm.periods import BOUNDS, FIRST, LAST, Period, absorbed, change, end_of, in_order, start_of
+from mdm.periods import BOUNDS, FIRST, LAST, Period, absorbed, change, end_of, in_order, start_of, values_of
+from mdm.types import same
 
 Told = dict[str, Any]
 _MARKS = ("row", "mark")
@@ -43,7 +44,7 @@ def timeline(base: Sequence[Period], told: Sequence[Told], *, ends: bool, today:
         start = today if undated else row.get("valid_from")
         end = _until(rows, place)
         if ends and not undated:
-            listed = _ended_anew(listed, start or FIRST, end)
+            listed = _ended_anew(listed, _values(row), start or FIRST, end)
         listed = change(listed, _values(row), start, end, new_uid=str)
     return absorbed({**period, "uid": None} for period in listed)
 
@@ -53,12 +54,15 @@ def _until(rows: Sequence[Told], place: int) -> str | None:
     return rows[place].get("valid_to") or following
 
 
-def _ended_anew(listed: Sequence[Period], start: str, end: str | None) -> list[Period]:
-    """The known period that begins on this day ends when the row says, or goes on up to what comes after it."""
+def _ended_anew(listed: Sequence[Period], values: dict[str, Any], start: str, end: str | None) -> list[Period]:
+    """The known period that begins on this day ends when the row says. Without an end it goes on up to what comes after it,
+    and so does one that began earlier with the same values."""
     after = min((start_of(period) for period in listed if start_of(period) > start), default=LAST)
     found = []
     for period in listed:
-        if start_of(period) == start and (end is None or end_of(period) > end):
+        begins = start_of(period) == start
+        goes_on = end is None and start_of(period) < start < end_of(period) and same(values_of(period), values)
+        if goes_on or (begins and (end is None or end_of(period) > end)):
             until = after if end is None else end
             period = {**period, "valid_to": None if until == LAST else until}
         found.append(period)

@@ -56,15 +56,24 @@ PROJECTS = (
     ("P-QUAY7", "Quay 7 renewal", "NH10", "released", "Jan Petersen", "PC-HARBOUR", "2026-02-01", "2027-07-01"),
     ("P-ERP", "New ERP", "NH10", "planned", "Hanna Voss", "PC-CORP", "2027-01-01", None),
 )
+DIMENSIONS = (
+    (
+        "REGION",
+        "Sales region",
+        (("NORTH", "Northern Europe"), ("CENTRAL", "Central Europe"), ("SOUTH", "Southern Europe")),
+    ),
+    ("CHANNEL", "Sales channel", (("DIRECT", "Direct"), ("DEALER", "Dealers"))),
+)
 
 
 def load(say: Callable[[str], None]) -> None:
     clock.at(21, 9)
     made = [
         _make("Companies and payment terms of the demo", [*_entities(), *_terms()]),
-        _make("Charts and centers of the demo", [*_profit_centers(), *charts.charts()]),
+        _make("Charts and centers of the demo", [*_profit_centers(), *charts.charts(), *_dimensions()]),
         _make("Cost centers, accounts, projects and tax codes of the demo",
-              [*_cost_centers(), *charts.accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes())]),
+              [*_cost_centers(), *charts.accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes()),
+               *_dimension_values()]),
         _make("Mappings of accounts of the demo", list(charts.mappings())),
     ]  # fmt: skip
     _plan()
@@ -110,6 +119,18 @@ def _cost_centers() -> Iterator[Found]:
             "code": code, "name": name, "legal_entity": entity, "category": category, "responsible": responsible,
             "profit_center": profit_center, "valid_from": "2019-01-01",
         }  # fmt: skip
+
+
+def _dimensions() -> Iterator[Found]:
+    for code, name, _ in DIMENSIONS:
+        yield "dimension", {"code": code, "name": name}
+
+
+def _dimension_values() -> Iterator[Found]:
+    for dimension, _, values in DIMENSIONS:
+        for value, name in values:
+            patch = {"code": f"{dimension}/{value}", "dimension": dimension, "value": value, "name": name}
+            yield "dimension_value", patch
 
 
 def _projects() -> Iterator[Found]:

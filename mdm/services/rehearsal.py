@@ -84,12 +84,12 @@ def _take(
     unknown = documents.unknown_references(kind, [document for _, document in taken.values()])
     for key, (row, document) in list(taken.items()):
         if unknown and (problems := documents.check_references(kind, document, unknown=unknown)):
-            _refuse(found, row, key, problems)
+            _refuse(found, row, key, problems, rows=len(lines[key].told) if key in lines else 1)
             del taken[key]
     if found.complete:
         against = fitting.misfits(kind, job.system, {key: document for key, (_, document) in taken.items()})
         for key, problems in against.items():
-            _refuse(found, taken.pop(key)[0], key, problems)
+            _refuse(found, taken.pop(key)[0], key, problems, rows=len(lines[key].told) if key in lines else 1)
     return taken
 
 
@@ -117,8 +117,8 @@ def _take_line(
         found.rows_of[key] = line
 
 
-def _refuse(found: Rehearsal, row: tables.Row, key: str, problems: Sequence[Problem]) -> None:
-    found.counts["quarantined"] += 1
+def _refuse(found: Rehearsal, row: tables.Row, key: str, problems: Sequence[Problem], *, rows: int = 1) -> None:
+    found.counts["quarantined"] += rows
     found.problems.append((row.number, key, problems[0]))
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from dimensions.models import CostCenter, ProfitCenter
@@ -15,6 +16,7 @@ from mdm.selectors import records
 from mdm.services import changes, importing, loading, quarantine, rehearsal
 from mdm.web import import_outcome
 from tests.people import actor, auto_approve, make, system
+from tests.web.visitors import browser, read
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 6, 15)
@@ -199,3 +201,17 @@ def test_a_source_that_closes_what_others_use_asks_people() -> None:
     approved = changes.approve(change=asked, by=actor("stan", "steward"), content_hash=asked.content_hash)
     row.refresh_from_db()
     assert approved.state == "applied" and row.valid_to == date(2026, 12, 31)
+
+
+def test_the_page_says_what_the_file_will_do() -> None:
+    job, mara = received(*THREE, start=False), browser("mara", "steward")
+    url = reverse("web:import-map", args=[job.uid])
+    page = read(mara, url)
+    assert "Rows of one key are its periods" in page and "the first day on which it does not hold" in page
+    form = {
+        f"map-{n}": path for n, path in enumerate(["key", "name", "category", "responsible", "valid_from", "valid_to"])
+    }
+    shown: Any = mara.post(url, {**form, "const-legal_entity": "NH10", "action": "preview"})
+    assert "1 key with several rows gets periods" in shown.content.decode()
+    plain: Any = mara.post(url, {**form, "map-4": "", "map-5": "", "const-legal_entity": "NH10", "action": "preview"})
+    assert "what differs holds from today on" in plain.content.decode()
