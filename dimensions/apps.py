@@ -23,6 +23,7 @@ class DimensionsConfig(AppConfig):
             project,
             tax_code,
         )
+        from dimensions.demo import treasury
         from dimensions.web import values
         from mdm import ports
 
@@ -33,6 +34,7 @@ class DimensionsConfig(AppConfig):
             kind.declare()
         ports.rail.append(values.groups)
         ports.after_commit.append(values.forget)
-        ports.demo_steps.append(
-            ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
+        ports.demo_steps += (
+            ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load),
+            ports.DemoStep(order=25, title="Public data of the US Treasury", load=treasury.load),
         )
