@@ -379,7 +379,8 @@ def _add(hierarchy: Hierarchy, looked: Looked | None, field: Any, doing: str) ->
 
 def _one_of(hierarchy: Hierarchy) -> str:
     kind: RecordType | None = registry.find(hierarchy.members)
-    return kind.one.capitalize() if kind and not kind.noun[0].isupper() else kind.one if kind else "A member"
+    words = kind.one if kind else "a member"
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _form(
@@ -433,6 +434,7 @@ VERBS = {"added": ("Added", "green", "plus"), "gone": ("Gone", "red", "minus"), 
          "renamed": ("Renamed", "grey", "pencil")}  # fmt: skip
 COLUMNS = (
     Column(label="Node"),
+    Column(label="Name"),
     Column(label="What", tight=True),
     Column(label="Before"),
     Column(label="After"),
@@ -496,7 +498,8 @@ def _shifts(request: HttpRequest, hierarchy: Hierarchy, page: Sequence[trees.Shi
             Row(
                 title=one.node,
                 cells=[
-                    Cell(value=one.node, kind="id", sub=name, url=tree_page.url_of(hierarchy, f"?node={one.node}")),
+                    Cell(value=one.node, kind="id", url=tree_page.url_of(hierarchy, f"?node={one.node}")),
+                    Cell(value=name),
                     Cell(kind="badges", badges=[Badge(label=label, tone=tone, icon=icon)]),  # type: ignore[arg-type]
                     Cell(value=_stood(one.before, one.verb)),
                     Cell(value=_stood(one.after, one.verb)),
