@@ -191,7 +191,8 @@ class ColumnMap:
             raise CorrectInput(words, problems=self.problems)
 
     def _is_required(self, path: Path) -> bool:
-        return not path.child and self.kind.document.model_fields[path.field].is_required()
+        info = None if path.child else self.kind.document.model_fields.get(path.field)
+        return info is not None and info.is_required()
 
     def _step(self, text: str, names: list[str], table: Mapping[str, Any] | None) -> _Step:
         path = self._paths[text]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mdm.reading.paths import SELECTORS, field_type
+from mdm.reading.paths import CODE, SELECTORS, field_type
 from mdm.reading.row_facts import CURRENCY, SPEND
 from mdm.registry import ChildType, RecordType
 
@@ -94,7 +94,14 @@ def guess(kind: RecordType, columns: Sequence[str], samples: Iterable[Mapping[st
         if path and (path not in used or path == kind.name_field or path.endswith(".lines[0]")):
             mapped[column] = path
             used.add(path)
+    if key and key not in mapped and CODE not in used and _keys_are_codes(kind):
+        mapped[key] = CODE
     return {"key": key, "const": {}, "columns": _complete(kind, mapped), "values": {}}
+
+
+def _keys_are_codes(kind: RecordType) -> bool:
+    """What is not found by its values, and not named inside something else, is called by one code everywhere."""
+    return kind.match is None and not kind.model._meta.total_unique_constraints
 
 
 def _complete(kind: RecordType, mapped: dict[str, str]) -> dict[str, str]:
@@ -115,7 +122,7 @@ def _complete(kind: RecordType, mapped: dict[str, str]) -> dict[str, str]:
 def known_paths(kind: RecordType) -> list[str]:
     """Every path a column is usually mapped to, for people to choose from; others can be written by hand."""
     lists = {child.name: child for child in kind.children}
-    found: list[str] = []
+    found: list[str] = [CODE]
     for name, info in kind.document.model_fields.items():
         if name not in lists:
             found.append(f"{name}[0]" if field_type(info)[0] else name)
@@ -160,6 +167,8 @@ def _phrases(kind: RecordType) -> dict[str, str]:
         for phrase, path in _child_phrases(child):
             known.setdefault(phrase, path)
     known.pop("", None)
+    if kind.match is None:
+        known.setdefault("code", CODE)
     return known
 
 

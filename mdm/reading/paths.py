@@ -62,7 +62,13 @@ class Path:
         return value
 
 
+CODE = "code"
+"""The hub's own code of a record, which a file may name: a new record gets it, one that has it is meant."""
+
+
 def parse(text: str, kind: RecordType) -> Path:
+    if text == CODE:
+        return Path(text, CODE)
     match = _GRAMMAR.fullmatch(text)
     if not match:
         raise BadPath(f"“{text}” is not a path such as addresses[registered].city.")

@@ -25,9 +25,10 @@ from mdm.models import ApprovalStep, ChangeRequest, ImportJob, Participant, Quar
 from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.columns import ColumnMap
+from mdm.reading.paths import CODE
 from mdm.reading.row_facts import Spend
 from mdm.registry import RecordType
-from mdm.services import audit, bulk, comparisons, documents, fitting, policy, resolving, snapshots
+from mdm.services import audit, bulk, comparisons, documents, fitting, policy, proposing, resolving, snapshots
 from mdm.services.policy import Facts
 from mdm.services.source_lines import Line, weight
 from mdm.types import Actor, Document, Problem, digest
@@ -330,8 +331,12 @@ def take(kind: RecordType, mapper: ColumnMap, row: tables.Row) -> tuple[str, Doc
         for child in raw.get(name) or []:
             if not child.get(column) and raw.get(origin):
                 child[column] = raw[origin]
+    code = raw.pop(CODE, None)
+    if code is not None and not proposing.CODE.fullmatch(code):
+        return key, None, [Problem(CODE, "invalid_code", proposing.CODE_WORDS)]
     try:
-        return key, documents.validate(kind, raw), []
+        document = documents.validate(kind, raw)
+        return key, {**document, CODE: code} if code else document, []
     except CorrectInput as error:
         return key, None, list(error.problems)
 

@@ -20,7 +20,8 @@ from mdm.selectors import records
 from mdm.services import dating, documents, retiring, uniqueness
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
+CODE_WORDS = "A code has letters, digits, and . _ / - inside, at most 40 characters."
 STATUS_AFTER = {"block": "blocked", "unblock": "active", "retire": "retired"}
 _STATUS_FROM = {"block": ("active",), "unblock": ("blocked",), "retire": ("active", "blocked")}
 
@@ -189,9 +190,8 @@ def _build_create(kind: RecordType, proposed: ProposedItem, index: int, together
     code = proposed.code or patch.pop("code", "") or ""
     if not isinstance(code, str):
         raise CorrectInput("A code is text.", problems=[Problem("code", "string_type", "A code is text.")])
-    if code and not _CODE.fullmatch(code):
-        text = "A code has letters, digits, and . _ / - inside, at most 40 characters."
-        raise CorrectInput(text, problems=[Problem("code", "invalid_code", text)])
+    if code and not CODE.fullmatch(code):
+        raise CorrectInput(CODE_WORDS, problems=[Problem("code", "invalid_code", CODE_WORDS)])
     if code and kind.model._default_manager.filter(code=code).exists():
         text = f"The code {code} is taken."
         raise CorrectInput(text, problems=[Problem("code", "taken", text)])
@@ -306,9 +306,13 @@ def _item(kind: RecordType, proposed: ProposedItem, index: int, **values: Any) -
     return ChangeItem(position=index, type=kind.key, action=proposed.action, changes=changes, label=label, **values)
 
 
-def codes(kind: RecordType, bodies: Sequence[Document]) -> list[str]:
-    """A code for each new record: what the type calls it where that is free, else the hub's next number. One query each."""
-    told = [kind.code_of(body) if kind.code_of else "" for body in bodies]
+def codes(kind: RecordType, bodies: Sequence[Document], wanted: Sequence[str] = ()) -> list[str]:
+    """A code for each new record: the one wanted, or what the type calls it, where that is free; else the hub's next
+    number. One query each."""
+    told = [
+        wish or (kind.code_of(body) if kind.code_of else "")
+        for body, wish in zip(bodies, wanted or [""] * len(bodies), strict=True)
+    ]
     taken = set(kind.model._default_manager.filter(code__in=filter(None, told)).values_list("code", flat=True))
     free: list[str] = []
     for code in told:

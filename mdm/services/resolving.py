@@ -16,6 +16,7 @@ from mdm import registry
 from mdm.matching.score import Score
 from mdm.matching.store import MemoryKeyStore
 from mdm.models import ChangeItem, ChangeRequest, Crosswalk, ImportJob, SourceRecord, System
+from mdm.reading.paths import CODE
 from mdm.registry import RecordType
 from mdm.services import (
     bulk,
@@ -72,7 +73,7 @@ class Resolver:
         """Make records of these rows in the caller's transaction; how many came to which outcome."""
         plan = Plan()
         unknown = self._place_known(rows, plan)
-        self._place_by_matching(unknown, plan)
+        self._place_by_matching(self._place_by_code(unknown, plan), plan)
         now = timezone.now()
         self._write_new(plan, now)
         self._write_existing(plan, now)
@@ -100,6 +101,19 @@ class Resolver:
             plan.rows[str(uid)].append(row)
             plan.outcome[row.pk] = "updated"
         return unknown
+
+    def _place_by_code(self, rows: list[SourceRecord], plan: Plan) -> list[SourceRecord]:
+        """A row that names the hub's code of a record is that record; those that name none there is are left."""
+        named = [code for row in rows if (code := row.document.get(CODE))]
+        if not named:
+            return rows
+        there = self.kind.model._default_manager.filter(code__in=named).exclude(status="merged")
+        held = {code: str(uid) for uid, code in there.values_list("uid", "code")}
+        for row in rows:
+            if uid := held.get(row.document.get(CODE, "")):
+                plan.rows[uid].append(row)
+                plan.outcome[row.pk] = "linked"
+        return [row for row in rows if row.pk not in plan.outcome]
 
     def _place_by_matching(self, rows: list[SourceRecord], plan: Plan) -> None:
         """Each row against the stored records and against the new ones of this chunk, in file order."""
@@ -146,6 +160,7 @@ class Resolver:
             held |= {(fields, *values): str(uid) for uid, *values in there}
         for row in rows:
             claims = [(fields, *values) for fields, values in uniqueness.claims(self.kind, None, row.document)]
+            claims += [((CODE,), code)] if (code := row.document.get(CODE)) else []
             if (uid := next((held[claim] for claim in claims if claim in held), None)) is not None:
                 plan.rows[uid].append(row)
                 plan.outcome[row.pk] = "linked"
@@ -166,7 +181,8 @@ class Resolver:
             known = survivorship.Known(sources=survivorship.of_rows(plan.rows[uid], self.systems))
             survived = survivorship.compute(kind=self.kind, rules=self.rules, known=known, current=None)
             bodies.append((documents.adopt_uids(self.kind, survived.body, None), survived.where))
-        codes = proposing.codes(self.kind, [body for body, _ in bodies])
+        wanted = [plan.rows[uid][0].document.get(CODE) or "" for uid in plan.new]
+        codes = proposing.codes(self.kind, [body for body, _ in bodies], wanted)
         writes = []
         for uid, code, (body, where) in zip(plan.new, codes, bodies, strict=True):
             after = {"schema": self.kind.schema, "uid": uid, "code": code, "status": "active", **body}

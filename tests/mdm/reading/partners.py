@@ -52,12 +52,19 @@ def _child(name: str, document: type[ChildDocument], sealed: tuple[str, ...] = (
     return ChildType(name, name.title(), object, document, columns[:1], columns, sealed)  # type: ignore[arg-type]
 
 
+class Partner:
+    """Stands for the table, of which reading only asks what is unique."""
+
+    class _meta:
+        total_unique_constraints: tuple[object, ...] = ("title",)
+
+
 PARTNER = RecordType(
     key="partner",
     path="partners",
     title="Partner",
     plural="Partners",
-    model=object,  # type: ignore[arg-type]
+    model=Partner,  # type: ignore[arg-type]
     document=PartnerDocument,
     code_prefix="P-",
     name_field="title",
