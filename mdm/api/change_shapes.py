@@ -38,6 +38,7 @@ class PathConflict(Shown):
     base: Any
     proposed: Any
     current: Any
+    why: str | None = Field(None, description="What stands against it, where it is not only another value.")
 
 
 class ChangeItemBody(Shown):
