@@ -80,10 +80,11 @@ class CostCenters:
             options = {"filter": filter, "orderby": f"CostCenter,{END}", "top": str(self._page)}
             page = self._session.results(SET, options)
             groups = [list(rows) for _, rows in groupby(page, key=lambda row: str(row.get("CostCenter")))]
-            whole = groups if len(page) < self._page or len(groups) == 1 else groups[:-1]
-            yield from map(self._record, whole)
             if len(page) < self._page:
+                yield from map(self._record, groups)
                 return
+            whole = groups[:-1] or [self._read(str(page[0]["CostCenter"]))]  # one may fill a page, and more
+            yield from map(self._record, whole)
             last = str(whole[-1][0]["CostCenter"])
 
     # Writing

@@ -96,6 +96,7 @@ def test_what_it_lacks_is_discovered(mock: str) -> None:
         "A_AddressPhoneNumber",
         "A_BuPaIdentification",
         "A_BusinessPartnerTaxNumber",
+        "A_CostCenter_2",
         "A_Supplier",
         "A_SupplierCompany",
         "A_SupplierPurchasingOrg",
