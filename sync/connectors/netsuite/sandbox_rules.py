@@ -41,8 +41,10 @@ ADDRESS = {
 }
 LENGTHS = {"entityId": 83, "companyName": 83, "legalName": 83, "email": 254, "addr1": 150, "addr2": 150, "addr3": 150}
 LENGTHS |= {"city": 50, "zip": 36, "name": 83, "acctName": 60, "acctNumber": 60}
-ACCOUNT_TYPES = ("Bank", "AcctRec", "OthCurrAsset", "FixedAsset", "OthAsset", "AcctPay", "CredCard", "OthCurrLiab")
-ACCOUNT_TYPES += ("LongTermLiab", "Equity", "Income", "COGS", "Expense", "OthIncome", "OthExpense", "Stat")
+ACCOUNT_TYPES = (
+    *("Bank", "AcctRec", "OthCurrAsset", "FixedAsset", "OthAsset", "AcctPay", "CredCard", "OthCurrLiab"),
+    *("LongTermLiab", "Equity", "Income", "COGS", "Expense", "OthIncome", "OthExpense", "Stat"),
+)
 
 # The words of the example in “Error Handling in REST Web Services”.
 INVALID = "Error while accessing resource: You have entered an Invalid Field Value {} for the following field: {}"
@@ -257,8 +259,8 @@ def complaints(record: str, fields: Mapping[str, Any], exists: Exists) -> list[t
         for value in str(fields.get(name) or "").split(","):
             if value and not exists(type, value):
                 found.append((shown, INVALID.format(value, shown)))
-    if (value := fields.get("acctType.id")) and value not in ACCOUNT_TYPES:
-        found.append(("acctType", INVALID.format(value, "acctType")))
+    if (kind := fields.get("acctType.id")) and kind not in ACCOUNT_TYPES:
+        found.append(("acctType", INVALID.format(kind, "acctType")))
     for name, value in fields.items():
         leaf = flat.split_name(name)[2].removeprefix("addressBookAddress.").removeprefix("mainAddress.")
         longest = LENGTHS.get(leaf, 4000)

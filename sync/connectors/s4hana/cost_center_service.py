@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sync import flat
-from sync.connectors.s4hana.cost_centers import ACTIONS, AREA, END, SERVICE4, SET, START
+from sync.connectors.s4hana.cost_centers import ACTIONS, AREA, END, NO_PARAMETERS, SERVICE4, SET, START
 from sync.connectors.s4hana.filters import compile_filter
 from sync.connectors.s4hana.schema import Property
 from sync.sandbox import Fail, Request, Response, route
@@ -29,8 +29,10 @@ KNOWN = {
     for name, _, length in (word.partition(":") for word in _TEXTS.split())
 } | {name: Property(name, "Edm.Boolean", 0, True) for name in _FLAGS.split()}
 KEY = ("ControllingArea", "CostCenter", END)
-MANDATORY = (START, "CostCenterName", "CostCenterDescription", "CompanyCode", "CostCenterCategory")
-MANDATORY += ("CostCtrResponsiblePersonName", "CostCenterStandardHierArea")
+MANDATORY = (
+    *(START, "CostCenterName", "CostCenterDescription", "CompanyCode", "CostCenterCategory"),
+    *("CostCtrResponsiblePersonName", "CostCenterStandardHierArea"),
+)
 UPPER = ("CostCenter", "CompanyCode", "CostCenterCategory", "ProfitCenter", "CostCenterCurrency")
 CATEGORIES = tuple("EFGHLMSVW")
 PROFIT_CENTERS = ("PC-PUMPS", "PC-HARBOUR", "PC-CORP")  # of the controlling area; no service writes them
@@ -96,7 +98,7 @@ class CostCenterService:
     @route("POST", f"{SERVICE4}/{ACTIONS}[.]CreateValidityPeriod")
     def create_validity_period(self, request: Request) -> Response:
         """[csn] One more validity period of a cost center; periods may not overlap."""
-        period = _incoming(request.json(), creating=True)
+        period = _incoming(_parameters(request), creating=True)
         code = str(period.get("CostCenter") or "")
         row = self.store.get(TYPE, f"{AREA}/{code}")
         if row is None:
@@ -106,7 +108,7 @@ class CostCenterService:
     @route("POST", f"{SERVICE4}/{ACTIONS}[.]UpdateValidityPeriod")
     def update_validity_period(self, request: Request) -> Response:
         """[csn] Another first or last day, and any other value; what is not given stays."""
-        body = dict(request.json() or {})
+        body = dict(_parameters(request))
         end, code = str(body.pop(END, "")), str(body.get("CostCenter") or "")
         new_end = str(body.pop("NewValidityEndDate", None) or end)
         row = self.store.get(TYPE, f"{AREA}/{code}")
@@ -141,6 +143,15 @@ class CostCenterService:
         if row is None or found[END] not in flat.rows(row.fields, SET):
             raise Fail4(404, f"Resource not found for the segment {SET}", code="/IWBEP/CM_V4_APPS/024")
         return row, found[END]
+
+
+def _parameters(request: Request) -> Mapping[str, Any]:
+    """[csn] The actions know fewer properties than the entity."""
+    body = request.json()
+    given = body if isinstance(body, Mapping) else {}
+    if unknown := next((name for name in given if name in NO_PARAMETERS), None):
+        raise Fail4(400, f"Parameter '{unknown}' does not exist", code="/IWBEP/CM_V4_COS/014", field=unknown)
+    return given
 
 
 def _periods(row: Row) -> Iterator[Fields]:

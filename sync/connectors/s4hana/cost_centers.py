@@ -26,6 +26,7 @@ SET, START, END = "A_CostCenter_2", "ValidityStartDate", "ValidityEndDate"
 ACTIONS = f"{SET}/SAP__self"
 AREA = "A000"  # the one controlling area of S/4HANA Cloud
 LOCKS = ("IsBlkdForPrimaryCostsPosting", "IsBlkdForSecondaryCostsPosting")
+NO_PARAMETERS = frozenset({"IsBlockedForPlanPrimaryCosts"})  # of the actions: set by the change that follows
 PAGE = 200
 Effect = Literal["created", "updated", "blocked", "unchanged"]
 
@@ -57,11 +58,9 @@ class CostCenters:
             words = f"The system holds no cost center {push.key}; check the crosswalk, nothing was created."
             raise Refused(words, problems=(FieldProblem("CostCenter", "key_unknown", words),))
         ours = self._ours(push.payload)
-        if not held:
-            held, effect = self._create(code, ours), "created"
-        else:
-            effect = "updated"
-        return self._make_true(code, ours, held, effect)
+        if held:
+            return self._make_true(code, ours, held, "updated")
+        return self._make_true(code, ours, *self._create(code, ours))
 
     def read(self, key: str) -> RemoteRecord | None:
         area, _, code = key.partition("/")
@@ -89,20 +88,20 @@ class CostCenters:
 
     # Writing
 
-    def _create(self, code: str, ours: list[Period]) -> list[dict[str, Any]]:
+    def _create(self, code: str, ours: list[Period]) -> tuple[list[dict[str, Any]], Effect]:
         """With its first period; the others follow as on a cost center that was there. Ours decides the key, so one
         that turns out to be there is the one an earlier, lost request made, or somebody's: it is kept current."""
         try:
-            self._session.send(SET, self._body(code, ours[0], creating=True))
+            self._session.send(SET, self._body(code, ours[0]))
         except Refused:
             held = self._read(code)
             if not held:
                 raise
-            return held
+            return held, "updated"
         held = self._read(code)
         if not held:
             raise self._client.lost(f"The system took the cost center {code}, but it cannot be read.")
-        return held
+        return held, "created"
 
     def _make_true(self, code: str, ours: list[Period], held: list[dict[str, Any]], effect: Effect) -> Outcome:
         """The days first, then what holds on them; every request is decided on what was just read."""
@@ -122,7 +121,9 @@ class CostCenters:
 
     def _take(self, code: str, step: Step) -> None:
         if step.kind == "create":
-            self._session.send(f"{ACTIONS}.CreateValidityPeriod", self._body(code, step.period, creating=True))
+            body = self._body(code, step.period)
+            given = {name: value for name, value in body.items() if name not in NO_PARAMETERS}
+            self._session.send(f"{ACTIONS}.CreateValidityPeriod", given)
             return
         name = "NewValidityEndDate" if step.kind == "end" else START
         whose = {"ControllingArea": self._area, "CostCenter": code, END: step.period.end}
@@ -165,7 +166,7 @@ class CostCenters:
         path = f"{SET}({entity_key(key, frozenset({END}))})"
         self._session.patch(path, {**body, **empty}, str(row.get("@odata.etag") or ""))
 
-    def _body(self, code: str, period: Period, *, creating: bool) -> dict[str, Any]:
+    def _body(self, code: str, period: Period) -> dict[str, Any]:
         row = {name: value for name, value in period.row.items() if not is_empty(value)}
         return {"ControllingArea": self._area, "CostCenter": code, **row, START: period.start, END: period.end}
 

@@ -6,7 +6,7 @@ may cut finer than we do: then each of its pieces holds what ours says on its da
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -44,7 +44,7 @@ def steps(held: Sequence[Period], ours: Sequence[Period]) -> Iterator[Step]:
         yield from _fill(wanted, [piece for piece in pieces if wanted.holds(piece.start)])
 
 
-def _cut(period: Period, ours: Sequence[Period]) -> Iterator[Any]:
+def _cut(period: Period, ours: Sequence[Period]) -> Generator[Step, None, list[Period]]:
     """One of theirs, cut where ours begin or end; the pieces that are left."""
     marks = {one.start for one in ours} | {after(one.end) for one in ours if one.end != FOREVER}
     pieces, rest = [], period

@@ -101,7 +101,7 @@ def test_what_it_lacks_is_discovered(mock: str) -> None:
         "A_SupplierCompany",
         "A_SupplierPurchasingOrg",
     }
-    assert not any(health.pushable[part] for part in health.missing)
+    assert not any(health.pushable.get(part) for part in health.missing)
 
 
 def test_create_read_back_update(mock: str) -> None:

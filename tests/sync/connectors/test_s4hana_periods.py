@@ -123,7 +123,8 @@ def test_a_planned_change_is_a_validity_period_of_its_own(s4: Platform) -> None:
 
 def test_a_change_from_a_day_on_cuts_the_period_there(s4: Platform) -> None:
     push(s4, center(("2019-01-01", None, {})))
-    changed = center(("2019-01-01", "2025-07-01", {}), ("2025-07-01", None, {"category": "service"}))
+    later = {"category": "service", "blocked_for_planning": True}
+    changed = center(("2019-01-01", "2025-07-01", {}), ("2025-07-01", None, later))
     outcome = push(s4, changed, key="A000/DE-7700")
     said = [one.url.rpartition("/")[2].partition("?")[0] for one in outcome.exchanges if one.method == "POST"]
     assert said == ["SAP__self.UpdateValidityPeriod", "SAP__self.CreateValidityPeriod"], (
