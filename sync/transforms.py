@@ -183,6 +183,17 @@ def _cut(value: Any, argument: Any, scope: Scope) -> Any:
     return None if is_empty(value) else str(value)[: int(argument)].rstrip()
 
 
+def _replace(value: Any, argument: Any, scope: Scope) -> Any:
+    """One text for another wherever it occurs: `[from, to]`, for characters that a platform cannot take."""
+    return None if is_empty(value) else str(value).replace(*argument)
+
+
+def _replace_back(value: Any, argument: Any, scope: Scope) -> Any:
+    """What ours becomes is still ours; anything else is taken as it is."""
+    same = isinstance(scope.current, str) and str(value) == scope.current.replace(*argument)
+    return scope.current if same else value
+
+
 def _keep_case(value: Any, argument: Any, scope: Scope) -> Any:
     """What differs from ours only in the case we changed ourselves is still ours."""
     same = isinstance(scope.current, str) and str(value).casefold() == scope.current.casefold()
@@ -219,6 +230,7 @@ REGISTRY: dict[str, tuple[Step, Step]] = {
     "lower": (_on_text(str.lower), _keep_case),
     "squeeze": (_on_text(lambda text: "".join(text.split())), _keep_blanks),
     "alphanumeric": (_on_text(lambda text: re.sub(r"[^0-9A-Za-z]", "", text)), _one_way),
+    "replace": (_replace, _replace_back),
     "text": (_text, _as_is),
     "int": (_integer, lambda value, argument, scope: _text(value, argument, scope)),
     "days": (
