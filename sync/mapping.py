@@ -201,6 +201,13 @@ def load(path: Path, type: str = "") -> Mapping:
     return Mapping(declared["target"], name, version, types[name], values)
 
 
+@functools.lru_cache(maxsize=64)
+def not_pushable(path: Path) -> Dict[str, str]:
+    """Record types that a platform does not take, and why, as its mapping file says."""
+    declared = yaml.safe_load(Path(path).read_text("utf-8")).get("not_pushable", {})
+    return {str(type): str(reason) for type, reason in declared.items()}
+
+
 def _compare_rule(
     rule: Rule, name: str, path: str, ours: Dict[str, Any], theirs: Dict[str, Any], keys: tuple[str, ...]
 ) -> list[Difference]:

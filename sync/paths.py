@@ -1,6 +1,6 @@
 """Owns path expressions over a document: `addresses[registered|remit_to].city`, `bank_accounts[*].iban`.
 
-A selector picks children of a list: `*` all, a number by position, `attr=value`, or a bare word that is the
+A selector picks children of a list: `*` all, a number by position, `last`, `attr=value`, or a bare word that is the
 child's kind, scheme, role, legal entity or uid. `[a|b]` takes the first child that exists, `path or path` the
 first that has a value. In a repeated part a path is relative to the child; `$.` leads back to the document.
 """
@@ -125,6 +125,8 @@ def _take(holder: Any, step: Step) -> list[Any]:
     for wanted in step.select.split("|"):
         if wanted.isdigit() and len(items) > int(wanted):
             return [items[int(wanted)]]
+        if wanted == "last" and items:
+            return items[-1:]
         found = [item for item in items if isinstance(item, Mapping) and is_kind(item, wanted)]
         if found:
             return found[:1]

@@ -69,6 +69,13 @@ def mapping_of(connector: str, type: str) -> mapping.Mapping:
     return mapping.load(Path(next(iter(connectors.__path__))) / connector / "mapping.yaml", type)
 
 
+def why_not(connector: str, type: str) -> str:
+    """Why a platform takes no records of a type, a sentence; "" when nothing more is known than that it does not."""
+    if connector not in names():
+        return ""
+    return mapping.not_pushable(Path(next(iter(connectors.__path__))) / connector / "mapping.yaml").get(type, "")
+
+
 def max_inflight(target: Target) -> float:
     """The longest a request we gave up on may still be applied there."""
     own = target.max_inflight_s

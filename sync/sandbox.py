@@ -119,6 +119,8 @@ class Sandbox:
     default_secret: ClassVar[str] = SECRET
     key_header: ClassVar[str] = "idempotency-key"  # where the platform looks for our key, or its log does
     kinds: ClassVar[tuple[str, ...]] = ()  # planned faults that only this platform knows
+    # What the documents of the contract tests must say otherwise here, by type: such as a code in this platform's form.
+    contract: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     speaks: ClassVar[bytes] = b""  # how a conversation starts that is no HTTP, and goes to `take`
 
     def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = "") -> None:

@@ -7,7 +7,7 @@ import re
 from base64 import b32encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sync.errors import NotSupported, Unmapped
@@ -172,6 +172,27 @@ def _date(value: Any, argument: Any, scope: Scope) -> Any:
     return f"/Date({int(moment.timestamp() * 1000)})/"
 
 
+def _last_day(value: Any, argument: Any, scope: Scope) -> Any:
+    """The hub's days end something before they begin; `argument` stands for no end, else nothing does."""
+    day = _date(value, None, scope)
+    return argument if day is None else (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+
+
+def _last_day_back(value: Any, argument: Any, scope: Scope) -> Any:
+    day = None if value == argument else _date(value, None, scope)
+    return None if day is None else (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def _in_use(value: Any, argument: Any, scope: Scope) -> Any:
+    """From a status and a validity: `[yes, no]` of a dated record that is active and holds today."""
+    yes, no = argument
+    return yes if list(value) == ["active", "current"] else no
+
+
+def _in_use_back(value: Any, argument: Any, scope: Scope) -> Any:
+    raise NotSupported("It follows from the record's status and its periods: block or close the record instead.")
+
+
 def _digest(value: Any, argument: Any, scope: Scope) -> Any:
     """A short name made from a long one: the same every time, another for another."""
     if is_empty(value):
@@ -239,6 +260,8 @@ REGISTRY: dict[str, tuple[Step, Step]] = {
     ),
     "iso": (_date, lambda value, argument, scope: _date(value, None, scope)),
     "date": (_date, lambda value, argument, scope: _date(value, None, scope)),
+    "last_day": (_last_day, _last_day_back),
+    "in_use": (_in_use, _in_use_back),
     "is": (_is, _is_back),
     "bool": (_bool, _bool_back),
     "cut": (_cut, _one_way),

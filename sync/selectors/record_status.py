@@ -66,7 +66,8 @@ def of_record(type: str, uid: UUID | str) -> list[dict[str, Any]]:
     known |= {subscription.target_id for subscription in subscribed}
     for target in Target.objects.filter(active=True).exclude(pk__in=known).order_by("code"):
         if target.connector in platforms.names() and not platforms.takes(target.connector, kind.key):
-            words = f"{target.title} takes no {kind.nouns} from the hub: nothing documented writes them there."
+            why = platforms.why_not(target.connector, kind.key) or "Nothing documented writes them there."
+            words = f"{target.title} takes no {kind.nouns} from the hub. {why}"
             lines.append(_unsent(target, "not_pushable", words))
     return lines
 

@@ -90,10 +90,14 @@ def _callouts(request: HttpRequest, target: Target, render_: Renderer) -> list[C
         found.append(Callout(title="Not pushable here", body=words.strip(), tone="amber", icon="alert"))
     if note := str(render_.mapping.declared.get("note", "")):
         found.append(Callout(title="About this mapping", body=note))
-    others = [kind.plural for kind in registry.all_types() if not platforms.takes(target.connector, kind.key)]
+    missing = [kind for kind in registry.all_types() if not platforms.takes(target.connector, kind.key)]
+    for kind in missing:
+        if why := platforms.why_not(target.connector, kind.key):
+            found.append(Callout(title=f"Not pushable here: {kind.nouns}", body=why))
+    others = [kind.nouns for kind in missing if not platforms.why_not(target.connector, kind.key)]
     if others:
         words = f"{target.title} has no documented way to write them, so the hub never tries."
-        found.append(Callout(title=f"Not pushable here: {', '.join(others).lower()}", body=words))
+        found.append(Callout(title=f"Not pushable here: {', '.join(others)}", body=words))
     return found
 
 
