@@ -184,9 +184,11 @@ def _last_day_back(value: Any, argument: Any, scope: Scope) -> Any:
 
 
 def _in_use(value: Any, argument: Any, scope: Scope) -> Any:
-    """From a status and a validity: `[yes, no]` of a dated record that is active and holds today."""
+    """From a status, a validity and perhaps blocks: `[yes, no]` of a dated record that is active, holds today and has no
+    block."""
     yes, no = argument
-    return yes if list(value) == ["active", "current"] else no
+    status, validity, *blocks = value
+    return yes if (status, validity) == ("active", "current") and not any(blocks) else no
 
 
 def _in_use_back(value: Any, argument: Any, scope: Scope) -> Any:
