@@ -1,7 +1,7 @@
 """Owns pushing dimensions to Concur as items of its lists: read, decide, write what differs, read back.
 
-Which list takes which of our types is an option of the target; the mapping names it by our word. An item has a code and a
-text, and one way to be closed: being deleted, which keeps it and its code for ever, and which nothing takes back.
+An item has a code and a text, and one way to be closed: being deleted, which keeps it and its code for ever, and which
+nothing takes back.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sync.codelists import Codelists
 from sync.connectors.concur.lists import Item, Lists
 from sync.connectors.concur.wire import EXISTS, Api, Written
 from sync.errors import FieldProblem, NotSupported, Refused, Separately
 from sync.mapping import Mapping as Rules
 from sync.protocol import Answer, Config, Outcome, Push, RemoteRecord
 
-# Our word -> the list's name in Concur. A type of this name has one list; the values of any other type name theirs.
-LISTS = {"cost_center": "Cost Center", "profit_center": "Profit Center", "project": "Project"}
+LISTS = {"cost_center": "Cost Center", "profit_center": "Profit Center", "project": "Project"}  # our word -> its name
 CLOSING = "closing_of_list_items"  # a part of its own in the mapping: written only where the target says so
 LIST, CODE, VALUE, DELETED = "list", "shortCode", "value", f"{CLOSING}.isDeleted"
 
@@ -26,7 +26,7 @@ class ListItems:
 
     def __init__(self, config: Config, api: Api, rules: Mapping[str, Rules]) -> None:
         self._rules = rules
-        self._names = {**LISTS, **config.options.get("lists", {})}
+        self._named = Codelists(LISTS, config.options.get("lists", {}))
         self.closes = config.options.get("delete_closed") is True
         self._lists = Lists(api)
         self._client = api.client
@@ -34,8 +34,8 @@ class ListItems:
     def check(self) -> None:
         """Read the lists we write; Refused says which one is not there."""
         self._client.begin()
-        for word in self._names:
-            self._lists.id_of(self._name(word))
+        for word in dict.fromkeys((*LISTS, *self._named.named)):
+            self._id(word)
 
     def push(self, push: Push) -> Outcome:
         """The session has begun."""
@@ -62,7 +62,7 @@ class ListItems:
             words = "Items of several lists, or such that are closed already, are not made together: each goes alone."
             return [Answer(Separately(words))] * len(pushes)
         try:
-            list = self._lists.id_of(self._name(str(lists.pop())))
+            list = self._id(str(lists.pop()))
         except Exception as error:
             return [Answer(error)] * len(pushes)
         made = self._lists.create_many(list, [_part(push.payload) for push in pushes])
@@ -76,27 +76,26 @@ class ListItems:
         """By the code alone: nothing of ours fits into a list item."""
         word, code = str(payload[LIST]), str(payload[CODE])
         held = self._one(word, code)
-        return self._record(type, self._key(type, word, code), held) if held else None
+        return self._record(type, self._named.key(type, word, code), held) if held else None
 
     def scan(self, type: str) -> Iterator[RemoteRecord]:
         """Everything, always: Concur has no filter for changes. An item that comes twice is given once."""
-        words = [type] if type in LISTS else [word for word in self._names if word not in LISTS]
-        for word in words:
+        for word in self._named.words(type):
             seen: set[str] = set()  # new items push others onto the next page
-            for page in self._lists.pages(self._lists.id_of(self._name(word))):
+            for page in self._lists.pages(self._id(word)):
                 for item in page:
                     if item["id"] not in seen:
                         seen.add(item["id"])
-                        yield self._record(type, self._key(type, word, str(item.get(CODE) or "")), item)
+                        yield self._record(type, self._named.key(type, word, str(item.get(CODE) or "")), item)
 
     # Finding
 
     def _by_key(self, type: str, key: str) -> Item | None:
-        word, _, code = (type, "", key) if type in LISTS else key.partition("/")
+        word, code = self._named.split(type, key)
         return self._one(word, code) if code else None
 
     def _one(self, word: str, code: str) -> Item | None:
-        return self._lists.by_code(self._lists.id_of(self._name(word)), code)
+        return self._lists.by_code(self._id(word), code)
 
     def _own_twin(self, word: str, code: str, refused: Refused) -> Item:
         """After “already used”: the item that an earlier, lost request of ours made."""
@@ -109,7 +108,7 @@ class ListItems:
     # Writing
 
     def _create(self, push: Push, word: str) -> Outcome:
-        made = self._lists.create(self._lists.id_of(self._name(word)), _part(push.payload))
+        made = self._lists.create(self._id(word), _part(push.payload))
         return self._verified(push, word, str(made["id"]), "created")
 
     def _update(self, push: Push, word: str, held: Item) -> Outcome:
@@ -120,7 +119,7 @@ class ListItems:
             )
             raise Refused(words, problems=(FieldProblem(CODE, "deleted_there", words),))
         if not self._differs(push, held):
-            return self._outcome(self._key(push.type, word, str(held[CODE])), "unchanged", True)
+            return self._outcome(self._named.key(push.type, word, str(held[CODE])), "unchanged", True)
         self._lists.update(str(held["id"]), {**_part(push.payload), CODE: held[CODE]})
         return self._verified(push, word, str(held["id"]), "updated")
 
@@ -128,7 +127,7 @@ class ListItems:
         """What ended is deleted there; what was never there is not made for it."""
         if held is None:
             return self._outcome(push.key or "", "unchanged", True)
-        key = self._key(push.type, word, str(held[CODE]))
+        key = self._named.key(push.type, word, str(held[CODE]))
         if _is_deleted(held):
             return self._outcome(key, "unchanged", True)
         if not self.closes:
@@ -136,7 +135,7 @@ class ListItems:
                 f"A list item can only be deleted in Concur, for good. {key} stays open there: delete it in Concur, or set "
                 "the option delete_closed of this target, and the hub does it."
             )
-        list = self._lists.id_of(self._name(word))
+        list = self._id(word)
         self._lists.delete(list, str(held["id"]))
         now = self._one(word, str(held[CODE]))
         return self._outcome(key, effect, now is None or _is_deleted(now))
@@ -145,7 +144,7 @@ class ListItems:
         """Only the item of the key: no other one can be told to be ours."""
         if not push.key:
             return self._outcome("", "unchanged", True)
-        word = push.type if push.type in LISTS else push.key.partition("/")[0]
+        word, _ = self._named.split(push.type, push.key)
         return self._close(push, word, self._by_key(push.type, push.key), "blocked")
 
     def _verified(self, push: Push, word: str, id: str, effect: Any) -> Outcome:
@@ -153,7 +152,7 @@ class ListItems:
         held = self._lists.item(id)
         if held is None:
             return self._outcome(push.key or "", effect, False)
-        key = self._key(push.type, word, str(held[CODE]))
+        key = self._named.key(push.type, word, str(held[CODE]))
         return self._outcome(key, effect, not _is_deleted(held) and not self._differs(push, held))
 
     def _differs(self, push: Push, held: Item) -> bool:
@@ -168,17 +167,13 @@ class ListItems:
             return Answer(Separately(f"{error.message} Perhaps by an earlier request of ours."), written.said)
         if error:
             return Answer(error, written.said)
-        key = self._key(push.type, str(push.payload[LIST]), str(push.payload[CODE]))
+        key = self._named.key(push.type, str(push.payload[LIST]), str(push.payload[CODE]))
         return Answer(Outcome(key, "created", verified=False), written.said)
 
     # Small things
 
-    def _name(self, word: str) -> str:
-        return str(self._names.get(word, word))
-
-    def _key(self, type: str, word: str, code: str) -> str:
-        """The code; where values of a type stand in several lists, our word for its list before it."""
-        return code if type in LISTS else f"{word}/{code}"
+    def _id(self, word: str) -> str:
+        return self._lists.id_of(self._named.name(word))
 
     def _record(self, type: str, key: str, held: Item) -> RemoteRecord:
         return RemoteRecord(key, _fields(held), "", "", "", _is_deleted(held))

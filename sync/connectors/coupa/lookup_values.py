@@ -1,7 +1,6 @@
 """Owns pushing dimensions to Coupa as values of its lookups: read, decide, write what differs, read back.
 
-A lookup is a list of codes that somebody set up in Coupa, such as the segments of its charts of accounts. Which one takes
-which of our types is an option of the target; the mapping names it by our word.
+A lookup is a list of codes that somebody set up in Coupa, such as the segments of its charts of accounts.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sync.codelists import Codelists
 from sync.connectors.coupa import wire
 from sync.connectors.coupa.shape import flatten, nest
 from sync.errors import FieldProblem, Refused
@@ -16,8 +16,7 @@ from sync.mapping import Mapping as Rules
 from sync.normalise import is_empty
 from sync.protocol import Config, Outcome, Push, RemoteRecord
 
-# Our word -> the lookup's name in Coupa. A type of this name has one lookup; the values of any other type name theirs.
-LOOKUPS = {
+LOOKUPS = {  # our word -> the lookup's name in Coupa
     "cost_center": "Cost Center",
     "profit_center": "Profit Center",
     "project": "Project",
@@ -34,7 +33,7 @@ class LookupValues:
 
     def __init__(self, config: Config, rules: Mapping[str, Rules]) -> None:
         self._rules = rules
-        self._names = {**LOOKUPS, **config.options.get("lookups", {})}
+        self._lookups = Codelists(LOOKUPS, config.options.get("lookups", {}))
         scope = str(config.options.get("accounting_scope", SCOPES))
         self._api = wire.Resource(config, "lookup_values", _ELEMENTS, scope)
         self.client = self._api.client
@@ -73,20 +72,19 @@ class LookupValues:
 
     def scan(self, type: str, changed_since: str | None) -> Iterator[RemoteRecord]:
         self.client.begin()
-        words = [type] if type in LOOKUPS else [word for word in self._names if word not in LOOKUPS]
-        for word in words:
-            for page in self._api.pages(changed_since, {"lookup[name]": self._name(word)}):
+        for word in self._lookups.words(type):
+            for page in self._api.pages(changed_since, {"lookup[name]": self._lookups.name(word)}):
                 yield from (self._record(type, held) for held in page)
 
     # Finding
 
     def _by_key(self, type: str, key: str) -> Value | None:
-        word, _, number = (type, "", key) if type in LOOKUPS else key.partition("/")
+        word, number = self._lookups.split(type, key)
         return self._one(word, number) if number else None
 
     def _one(self, word: str, number: str) -> Value | None:
         """Filters may be generous; numbers are not."""
-        name = self._name(word)
+        name = self._lookups.name(word)
         found = self._api.search({"lookup[name]": name, "external_ref_num": number})
         return next((held for held in found if held.get(NUMBER) == number and _lookup(held) == name), None)
 
@@ -103,7 +101,7 @@ class LookupValues:
     def _create(self, push: Push, word: str) -> Outcome:
         payload = self._rules[push.type].writable(push.payload, creating=True)
         payload = {name: value for name, value in payload.items() if not is_empty(value)}
-        made = self._api.create(nest({**payload, LOOKUP: self._name(word)}))
+        made = self._api.create(nest({**payload, LOOKUP: self._lookups.name(word)}))
         return self._verified(push, made["id"], "created")
 
     def _update(self, push: Push, held: Value) -> Outcome:
@@ -137,16 +135,9 @@ class LookupValues:
 
     # Small things
 
-    def _name(self, word: str) -> str:
-        return str(self._names.get(word, word))
-
     def _key(self, type: str, held: Value) -> str:
-        """The number; where values of a type stand in several lookups, our word for its lookup before it."""
         number = str(held.get(NUMBER) or f"id {held['id']}")
-        if type in LOOKUPS:
-            return number
-        name = _lookup(held)
-        return f"{next((word for word, own in self._names.items() if own == name), name)}/{number}"
+        return self._lookups.key(type, self._lookups.word(type, _lookup(held)), number)
 
     def _record(self, type: str, held: Value) -> RemoteRecord:
         changed = str(held.get("updated-at") or "")
