@@ -1,6 +1,7 @@
 """Owns the sandbox of Concur Invoice: sign-in with geolocation, vendors and their banks, partial success.
 
-Lists and their items are in `sandbox_lists`. It proves “as documented in the Vendor API v3.1”, no more. README.md lists what the documents leave open.
+Lists and their items are in `sandbox_lists`. It proves “as documented in the Vendor API v3.1”, no more; README.md lists what
+the documents leave open.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from sync import flat
-from sync.connectors.concur import sandbox_rules as rules
 from sync.connectors.concur import sandbox_lists as lists
+from sync.connectors.concur import sandbox_rules as rules
 from sync.connectors.concur.sandbox_seed import bank_of, read_extract
 from sync.connectors.concur.shape import BANKS, key_of
 from sync.sandbox import Fail, Request, Response, main, route

@@ -137,7 +137,9 @@ class ListRoutes(Sandbox):
             words = "This item code is already used by another item that's been deleted"
             raise Fail(400, words, code="item.duplicate.code.deleted")
         if known is not None:
-            raise Fail(400, "This item code is already used by another item in the same list", code="item.duplicate.code")
+            raise Fail(
+                400, "This item code is already used by another item in the same list", code="item.duplicate.code"
+            )
         return self._make(list, given)
 
     def _make(self, list: str, given: Mapping[str, Any], *, log: bool = True) -> Row:

@@ -227,7 +227,12 @@ CLOSED = {"TaxOrganizationTypeCode", "BusinessRelationshipCode"}  # no other cod
 # What somebody set up in this instance.
 UNITS = {"US1 Business Unit": 300000046987012, **{f"NH{n}0": 300000046990000 + n for n in range(1, 10)}}
 TERMS = {"Immediate", "2/10 Net 30", "1/10 Net 30", *(f"Net {days}" for days in (7, 10, 14, 15, 30, 45, 60, 90))}
-VALUE_SETS = {"COST_CENTER": "Cost Center", "PROFIT_CENTER": "Profit Center", "PROJECT": "Project", "ACCOUNT": "Account"}
+VALUE_SETS = {
+    "COST_CENTER": "Cost Center",
+    "PROFIT_CENTER": "Profit Center",
+    "PROJECT": "Project",
+    "ACCOUNT": "Account",
+}
 _EU = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LT LU LV MT NL NO PL PT RO SE SI SK"
 REGIMES = {"US SALES AND USE TAX", *(f"{country} VAT" for country in _EU.split())}
 MASKED = {"BankAccountNumber", "IBAN"}

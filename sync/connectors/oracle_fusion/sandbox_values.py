@@ -37,7 +37,9 @@ class ValueRoutes(Sandbox):
         with self.store.transaction():
             for code, known in VALUES.items():
                 for value, description in known:
-                    self._put(code, {"Value": value, "Description": description, "StartDateActive": "2015-01-01"}, log=False)
+                    self._put(
+                        code, {"Value": value, "Description": description, "StartDateActive": "2015-01-01"}, log=False
+                    )
 
     @route("GET", rf"{ROOT}/valueSets")
     def value_sets(self, request: Request) -> Response:

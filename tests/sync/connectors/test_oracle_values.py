@@ -124,7 +124,9 @@ def test_what_moved_since_it_was_read_is_not_overwritten(oracle: Platform, monke
     patch = connector._api.patch
 
     def late(item: Any, body: Any) -> None:
-        oracle.control("POST", "mutate", {"key": "FR-7700", "type": "cost_center", "field": "Description", "value": "?"})
+        oracle.control(
+            "POST", "mutate", {"key": "FR-7700", "type": "cost_center", "field": "Description", "value": "?"}
+        )
         patch(item, body)
 
     monkeypatch.setattr(connector._api, "patch", late)
