@@ -20,7 +20,7 @@ from sync.sandbox_store import Row
 TYPES = {"COST_CENTER": "cost_center", "PROFIT_CENTER": "profit_center", "PROJECT": "project", "ACCOUNT": "gl_account"}
 CHILD = rf"{ROOT}/valueSets/(?P<owner>\w+)/child/values"
 VALUES = {  # value, description
-    "COST_CENTER": (("FR-1000", "Direction"), ("FR-9100", "Ancien dépôt")),
+    "COST_CENTER": (("FR-1000", "Direction"), ("FR-5100", "Service commercial")),
     "PROFIT_CENTER": (("PC-CORP", "Corporate"),),
     "ACCOUNT": (("401000", "Fournisseurs"), ("625100", "Voyages")),
 }
