@@ -184,9 +184,11 @@ def _last_day_back(value: Any, argument: Any, scope: Scope) -> Any:
 
 
 def _in_use(value: Any, argument: Any, scope: Scope) -> Any:
-    """From a status, a validity and locks: `[yes, no]` of a dated record that is active, holds today and is not locked."""
-    (status, validity, *locks), (yes, no) = value, argument
-    return yes if (status, validity) == ("active", "current") and not any(locks) else no
+    """From a status, a validity and perhaps blocks: `[yes, no]` of a dated record that is active, holds today and has no
+    block."""
+    yes, no = argument
+    status, validity, *blocks = value
+    return yes if (status, validity) == ("active", "current") and not any(blocks) else no
 
 
 def _in_use_back(value: Any, argument: Any, scope: Scope) -> Any:
@@ -202,6 +204,17 @@ def _digest(value: Any, argument: Any, scope: Scope) -> Any:
 
 def _cut(value: Any, argument: Any, scope: Scope) -> Any:
     return None if is_empty(value) else str(value)[: int(argument)].rstrip()
+
+
+def _replace(value: Any, argument: Any, scope: Scope) -> Any:
+    """One text for another wherever it occurs: `[from, to]`, for characters that a platform cannot take."""
+    return None if is_empty(value) else str(value).replace(*argument)
+
+
+def _replace_back(value: Any, argument: Any, scope: Scope) -> Any:
+    """What ours becomes is still ours; anything else is taken as it is."""
+    same = isinstance(scope.current, str) and str(value) == scope.current.replace(*argument)
+    return scope.current if same else value
 
 
 def _keep_case(value: Any, argument: Any, scope: Scope) -> Any:
@@ -240,6 +253,7 @@ REGISTRY: dict[str, tuple[Step, Step]] = {
     "lower": (_on_text(str.lower), _keep_case),
     "squeeze": (_on_text(lambda text: "".join(text.split())), _keep_blanks),
     "alphanumeric": (_on_text(lambda text: re.sub(r"[^0-9A-Za-z]", "", text)), _one_way),
+    "replace": (_replace, _replace_back),
     "text": (_text, _as_is),
     "int": (_integer, lambda value, argument, scope: _text(value, argument, scope)),
     "days": (

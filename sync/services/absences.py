@@ -79,7 +79,7 @@ def _chunks_of_records(scope: Scope) -> Iterable[list[str]]:
 def _missing(scope: Scope, pairs: list[tuple[str, str]]) -> Counter[str]:
     uids = {uid for _, uid in pairs}
     documents = current_documents(scope.type, uids)
-    causes = _causes(scope, uids)
+    causes, settled = _causes(scope, uids), _settled(scope, uids)
     found: dict[str, list[Found]] = {}
     for key, uid in pairs:
         document = documents.get(uid)
@@ -89,7 +89,7 @@ def _missing(scope: Scope, pairs: list[tuple[str, str]]) -> Counter[str]:
             or not filters.matches(document, scope.subscription.filter)
         ):
             continue
-        if document["status"] in STOPPED and not key:
+        if not key and (document["status"] in STOPPED or (uid, document["version"]) in settled):
             continue
         found.setdefault(key, []).append(
             Found(
@@ -104,6 +104,14 @@ def _missing(scope: Scope, pairs: list[tuple[str, str]]) -> Counter[str]:
         )
     kept = findings.keep(scope.run, scope.target, scope.type, found, settle=False)
     return Counter(missing=sum(map(len, found.values()))) + kept
+
+
+def _settled(scope: Scope, uids: Iterable[str]) -> set[tuple[str, int | None]]:
+    """Versions that were sent and rightly left nothing there: what does not hold yet, where only that can be made which
+    does."""
+    lanes = Lane.objects.filter(target=scope.target, type=scope.type, uid__in=list(uids), target_key="")
+    rows = lanes.exclude(confirmed_at=None).values_list("uid", "confirmed_version")
+    return {(str(uid), version) for uid, version in rows}
 
 
 def _causes(scope: Scope, uids: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Owns pushing suppliers to Concur Invoice: read, decide, write what differs, read back. See README.md."""
+"""Owns pushing suppliers to Concur Invoice: read, decide, write what differs, read back. See README.md.
+
+Dimensions are items of lists there, which `list_items` pushes.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ from typing import Any, ClassVar
 
 from sync import flat, mapping
 from sync.connectors.concur import wire
+from sync.connectors.concur.list_items import CLOSING, LISTS, ListItems
 from sync.connectors.concur.shape import BANKS, IBANS, flatten, is_approved, key_of
 from sync.errors import Ambiguous, FieldProblem, NotSupported, Refused, Separately, SyncError
 from sync.normalise import canonical, is_empty
 from sync.protocol import Answer, Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
 ADDRESS_CODE = "001"
+RULES = Path(__file__).with_name("mapping.yaml")
 Vendor = dict[str, Any]  # as Concur answers it
 
 
@@ -24,14 +29,15 @@ class ConcurConnector:
     title: ClassVar[str] = "SAP Concur"
     capability: ClassVar[Capability] = "C"
     credential_options: ClassVar[tuple[str, ...]] = ("refresh_token",)
-    types: ClassVar[tuple[str, ...]] = ("supplier",)
+    types: ClassVar[tuple[str, ...]] = ("supplier", *LISTS)
     max_inflight_s: ClassVar[float] = 60.0
     bulk_size: ClassVar[int] = 25  # nothing is published; as many as Concur gives in a page by itself
-    bulk_types: ClassVar[tuple[str, ...]] = ("supplier",)
+    bulk_types: ClassVar[tuple[str, ...]] = ("supplier", *LISTS)
 
     def __init__(self, config: Config) -> None:
         self._api = wire.Api(config)
-        self._mapping = mapping.load(Path(__file__).with_name("mapping.yaml"), "supplier")
+        self._mapping = mapping.load(RULES, "supplier")
+        self._items = ListItems(config, self._api, {type: mapping.load(RULES, type) for type in self.types[1:]})
 
     def check(self) -> Health:
         try:
@@ -39,9 +45,19 @@ class ConcurConnector:
             self._api.search(vendorCode="-")  # no vendor can have this code: the smallest answer there is
         except SyncError as error:
             return Health(False, error.message)
-        pushable = {**dict.fromkeys(self._mapping.parts, True), IBANS: False}
+        pushable = {**dict.fromkeys(self._mapping.parts, True), IBANS: False, CLOSING: self._items.closes}
         words = "Signed in; vendors and local bank accounts can be read and written."
-        return Health(True, f"{words} Accounts with an IBAN cannot be written: Concur has no field for it.", pushable)
+        words += " Accounts with an IBAN cannot be written: Concur has no field for it."
+        return Health(True, f"{words} {self._check_items()}", pushable)
+
+    def _check_items(self) -> str:
+        """Of list items: who only sends vendors needs no lists, so it is no failure to have none."""
+        try:
+            self._items.check()
+        except SyncError as error:
+            return f"Cost centers and the like cannot be sent yet: {error.message}"
+        closing = "deleted there" if self._items.closes else "left open there: deleting is for good (delete_closed)"
+        return f"The lists for cost centers and the like are there; what is closed is {closing}."
 
     def push(self, push: Push) -> Outcome:
         self._expect(push.type)
@@ -50,6 +66,8 @@ class ConcurConnector:
             conceal=self._mapping.sealed_values(push.payload),
             Idempotency_Key=push.idempotency_key,  # not honoured by the platform; it stands in its logs
         )
+        if push.type != "supplier":
+            return self._items.push(push)
         if push.action == "block":
             return self._block(push)
         held = self._one(push.key) if push.key else None
@@ -71,6 +89,8 @@ class ConcurConnector:
             correlation_id=correlations.pop() if len(correlations) == 1 else "",
             conceal=[value for push in pushes for value in self._mapping.sealed_values(push.payload)],
         )
+        if pushes[0].type != "supplier":
+            return self._items.push_many(pushes)
         vendors: dict[int, Vendor] = {}
         answers: dict[int, Answer] = {}
         for place, push in enumerate(pushes):
@@ -93,17 +113,24 @@ class ConcurConnector:
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         self._start(type)
+        if type != "supplier":
+            return self._items.read(type, key)
         held = self._one(key)
         return self._record(held) if held else None
 
     def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
         self._start(type, self._mapping.sealed_values(payload))
+        if type != "supplier":
+            return self._items.find(type, payload)
         held = self._search(reference, payload)
         return self._record(held) if held else None
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
         """Everything, always: Concur has no filter for changes. A vendor that comes twice is given once."""
         self._start(type)
+        if type != "supplier":
+            yield from self._items.scan(type)
+            return
         before: set[str] = set()  # new vendors push others onto the next page
         for page in self._api.pages():
             keys = {key_of(vendor) for vendor in page}

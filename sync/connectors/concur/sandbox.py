@@ -1,6 +1,7 @@
 """Owns the sandbox of Concur Invoice: sign-in with geolocation, vendors and their banks, partial success.
 
-It proves “as documented in the Vendor API v3.1”, no more. README.md lists what the documents leave open.
+Lists and their items are in `sandbox_lists`. It proves “as documented in the Vendor API v3.1”, no more; README.md lists what
+the documents leave open.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from sync import flat
+from sync.connectors.concur import sandbox_lists as lists
 from sync.connectors.concur import sandbox_rules as rules
 from sync.connectors.concur.sandbox_seed import bank_of, read_extract
 from sync.connectors.concur.shape import BANKS, key_of
-from sync.sandbox import Fail, Request, Response, Sandbox, main, route
+from sync.sandbox import Fail, Request, Response, main, route
 from sync.sandbox_query import Condition, count, remove, search
 from sync.sandbox_store import Row
 
@@ -33,10 +35,10 @@ _SEARCH = {"exact": "eq", "begins": "starts_with", "contains": "contains", "ends
 _PAGING = {"limit", "offset", "sortBy", "sortDirection", "searchType"}
 
 
-class ConcurSandbox(Sandbox):
+class ConcurSandbox(lists.ListRoutes):
     name: ClassVar[str] = "concur"
     title: ClassVar[str] = "SAP Concur"
-    indexes = {"supplier": ("VendorCode", "TaxID", "Custom20")}
+    indexes = {"supplier": ("VendorCode", "TaxID", "Custom20"), **lists.ListRoutes.indexes}
     refuse_field: ClassVar[str] = "VendorName"
 
     def seed(self, file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -44,9 +46,14 @@ class ConcurSandbox(Sandbox):
             bank = bank_of(vendor, self.store.next_number("bank", 7001))
             yield "supplier", key_of(vendor), self._completed({**vendor, **bank})
 
+    def plant(self) -> None:
+        """The vendors of the extract, and the list items somebody typed in."""
+        super().plant()
+        self.plant_items()
+
     def mutated(self, row: Row, field: str, value: Any) -> dict[str, Any]:
         """Somebody changed a vendor in Concur's pages. Its codes stay: they are how everybody knows it."""
-        if field in ("VendorCode", "AddressCode"):
+        if field in ("VendorCode", "AddressCode", "shortCode"):
             return row.fields
         changed = super().mutated(row, field, value)
         return {**changed, "Country": value} if field == "CountryCode" else changed
@@ -66,7 +73,7 @@ class ConcurSandbox(Sandbox):
                 "message": fail.message,
             },
             "validationErrors": [{"source": fail.field, "message": fail.message}] if fail.field else [],
-            "path": "/api/v3.1/invoice",
+            "path": "/list/v4" if (fail.code or "").startswith(("item.", "list.", "request.")) else "/api/v3.1/invoice",
         }
         headers = {**fail.headers, "Retry-After": "0"} if limited else dict(fail.headers)
         return self._traced(Response(fail.status, body, headers))
@@ -105,7 +112,7 @@ class ConcurSandbox(Sandbox):
     @route("GET", "/api/v3.1/invoice/vendors")
     def vendors(self, request: Request) -> Response:
         """SAP-docs invoice/v3.1.vendor, Retrieve an Existing Vendor: limit, opaque offset, NextPage."""
-        self._need_token(request)
+        self.need_token(request)
         query = request.query
         limit = _limit(query.get("limit", str(DEFAULT_PAGE)))
         conditions = [_condition(name, query) for name in query if name not in _PAGING]
@@ -147,7 +154,7 @@ class ConcurSandbox(Sandbox):
     @route("DELETE", "/api/v3.1/invoice/vendors")
     def delete(self, request: Request) -> Response:
         """SAP-docs invoice/v3.1.vendor, Delete Vendor: by vendorCode and addressCode."""
-        self._need_token(request)
+        self.need_token(request)
         codes = {
             "VendorCode": request.query.get("vendorCode"),
             "AddressCode": request.query.get("addressCode"),
@@ -166,7 +173,7 @@ class ConcurSandbox(Sandbox):
     # Inside
 
     def _each(self, request: Request, name: str, act: Any) -> Response:
-        self._need_token(request)
+        self.need_token(request)
         body = request.json()
         records = body.get(name) if isinstance(body, dict) else None
         if not isinstance(records, list) or not all(isinstance(item, dict) for item in records):
@@ -210,7 +217,7 @@ class ConcurSandbox(Sandbox):
         known = vendor.get("ID") or hashlib.sha256(key_of(vendor).encode()).hexdigest()[:24].upper()
         return {**vendor, "ID": known, "Country": vendor.get("CountryCode")}
 
-    def _need_token(self, request: Request) -> None:
+    def need_token(self, request: Request) -> None:
         if not self.has_token(request):
             raise Fail(401, "Access token is missing, unknown or expired.", code="security.token.invalid")
 

@@ -17,7 +17,8 @@ VENDORS, BANK_SERVICE = "api/v3.1/invoice/vendors", "api/v3.1/invoice/vendor/ban
 CORRELATION = "concur-correlationid"
 PAGE = 250  # of 1000 at most; an answer stays below the size limit
 RETRY_FLOOR = 5.0  # Concur's own example of a 429 says `retry-after: 0`
-EXISTS = "exists"  # the code of “this vendor is there already”
+EXISTS = "exists"  # the code of “this vendor, or item, is there already”
+DUPLICATE = "item.duplicate.code"  # how Concur's lists say so; `….deleted` when a deleted item has the code
 _GOOD = ("SUCC", "INFO", "WARN")
 Record = Mapping[str, Any]
 
@@ -166,6 +167,8 @@ def explain(response: Response) -> Problems:
         for item in answer.get("validationErrors") or []
         if isinstance(item, dict)
     )
+    if str(error.get("id") or "").startswith(DUPLICATE):
+        problems = problems or (FieldProblem("shortCode", EXISTS, words),)
     trace = response.header(CORRELATION)
     return f"{words} (Concur correlation id {trace})" if words and trace else words, problems
 

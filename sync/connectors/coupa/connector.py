@@ -1,4 +1,7 @@
-"""Owns pushing suppliers to Coupa: read, decide, write what differs, read back. See README.md beside it."""
+"""Owns pushing suppliers to Coupa: read, decide, write what differs, read back. See README.md beside it.
+
+Dimensions are lookup values there, which `lookup_values` pushes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, ClassVar
 
 from sync import flat, mapping
 from sync.connectors.coupa import wire
+from sync.connectors.coupa.lookup_values import LookupValues
 from sync.connectors.coupa.shape import flatten, key_of, nest, row_name
 from sync.errors import FieldProblem, NotSupported, Refused, SyncError
 from sync.normalise import canonical, is_empty
@@ -15,6 +19,7 @@ from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, R
 
 REMIT_TO = "remit-to-addresses"
 BANKS = "bank_accounts"  # no part of Coupa's supplier; the mapping names it so that people see it
+RULES = Path(__file__).with_name("mapping.yaml")
 Supplier = dict[str, Any]  # as Coupa answers it
 
 
@@ -24,12 +29,13 @@ class CoupaConnector:
     name: ClassVar[str] = "coupa"
     title: ClassVar[str] = "Coupa"
     capability: ClassVar[Capability] = "C"
-    types: ClassVar[tuple[str, ...]] = ("supplier",)
+    types: ClassVar[tuple[str, ...]] = ("supplier", "cost_center", "profit_center", "project", "gl_account")
     max_inflight_s: ClassVar[float] = 60.0
 
     def __init__(self, config: Config) -> None:
-        self._mapping = mapping.load(Path(__file__).with_name("mapping.yaml"), "supplier")
-        self._api = wire.Api(config, self._names())
+        self._mapping = mapping.load(RULES, "supplier")
+        self._api = wire.Suppliers(config, self._names())
+        self._values = LookupValues(config, {type: mapping.load(RULES, type) for type in self.types[1:]})
         self._fallback_contact = str(config.options.get("fallback_contact", ""))
 
     def check(self) -> Health:
@@ -46,9 +52,20 @@ class CoupaConnector:
             else "Signed in; suppliers can be read, but the scope core.supplier.write is missing."
         )
         pushable = {**dict.fromkeys(self._mapping.parts, writes), BANKS: False}
-        return Health(writes, f"{message} Bank numbers cannot be written: Coupa has no element for them.", pushable)
+        message = f"{message} Bank numbers cannot be written: Coupa has no element for them. {self._check_values()}"
+        return Health(writes, message, pushable)
+
+    def _check_values(self) -> str:
+        """Of lookup values: who only sends suppliers needs no right to them, so it is no failure to have none."""
+        try:
+            self._values.check()
+        except SyncError as error:
+            return f"Lookup values cannot be reached, so cost centers and the like cannot be sent: {error.message}"
+        return "Lookup values can be read."
 
     def push(self, push: Push) -> Outcome:
+        if self._is_value(push.type):
+            return self._values.push(push)
         self._begin(push)
         if push.action == "block":
             return self._block(push)
@@ -65,22 +82,29 @@ class CoupaConnector:
         return self._update(push, held)
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
+        if self._is_value(type):
+            return self._values.read(type, key)
         self._start(type)
         held = self._api.by_key(key)
         return self._record(held) if held else None
 
     def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
+        if self._is_value(type):
+            return self._values.find(type, payload)
         self._start(type)
         held = self._search(reference, payload)
         return self._record(held) if held else None
 
     def scan(self, type: str, changed_since: str | None = None) -> Iterator[RemoteRecord]:
+        if self._is_value(type):
+            yield from self._values.scan(type, changed_since)
+            return
         self._start(type)
         for page in self._api.pages(changed_since):
             yield from map(self._record, page)
 
     def exchanges(self) -> tuple[Exchange, ...]:
-        return self._api.client.exchanges()
+        return (*self._api.client.exchanges(), *self._values.client.exchanges())
 
     # Deciding
 
@@ -211,6 +235,10 @@ class CoupaConnector:
     def _start(self, type: str) -> None:
         self._expect(type)
         self._api.client.begin()
+
+    def _is_value(self, type: str) -> bool:
+        self._expect(type)
+        return type != "supplier"
 
     def _expect(self, type: str) -> None:
         if type not in self.types:

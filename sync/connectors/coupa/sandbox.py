@@ -1,5 +1,7 @@
 """Owns the sandbox of Coupa Core: sign-in, /api/suppliers and their addresses, paging, errors, rate limit.
 
+Lookup values are in `sandbox_lookups`.
+
 It proves “as documented on compass.coupa.com”, no more. What the documents leave open is listed in README.md.
 """
 
@@ -13,26 +15,29 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sync import flat
+from sync.connectors.coupa import sandbox_lookups as lookups
 from sync.connectors.coupa import sandbox_rules as rules
-from sync.connectors.coupa.sandbox_queries import condition, field, number, projected, wanted
+from sync.connectors.coupa.sandbox_queries import NO_FILTER, body_of, condition, field, number, projected, wanted
 from sync.connectors.coupa.sandbox_seed import read_extract
 from sync.connectors.coupa.sandbox_xml import HEADER, errors_to_xml, to_xml
 from sync.connectors.coupa.shape import ASSOCIATIONS, nest, row_name
-from sync.sandbox import CLIENT_ID, SECRET, Fail, Request, Response, Sandbox, main, route
+from sync.sandbox import CLIENT_ID, SECRET, Fail, Request, Response, main, route
 from sync.sandbox_query import rename, search
 from sync.sandbox_store import Row
 
 PAGE, RATE, BURST = 50, 25.0, 20
 TOKEN_LIFE = 86399
-SCOPES = ("core.supplier.read", "core.supplier.write")
-_NO_FILTER = {"offset", "limit", "order_by", "dir", "fields", "return_object", "exported"}
+SCOPES = ("core.supplier.read", "core.supplier.write", lookups.READ, lookups.WRITE)
 REMIT_TO = "remit-to-addresses"
 
 
-class CoupaSandbox(Sandbox):
+class CoupaSandbox(lookups.LookupRoutes):
     name: ClassVar[str] = "coupa"
     title: ClassVar[str] = "Coupa"
-    indexes = {"supplier": ("id", "number", "name", "tax-id", "custom-fields.mdm-reference")}
+    indexes = {
+        "supplier": ("id", "number", "name", "tax-id", "custom-fields.mdm-reference"),
+        **dict.fromkeys(lookups.TYPES.values(), ("id",)),
+    }
     refuse_field: ClassVar[str] = "name"
 
     def __init__(self, state: str, seed: str = "", *, client_id: str = CLIENT_ID, secret: str = SECRET) -> None:
@@ -45,6 +50,11 @@ class CoupaSandbox(Sandbox):
             fields["id"] = self.store.next_number("supplier", 1001)
             yield "supplier", str(fields["number"]), rules.derive(fields)
 
+    def plant(self) -> None:
+        """The suppliers of the extract, and the lookup values somebody typed in."""
+        super().plant()
+        self.plant_values()
+
     def forget_sessions(self) -> None:
         self._next_slot = 0.0
 
@@ -53,7 +63,7 @@ class CoupaSandbox(Sandbox):
 
         Id and number stay: they are how the control API and the hub know the supplier.
         """
-        if field in ("id", "number"):
+        if field in ("id", "number", lookups.NUMBER):
             return row.fields
         changed = super().mutated(row, field, value)
         return rules.derive(changed) if field.endswith(".code") else changed
@@ -68,7 +78,7 @@ class CoupaSandbox(Sandbox):
 
     def error(self, fail: Fail) -> Response:
         """compass.coupa.com, “Differences between XML and JSON in Coupa”: `{"errors": {…: ["…"]}}`."""
-        about = "supplier" if fail.status in (400, 422) else "base"
+        about = (fail.code or "supplier") if fail.status in (400, 422) else "base"
         return Response(fail.status, {"errors": {about: fail.message.split("\n")}}, dict(fail.headers))
 
     # Signing in
@@ -100,25 +110,25 @@ class CoupaSandbox(Sandbox):
     def index(self, request: Request) -> Response:
         """compass.coupa.com, “Querying Options” and “API Operators”: filters, 50 rows, offset; `fields` as in
         “API Return Formats”."""
-        self._need(request, "core.supplier.read")
+        self.need(request, "core.supplier.read")
         query = request.query
         offset, limit = number(query, "offset", 0), min(number(query, "limit", PAGE), PAGE)
         found = search(
             self.store,
             "supplier",
-            [condition(name, value) for name, value in query.items() if name not in _NO_FILTER],
+            [condition(name, value) for name, value in query.items() if name not in NO_FILTER],
             order_by=[field(query.get("order_by", "id"))],
             descending=query.get("dir", "asc") == "desc",
             skip=offset,
             top=limit,
         )
-        return Response(200, [self._present(row, query) for row in found])
+        return Response(200, [self.present(row, query) for row in found])
 
     @route("POST", "/api/suppliers")
     def create(self, request: Request) -> Response:
         """compass.coupa.com, “Suppliers API Example Calls”, Supplier Create: a draft without status."""
-        self._need(request, "core.supplier.write")
-        body = _body(request)
+        self.need(request, "core.supplier.write")
+        body = body_of(request)
         fields = {"status": "draft", "payment-method": "invoice", "on-hold": False, **rules.accept(body)}
         fields = {name: value for name, value in fields.items() if name not in ASSOCIATIONS}
         fields["id"] = self.store.next_number("supplier", 1001)
@@ -126,19 +136,19 @@ class CoupaSandbox(Sandbox):
         for address in body.get(REMIT_TO) or body.get("remit_to_addresses") or []:
             fields = self._with_address(fields, rules.address_fields(address))
         row = self.store.put("supplier", _key(fields), rules.derive(fields))
-        return Response(201, self._present(row, request.query))
+        return Response(201, self.present(row, request.query))
 
     @route("GET", r"/api/suppliers/(?P<id>\d+)")
     def show(self, request: Request, id: str) -> Response:
         """compass.coupa.com, “Suppliers API Example Calls”, Get Supplier."""
-        self._need(request, "core.supplier.read")
-        return Response(200, self._present(self._row(id), request.query))
+        self.need(request, "core.supplier.read")
+        return Response(200, self.present(self._row(id), request.query))
 
     @route("PUT", r"/api/suppliers/(?P<id>\d+)")
     def update(self, request: Request, id: str) -> Response:
         """compass.coupa.com, “Suppliers API Example Calls”, Update Supplier: only what is sent."""
-        self._need(request, "core.supplier.write")
-        row, body = self._row(id), _body(request)
+        self.need(request, "core.supplier.write")
+        row, body = self._row(id), body_of(request)
         given = rules.accept(body)
         self._check(given, creating=False, own=row.key)
         fields = rules.merge(row.fields, given)
@@ -147,30 +157,30 @@ class CoupaSandbox(Sandbox):
         if _key(fields) != row.key:
             rename(self.store, "supplier", row.key, _key(fields))
         row = self.store.put("supplier", _key(fields), rules.derive(fields))
-        return Response(200, self._present(row, request.query))
+        return Response(200, self.present(row, request.query))
 
     # Remit-to addresses of a supplier
 
     @route("GET", r"/api/suppliers/(?P<id>\d+)/addresses")
     def addresses(self, request: Request, id: str) -> Response:
         """compass.coupa.com, “Remit-To Addresses API (/suppliers/addresses)”, index."""
-        self._need(request, "core.supplier.read")
+        self.need(request, "core.supplier.read")
         return Response(200, nest(self._row(id).fields).get(REMIT_TO, []))
 
     @route("POST", r"/api/suppliers/(?P<id>\d+)/addresses/?")
     def add_address(self, request: Request, id: str) -> Response:
         """compass.coupa.com, “Remit to Addresses API Example Calls”, Create."""
-        self._need(request, "core.supplier.write")
-        row, given = self._row(id), rules.address_fields(_body(request))
+        self.need(request, "core.supplier.write")
+        row, given = self._row(id), rules.address_fields(body_of(request))
         stored = self.store.put("supplier", row.key, self._with_address(row.fields, given))
         return Response(201, _address_of(stored, given["remit-to-code"]))
 
     @route("PUT", r"/api/suppliers/(?P<id>\d+)/addresses/(?P<address>\d+)")
     def update_address(self, request: Request, id: str, address: str) -> Response:
         """compass.coupa.com, “Remit to Addresses API Example Calls”, Update; `active: false` ends one."""
-        self._need(request, "core.supplier.write")
+        self.need(request, "core.supplier.write")
         row = self._row(id)
-        fields = self._with_address(row.fields, rules.address_fields(_body(request)), int(address))
+        fields = self._with_address(row.fields, rules.address_fields(body_of(request)), int(address))
         stored = self.store.put("supplier", row.key, fields)
         code = next(
             held["remit-to-code"] for held in flat.rows(fields, REMIT_TO).values() if held["id"] == int(address)
@@ -179,7 +189,7 @@ class CoupaSandbox(Sandbox):
 
     # Inside
 
-    def _need(self, request: Request, scope: str) -> None:
+    def need(self, request: Request, scope: str) -> None:
         if not self.has_token(request):
             raise Fail(401, "Unauthorized: the access token is missing, unknown or no longer valid")
         if scope not in self._scopes.get(request.header("authorization").partition(" ")[2].strip(), set()):
@@ -226,7 +236,7 @@ class CoupaSandbox(Sandbox):
         kept = {key: value for key, value in fields.items() if row is None or not key.startswith(f"{REMIT_TO}[{row}].")}
         return {**kept, **flat.from_rows(REMIT_TO, {name: leaves})}
 
-    def _present(self, row: Row, query: Mapping[str, str]) -> dict[str, Any]:
+    def present(self, row: Row, query: Mapping[str, str]) -> dict[str, Any]:
         stamps = {"created-at": _stamp(row.created_at), "updated-at": _stamp(row.changed_at)}
         record = {"id": row.fields["id"], **stamps, **nest(row.fields)}
         if query.get("return_object") == "limited":
@@ -246,15 +256,9 @@ class CoupaSandbox(Sandbox):
                 404,
             )
         else:
-            text = HEADER + to_xml("suppliers" if isinstance(response.body, list) else "supplier", response.body)
+            name = "lookup-value" if "lookup_values" in request.path else "supplier"
+            text = HEADER + to_xml(f"{name}s" if isinstance(response.body, list) else name, response.body)
         return Response(response.status, text, {**response.headers, "Content-Type": "application/xml"})
-
-
-def _body(request: Request) -> dict[str, Any]:
-    body = request.json()
-    if not isinstance(body, dict):
-        raise Fail(400, "The request body must be one object")
-    return body
 
 
 def _key(fields: Mapping[str, Any]) -> str:

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sync.connectors.coupa import sandbox_rules as rules
-from sync.sandbox import Fail
+from sync.sandbox import Fail, Request
 from sync.sandbox_query import OPERATORS, Condition
 
 _FILTER = re.compile(r"^(?P<name>[A-Za-z0-9_-]+)(?P<rest>(?:\[[A-Za-z0-9_-]+\])*)$")
+
+NO_FILTER = {"offset", "limit", "order_by", "dir", "fields", "return_object", "exported"}
+SUPPLIER = frozenset({*rules.SCALARS, *rules.OBJECTS, *rules.OUT_ONLY})
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    body = request.json()
+    if not isinstance(body, dict):
+        raise Fail(400, "The request body must be one object")
+    return body
 
 
 def number(query: Mapping[str, str], name: str, default: int) -> int:
@@ -31,7 +41,8 @@ def field(name: str) -> str:
     return {"created-at": "@created", "updated-at": "@changed"}.get(dashed, dashed)
 
 
-def condition(name: str, value: str) -> Condition:
+def condition(name: str, value: str, known: Collection[str] = SUPPLIER) -> Condition:
+    """One filter of a query; `known` are the elements there are to filter by."""
     found = _FILTER.match(name)
     steps = (
         [step.replace("_", "-") for step in [found["name"], *re.findall(r"\[([^\]]+)\]", found["rest"])]]
@@ -41,7 +52,7 @@ def condition(name: str, value: str) -> Condition:
     operator = "eq"
     if len(steps) > 1 and steps[-1].replace("-", "_") in OPERATORS:
         operator = steps.pop().replace("-", "_")
-    if not steps or steps[0] not in {*rules.SCALARS, *rules.OBJECTS, *rules.OUT_ONLY}:
+    if not steps or steps[0] not in known:
         raise Fail(400, f"Unknown search criterion {name}")
     element = field(".".join(steps))
     if operator in ("in", "not_in"):
@@ -54,7 +65,7 @@ def _typed(element: str, value: str) -> Any:
         if not value.isdigit():
             raise Fail(400, "id is invalid")
         return int(value)
-    if element in rules.BOOLEANS:
+    if element in rules.BOOLEANS or element == "active":
         return value == "true"
     if element.startswith("@"):
         try:

@@ -1,4 +1,4 @@
-"""Owns the requests a connector makes of Coupa's Suppliers API, and reads its refusals."""
+"""Owns the requests a connector makes of Coupa's APIs for suppliers and lookup values, and reads its refusals."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ _SPOKEN = {
     "Primary contact": "primary-contact",
     "Invoice matching level": "invoice-matching-level",
     "Remit to code": "remit-to-code",
+    "External ref num": "external-ref-num",
     "Payment method": "payment-method",
     "Shipping term": "shipping-term.code",
     "Payment term": "payment-term.code",
     "Display name": "display-name",
+    "Description": "description",
     "Postal code": "postal-code",
     "Country": "primary-address.country.code",
+    "Lookup": "lookup.name",
     "Number": "number",
     "Status": "status",
     "Street1": "street1",
@@ -38,21 +41,67 @@ _SPOKEN = {
 }
 
 
-class Api:
-    """One session. `custom_field` is the element of the custom-fields namespace with our reference."""
+class Resource:
+    """One session with one of Coupa's resources, such as `suppliers`; `names` are the elements that are asked for."""
 
-    def __init__(self, config: Config, names: list[str]) -> None:
+    def __init__(self, config: Config, path: str, names: list[str], scope: str) -> None:
         self.client = Client(config, headers={"Accept": "application/json"}, explain=explain)
-        self.oauth = OAuth2(
-            self.client, config, url="oauth2/token", scope=config.options.get("scope", SCOPES), style="body"
-        )
+        self.oauth = OAuth2(self.client, config, url="oauth2/token", scope=scope, style="body")
         self.client.auth = self.oauth
-        self.custom_field = str(config.options.get("reference_field", REFERENCE))
-        self._fields = wanted_fields([*names, f"custom-fields.{self.custom_field}"])  # payloads are large
+        self._path = f"api/{path}"
+        self._fields = wanted_fields(names)  # payloads are large
 
     def search(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Suppliers by filters, oldest first; at most one page."""
+        """Records by filters, oldest first; at most one page."""
         return self._list(filters)
+
+    def show(self, id: Any) -> dict[str, Any] | None:
+        url, params = f"{self._path}/{id}", {"fields": self._fields}
+        response = self.client.request("GET", url, params=params, accept={NOT_FOUND})
+        return None if response.status == NOT_FOUND else self._object(response)
+
+    def pages(
+        self, changed_since: str | None, filters: Mapping[str, Any] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Every record, by id: new and changed ones move offsets, they never move ids."""
+        params = {**(filters or {}), **({"updated_at[gt_or_eq]": changed_since} if changed_since else {})}
+        last = 0
+        while True:
+            self.client.exchanges()  # only what is being said now is kept: a scan has thousands of pages
+            page = self._list({**params, "id[gt]": last})
+            if not page:
+                return
+            yield page
+            last = int(page[-1]["id"])
+
+    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object(self.client.request("POST", self._path, json=dict(body)))
+
+    def update(self, id: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._object(self.client.request("PUT", f"{self._path}/{id}", json=dict(body)))
+
+    def _list(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        params = {"order_by": "id", "dir": "asc", "fields": self._fields, **filters}
+        response = self.client.request("GET", self._path, params=params)
+        found = _parsed(response)
+        if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
+            raise self.client.unreadable(response)
+        return found
+
+    def _object(self, response: Response) -> dict[str, Any]:
+        found = _parsed(response)
+        if not isinstance(found, dict) or "id" not in found:
+            raise self.client.unreadable(response)
+        return found
+
+
+class Suppliers(Resource):
+    """`custom_field` is the element of the custom-fields namespace with our reference."""
+
+    def __init__(self, config: Config, names: list[str]) -> None:
+        self.custom_field = str(config.options.get("reference_field", REFERENCE))
+        wanted = ["number", *names, f"custom-fields.{self.custom_field}"]
+        super().__init__(config, "suppliers", wanted, str(config.options.get("scope", SCOPES)))
 
     def by_reference(self, reference: str) -> list[dict[str, Any]]:
         """Filters may be generous or, for a field that is not set up, silent; a match is looked at again."""
@@ -70,48 +119,11 @@ class Api:
         found = self.search({"number": key})
         return next((held for held in found if str(held.get("number")) == key), None)
 
-    def show(self, id: Any) -> dict[str, Any] | None:
-        url, params = f"api/suppliers/{id}", {"fields": self._fields}
-        response = self.client.request("GET", url, params=params, accept={NOT_FOUND})
-        return None if response.status == NOT_FOUND else self._object(response)
-
-    def pages(self, changed_since: str | None) -> Iterator[list[dict[str, Any]]]:
-        """Every supplier, by id: new and changed ones move offsets, they never move ids."""
-        params = {"updated_at[gt_or_eq]": changed_since} if changed_since else {}
-        last = 0
-        while True:
-            self.client.exchanges()  # only what is being said now is kept: a scan has thousands of pages
-            page = self._list({**params, "id[gt]": last})
-            if not page:
-                return
-            yield page
-            last = int(page[-1]["id"])
-
-    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._object(self.client.request("POST", "api/suppliers", json=dict(body)))
-
-    def update(self, id: Any, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._object(self.client.request("PUT", f"api/suppliers/{id}", json=dict(body)))
-
     def add_address(self, id: Any, body: Mapping[str, Any]) -> None:
-        self._object(self.client.request("POST", f"api/suppliers/{id}/addresses", json=dict(body)))
+        self._object(self.client.request("POST", f"{self._path}/{id}/addresses", json=dict(body)))
 
     def change_address(self, id: Any, address: Any, body: Mapping[str, Any]) -> None:
-        self._object(self.client.request("PUT", f"api/suppliers/{id}/addresses/{address}", json=dict(body)))
-
-    def _list(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        params = {"order_by": "id", "dir": "asc", "fields": self._fields, **filters}
-        response = self.client.request("GET", "api/suppliers", params=params)
-        found = _parsed(response)
-        if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
-            raise self.client.unreadable(response)
-        return found
-
-    def _object(self, response: Response) -> dict[str, Any]:
-        found = _parsed(response)
-        if not isinstance(found, dict) or "id" not in found:
-            raise self.client.unreadable(response)
-        return found
+        self._object(self.client.request("PUT", f"{self._path}/{id}/addresses/{address}", json=dict(body)))
 
 
 def explain(response: Response) -> Problems:
@@ -128,7 +140,7 @@ def explain(response: Response) -> Problems:
 def wanted_fields(names: list[str]) -> str:
     """The `fields` parameter for these flat names: `["id", {"payment_term": ["code"]}]`."""
     tree: dict[str, Any] = {}
-    for name in ["id", "number", "updated-at", *names]:
+    for name in ["id", "updated-at", *names]:
         part, _, leaf = flat.split_name(name)
         holder = tree
         for step in [*([part] if part else []), *leaf.split(".")]:

@@ -1,4 +1,7 @@
-"""Owns pushing suppliers to Oracle Fusion Cloud: find, decide, write what differs, read back. See README.md."""
+"""Owns pushing suppliers to Oracle Fusion Cloud: find, decide, write what differs, read back. See README.md.
+
+Dimensions are values of value sets there, which `value_sets` pushes.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,14 @@ from sync.connectors.oracle_fusion.record import (
     gather,
     reference_of,
 )
+from sync.connectors.oracle_fusion.value_sets import VALUE_SETS, ValueSets
 from sync.connectors.oracle_fusion.wire import LINKED, PLAIN, Api, Item, equals, items_of, one_of
 from sync.connectors.oracle_fusion.writing import Writer, differences
 from sync.errors import FieldProblem, NotSupported, Refused, SyncError, Unauthorised
 from sync.normalise import canonical
 from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
+RULES = Path(__file__).with_name("mapping.yaml")
 PAGE, MOST = 50, 100  # suppliers a page of a scan; the queries for what belongs to them name every one
 EXPANDED = {"expand": f"{ADDRESSES},{SITES}"}  # cannot be combined with `fields`
 NEEDED = {TAXES: (TAXES,), BANKS: (BANKS, PAYEES, ASSIGNMENTS)}  # part -> resources besides the supplier's own
@@ -41,13 +46,14 @@ class OracleFusionConnector:
     name: ClassVar[str] = "oracle_fusion"
     title: ClassVar[str] = "Oracle Fusion Cloud"
     capability: ClassVar[Capability] = "D"
-    types: ClassVar[tuple[str, ...]] = ("supplier",)
+    types: ClassVar[tuple[str, ...]] = ("supplier", *VALUE_SETS)
     max_inflight_s: ClassVar[float] = 600.0  # twice the five minutes after which Oracle's front end gives up
 
     def __init__(self, config: Config) -> None:
         options = config.options
-        self._mapping = mapping.load(Path(__file__).with_name("mapping.yaml"), "supplier")
+        self._mapping = mapping.load(RULES, "supplier")
         self._api = Api(config, [flat.split_name(name)[2] for name in self._mapping.sealed_fields])
+        self._values = ValueSets(config, self._api, {type: mapping.load(RULES, type) for type in VALUE_SETS})
         self._reference_field = str(options.get("reference_field", "Alias"))
         without = set(options.get("without", ()))
         self._parts = tuple(part for part in self._mapping.parts if part not in without)
@@ -66,11 +72,19 @@ class OracleFusionConnector:
             part: part in self._parts and not set(NEEDED.get(part, ())) & set(closed) for part in self._mapping.parts
         }
         if not closed:
-            return Health(True, "Signed in; suppliers can be read.", pushable)
+            return Health(True, f"Signed in; suppliers can be read. {self._check_values()}", pushable)
         words = (
             f"Signed in, but not allowed to see: {', '.join(closed)}. Grant it, or leave those parts out (`without`)."
         )
         return Health(False, words, pushable, tuple(closed))
+
+    def _check_values(self) -> str:
+        """Of value sets: who only sends suppliers needs none, so it is no failure to have none."""
+        try:
+            self._values.check()
+        except SyncError as error:
+            return f"Cost centers and the like cannot be sent yet: {error.message}"
+        return "The value sets for cost centers and the like are there."
 
     def push(self, push: Push) -> Outcome:
         """Make it true; never a second supplier where one can be found."""
@@ -80,6 +94,8 @@ class OracleFusionConnector:
             conceal=self._mapping.sealed_values(push.payload),
             Idempotency_Key=push.idempotency_key,  # not honoured by the platform; it stands in its logs
         )
+        if push.type != "supplier":
+            return self._values.push(push)
         if push.action == "block":
             return self._block(push)
         held = self._one(SupplierNumber=push.key) if push.key else None
@@ -91,11 +107,15 @@ class OracleFusionConnector:
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         self._start(type)
+        if type != "supplier":
+            return self._values.read(type, key)
         held = self._one(SupplierNumber=key)
         return held.record(self._reference_field) if held else None
 
     def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
         self._start(type, payload)
+        if type != "supplier":
+            return self._values.find(type, payload)
         held = self._search(reference, payload)
         return held.record(self._reference_field) if held else None
 
@@ -106,6 +126,9 @@ class OracleFusionConnector:
         registrations need not touch it, so a drift run that must be complete leaves it out.
         """
         self._start(type)
+        if type != "supplier":
+            yield from self._values.scan(type, changed_since)
+            return
         since = f" and LastUpdateDate >= '{changed_since}'" if changed_since else ""
         last, more = 0, True
         while more:

@@ -36,19 +36,19 @@ class Held:
 
     def fields(self) -> dict[str, Any]:
         """The flat record; accounts that are not assigned to the supplier pay nothing and are left out."""
-        found = _leaves(self.supplier)
+        found = leaves(self.supplier)
         for part, items in self.rows.items():
             if part != BANKS:
-                found.update(flat.from_rows(part, {row: _leaves(item) for row, item in items.items()}))
+                found.update(flat.from_rows(part, {row: leaves(item) for row, item in items.items()}))
         assigned = {row: item for row, item in self.rows.get(BANKS, {}).items() if row in self.assignments}
         found.update(flat.from_rows(BANKS, {row: self.account(row) for row in assigned}))
         return found
 
     def account(self, row: str) -> dict[str, Any]:
         """The leaves of an account, with the days of its assignment."""
-        assignment = _leaves(self.assignments.get(row, {}))
+        assignment = leaves(self.assignments.get(row, {}))
         days = {f"assignment.{leaf}": assignment.get(leaf) for leaf in ("StartDate", "EndDate")}
-        return {**_leaves(self.rows[BANKS][row]), **days}
+        return {**leaves(self.rows[BANKS][row]), **days}
 
     def record(self, reference_field: str) -> RemoteRecord:
         reference = reference_of(self.supplier, reference_field)
@@ -148,7 +148,7 @@ def _text(item: Item, name: str) -> str:
     return str(item.get(name) or "")
 
 
-def _leaves(item: Item) -> dict[str, Any]:
+def leaves(item: Item) -> dict[str, Any]:
     """The plain values; “no end” is none."""
     return {
         name: None if isinstance(value, str) and value.startswith(FOREVER) else value

@@ -1,5 +1,7 @@
 """Owns the sandbox of Oracle Fusion Cloud: sign-in, suppliers with addresses and sites, tax registrations, bank accounts.
 
+Value sets are in `sandbox_values`.
+
 It proves “as documented on docs.oracle.com”, no more. What the documents leave open is listed in README.md.
 """
 
@@ -14,11 +16,12 @@ from typing import Any, ClassVar
 from sync import flat
 from sync.connectors.oracle_fusion import sandbox_checks as checks
 from sync.connectors.oracle_fusion import sandbox_rules as rules
+from sync.connectors.oracle_fusion import sandbox_values as values
 from sync.connectors.oracle_fusion.sandbox_rules import ROOT, Leaves, entities, incoming, stamp
 from sync.connectors.oracle_fusion.sandbox_schema import RESOURCES
 from sync.connectors.oracle_fusion.sandbox_seed import read_extract
 from sync.connectors.oracle_fusion.sandbox_views import View
-from sync.sandbox import Fail, Request, Response, Sandbox, main, route
+from sync.sandbox import Fail, Request, Response, main, route
 from sync.sandbox_store import Row
 
 FIRST_ID, FIRST_NUMBER, FIRST_PARTY = 300000047507644, 20001, 2011
@@ -28,11 +31,12 @@ CHILD = rf"{ROOT}/suppliers/(?P<owner>\w+)/child/(?P<resource>addresses|sites)"
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 412: "Precondition Failed"}
 
 
-class OracleFusionSandbox(Sandbox):
+class OracleFusionSandbox(values.ValueRoutes):
     name: ClassVar[str] = "oracle_fusion"
     title: ClassVar[str] = "Oracle Fusion Cloud"
     indexes = {
         "supplier": ("SupplierId", "SupplierNumber", "Supplier", "Alias", "RegistryId", "SupplierPartyId"),
+        **dict.fromkeys(values.TYPES.values(), ("ValueId",)),
     }
     refuse_field: ClassVar[str] = "Supplier"
 
@@ -43,14 +47,19 @@ class OracleFusionSandbox(Sandbox):
         super().__init__(*args, **kwargs)
 
     def seed(self, file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        for key, fields in read_extract(file, self._next_id, self._next_party):
+        for key, fields in read_extract(file, self.next_id, self._next_party):
             if key.isdigit():
                 self.store.raise_number("supplier", int(key))
             yield "supplier", key, fields
 
+    def plant(self) -> None:
+        """The suppliers of the extract, and the values somebody typed in."""
+        super().plant()
+        self.plant_values()
+
     def mutated(self, row: Row, field: str, value: Any) -> dict[str, Any]:
         """Somebody changed a value in Oracle's pages; only the item that has it is touched. Numbers stay."""
-        if field == "SupplierNumber":
+        if field in ("SupplierNumber", "Value"):
             return row.fields
         part, id, _ = flat.split_name(field)
         touched = flat.join_name(part, id, "LastUpdateDate")
@@ -128,8 +137,8 @@ class OracleFusionSandbox(Sandbox):
         key = str(leaves.get("SupplierNumber") or self.store.next_number("supplier", FIRST_NUMBER))
         if self.store.get("supplier", key):
             raise Fail(400, f"A supplier with the number {key} already exists.", field="SupplierNumber")
-        ids = {"SupplierId": self._next_id(), "SupplierPartyId": self._next_id(), "RegistryId": str(self._next_party())}
-        fields = {**leaves, **ids, "SupplierNumber": key, **self._who(creating=True)}
+        ids = {"SupplierId": self.next_id(), "SupplierPartyId": self.next_id(), "RegistryId": str(self._next_party())}
+        fields = {**leaves, **ids, "SupplierNumber": key, **self.who(creating=True)}
         for resource in ("addresses", "sites"):
             for child in body.get(resource) or []:
                 self._add_child(fields, resource, child)
@@ -143,7 +152,7 @@ class OracleFusionSandbox(Sandbox):
         checks.match(request, leaves)
         given = incoming("suppliers", request.json(), creating=False)
         checks.check_supplier(self.store, {**leaves, **given}, row.key)
-        row = self.store.put("supplier", row.key, {**row.fields, **given, **self._who()})
+        row = self.store.put("supplier", row.key, {**row.fields, **given, **self.who()})
         return self._view(request).answer(200, row, "suppliers", known)
 
     @route("POST", CHILD)
@@ -159,7 +168,7 @@ class OracleFusionSandbox(Sandbox):
         """op-suppliers-supplierid-child-addresses-supplieraddressid-patch, …-sites-suppliersiteid-patch."""
         row, known, leaves = self._child(owner, resource, id)
         checks.match(request, leaves)
-        changed = {**leaves, **incoming(resource, request.json(), creating=False), **self._who()}
+        changed = {**leaves, **incoming(resource, request.json(), creating=False), **self.who()}
         if resource == "sites":
             rules.check_site(changed, entities(row, "addresses"))
         return self._stored(200, row, _with(row.fields, resource, known, changed), resource, known, request)
@@ -173,8 +182,8 @@ class OracleFusionSandbox(Sandbox):
         for name in ("PartyNumber", "PartyName", "PayeePartyIdentifier", "PartyId"):
             leaves.pop(name, None)
         checks.check_owned(self.store, row, resource, leaves, "")
-        id = str(self._next_id())
-        who = self._who(creating=True) if resource == "taxRegistrations" else {}
+        id = str(self.next_id())
+        who = self.who(creating=True) if resource == "taxRegistrations" else {}
         leaves.update({RESOURCES[resource].id: int(id), **who})
         return self._stored(201, row, _with(row.fields, resource, id, leaves), resource, id, request)
 
@@ -187,7 +196,7 @@ class OracleFusionSandbox(Sandbox):
         if row is None:
             raise Fail(400, f"The payee {payee} doesn't exist.", field="PaymentPartyId")
         checks.check_assignment(row, payee, account)
-        id = str(self._next_id())
+        id = str(self.next_id())
         leaves = {"StartDate": stamp()[:10], **leaves, "PaymentInstrumentAssignmentId": int(id)}
         fields = _with(row.fields, "instrumentAssignments", id, leaves)
         return self._stored(201, row, fields, "instrumentAssignments", id, request)
@@ -199,7 +208,7 @@ class OracleFusionSandbox(Sandbox):
         row, known, leaves = self._one(resource, id)
         checks.match(request, leaves)
         given = incoming(resource, request.json(), creating=False)
-        changed = {**leaves, **given, **(self._who() if resource == "taxRegistrations" else {})}
+        changed = {**leaves, **given, **(self.who() if resource == "taxRegistrations" else {})}
         checks.check_owned(self.store, row, resource, changed, known)
         return self._stored(200, row, _with(row.fields, resource, known, changed), resource, known, request)
 
@@ -235,20 +244,20 @@ class OracleFusionSandbox(Sandbox):
         if resource == "sites":
             rules.check_site(leaves, flat.rows(fields, "addresses"))
         checks.check_child(resource, leaves, flat.rows(fields, resource))
-        id = str(self._next_id())
-        leaves = {RESOURCES[resource].id: int(id), **leaves, **self._who(creating=True)}
+        id = str(self.next_id())
+        leaves = {RESOURCES[resource].id: int(id), **leaves, **self.who(creating=True)}
         fields.update(flat.from_rows(resource, {id: leaves}))
         for inner in body.get("assignments") or []:
-            known, number = incoming("assignments", inner, creating=True), str(self._next_id())
+            known, number = incoming("assignments", inner, creating=True), str(self.next_id())
             fields.update(flat.from_rows("assignments", {number: {**known, "SupplierSiteId": int(id)}}))
         return id
 
-    def _who(self, *, creating: bool = False) -> Leaves:
+    def who(self, *, creating: bool = False) -> Leaves:
         now, user = stamp(), self.client_id.upper()
         found = {"LastUpdateDate": now, "LastUpdatedBy": user}
         return {**found, "CreationDate": now, "CreatedBy": user} if creating else found
 
-    def _next_id(self) -> int:
+    def next_id(self) -> int:
         return self.store.next_number("id", FIRST_ID)
 
     def _next_party(self) -> int:

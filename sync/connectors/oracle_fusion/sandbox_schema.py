@@ -2,7 +2,8 @@
 
 After docs.oracle.com: Procurement REST 23d–26b (op-suppliers-post, …-child-addresses-post, …-child-sites-post) and
 Financials REST 23d–26d (op-externalbankaccounts-post, op-paymentsexternalpayees-post, op-instrumentassignments-post,
-op-taxregistrations-post), reduced to the attributes that belong to a supplier's master data.
+op-taxregistrations-post), reduced to the attributes that belong to a supplier's master data; Applications Common REST
+23d–25d (valueSets, values).
 """
 
 from __future__ import annotations
@@ -167,6 +168,33 @@ RESOURCES = {
         },
         required=("PaymentPartyId", "PaymentInstrumentId", "PaymentInstrumentType", "PaymentFlow"),
     ),
+    "valueSets": Resource(
+        "ValueSetId",
+        {
+            **_of("number", "ValueSetId", given="never"),
+            **_texts(60, "ValueSetCode", "ModuleId", given="never"),
+            **_texts(240, "Description", given="never"),
+            **_texts(30, "ValidationType", "ValueDataType", given="never"),
+        },
+        ("values", "validationTable"),
+    ),
+    "values": Resource(
+        "ValueId",
+        {
+            **_of("number", "ValueId", given="never"),
+            **_of("number", "SortOrder"),
+            **_texts(150, "Value", "IndependentValue", given="create"),
+            **_texts(150, "TranslatedValue"),
+            **_texts(240, "Description"),
+            **_texts(1, "EnabledFlag"),
+            **_of("date", "StartDateActive", "EndDateActive"),
+            **_texts(30, "SummaryFlag", "DetailPostingAllowed", "DetailBudgetingAllowed", "AccountType"),
+            **_texts(30, "ControlAccount", "ReconciliationFlag", "FinancialCategory"),
+            **_texts(512, "ExternalDataSource"),
+            **_texts(0, "CreationDate", "CreatedBy", "LastUpdateDate", "LastUpdatedBy", given="never"),
+        },
+        required=("Value",),
+    ),
 }
 
 # Meaning -> code, for attributes that come in both forms: (attribute of the meaning, attribute of the code).
@@ -199,6 +227,12 @@ CLOSED = {"TaxOrganizationTypeCode", "BusinessRelationshipCode"}  # no other cod
 # What somebody set up in this instance.
 UNITS = {"US1 Business Unit": 300000046987012, **{f"NH{n}0": 300000046990000 + n for n in range(1, 10)}}
 TERMS = {"Immediate", "2/10 Net 30", "1/10 Net 30", *(f"Net {days}" for days in (7, 10, 14, 15, 30, 45, 60, 90))}
+VALUE_SETS = {
+    "COST_CENTER": "Cost Center",
+    "PROFIT_CENTER": "Profit Center",
+    "PROJECT": "Project",
+    "ACCOUNT": "Account",
+}
 _EU = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LT LU LV MT NL NO PL PT RO SE SI SK"
 REGIMES = {"US SALES AND USE TAX", *(f"{country} VAT" for country in _EU.split())}
 MASKED = {"BankAccountNumber", "IBAN"}

@@ -21,7 +21,10 @@ class SftpCsvConnector:
     title: ClassVar[str] = "CSV files by SFTP"
     capability: ClassVar[Capability] = "B"
     credential_options: ClassVar[tuple[str, ...]] = ("private_key",)
-    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
+    types: ClassVar[tuple[str, ...]] = (
+        *("supplier", "payment_term", "legal_entity", "cost_center", "profit_center", "project"),
+        *("gl_account", "tax_code", "chart_of_accounts", "gl_mapping"),
+    )
     max_inflight_s: ClassVar[float] = 60.0
 
     def __init__(self, config: Config) -> None:

@@ -16,6 +16,7 @@ from sync.protocol import Push
 HEAD = ("key", "action", "version", "delivery", "correlation_id")
 # How many children of a kind one line has columns for.
 ROOM = {"tax_registrations": 4, "identifiers": 4, "addresses": 4, "contacts": 3, "bank_accounts": 3}
+ROOM |= {"slices": 12, "conditions": 6}
 _RUNS = re.compile("'*[=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]")  # the wide forms count too
 
 

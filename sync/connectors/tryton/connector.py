@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sync import mapping
-from sync.connectors.tryton import wire
+from sync.connectors.tryton import analytic, wire
 from sync.connectors.tryton.books import PARTY, Book, Companies, Parties, Terms, new_code
 from sync.connectors.tryton.shape import Held, Values, changed_at, grouped
 from sync.errors import FieldProblem, NotSupported, Refused, Separately, SyncError
@@ -23,7 +23,7 @@ class TrytonConnector:
     name: ClassVar[str] = "tryton"
     title: ClassVar[str] = "Tryton"
     capability: ClassVar[Capability] = "C"
-    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
+    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity", *analytic.ROOTS)
     max_inflight_s: ClassVar[float] = 60.0  # trytond's own request.timeout
     bulk_size: ClassVar[int] = 100  # read back, their answer stays below the size limit
     bulk_types: ClassVar[tuple[str, ...]] = ("supplier",)
@@ -37,6 +37,8 @@ class TrytonConnector:
             "payment_term": Terms(self._api, self._rules["payment_term"]),
             "legal_entity": Companies(self._api, self._rules["legal_entity"]),
         }
+        roots = {**analytic.ROOTS, **config.options.get("analytic_roots", {})}
+        self._books.update({type: analytic.Analytic(self._api, roots[type]) for type in analytic.ROOTS})
 
     def check(self) -> Health:
         models = sorted({model for book in self._books.values() for needed in book.models.values() for model in needed})
@@ -47,7 +49,7 @@ class TrytonConnector:
         except SyncError as error:
             return Health(False, error.message)
         writable = {model for model, rights in access.items() if rights.get("write") and rights.get("create")}
-        missing = tuple(model for model in models if model not in known)
+        missing = tuple(model for model in models if model not in known and model != analytic.MODEL)
         pushable = self._pushable("supplier", writable)
         if missing:
             return Health(False, f"Tryton lacks modules: no {', '.join(missing)}.", pushable, missing)
@@ -55,6 +57,10 @@ class TrytonConnector:
             parts = ", ".join(part or "the party itself" for part, can in pushable.items() if not can)
             return Health(False, f"Signed in, but this user may not write: {parts}.", pushable)
         message = "Signed in; suppliers, payment terms and companies can be written. "
+        if analytic.MODEL not in writable:
+            message += (
+                "Cost centers and projects need the module analytic_account, and the right to write its accounts. "
+            )
         message += "Not pushable: discounts of payment terms and LEIs, which Tryton has no fields for."
         return Health(True, message, pushable)
 

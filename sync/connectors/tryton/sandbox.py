@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from sync.connectors.tryton import sandbox_rules as rules
 from sync.connectors.tryton.sandbox_domain import matches, project
-from sync.connectors.tryton.sandbox_records import WRITABLE, Records
+from sync.connectors.tryton.sandbox_records import ANALYTIC, WRITABLE, Records
 from sync.connectors.tryton.sandbox_seed import read_extract, seed_party
 from sync.connectors.tryton.wire import is_read
 from sync.sandbox import CLIENT_ID, SECRET, Fail, Request, Response, Sandbox, main, route
@@ -42,6 +42,7 @@ class TrytonSandbox(Sandbox):
         "payment_term": ("id",),
         "legal_entity": ("id", "party"),
         "account": ("number",),
+        **dict.fromkeys(rules.ROOTS.values(), ("id",)),
     }
     refuse_field: ClassVar[str] = "name"
 
@@ -147,6 +148,7 @@ class TrytonSandbox(Sandbox):
                 "party.party": self.records.create_party,
                 "company.company": self.records.create_company,
                 "account.invoice.payment_term": self.records.create_term,
+                ANALYTIC: self.records.create_analytic,
             }
             return [makers[model](values) for values in params[0]]
         if name != "write":
@@ -155,6 +157,7 @@ class TrytonSandbox(Sandbox):
             "party.party": self.records.write_party,
             "company.company": self.records.write_company,
             "account.invoice.payment_term": self.records.write_term,
+            ANALYTIC: self.records.write_analytic,
         }
         for id in params[0]:
             writers[model](id, params[1], stamps)

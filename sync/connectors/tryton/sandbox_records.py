@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sync import flat
+from sync.connectors.tryton import sandbox_analytic as analytic
 from sync.connectors.tryton import sandbox_rules as rules
+from sync.connectors.tryton.analytic import MODEL as ANALYTIC
 from sync.connectors.tryton.sandbox_rules import moved, refuse
 from sync.connectors.tryton.shape import grouped
 from sync.sandbox_store import Row, Store
@@ -41,6 +43,8 @@ class Records:
             for row in self._store.page("legal_entity"):
                 currency = rules.one_of(rules.CURRENCIES, row.fields["currency"])
                 yield {"id": row.fields["id"], "party": row.fields["party"], "currency": currency, **_times(row.fields)}
+        elif model == ANALYTIC:
+            yield from analytic.accounts(self._store, _times)
         elif model == "bank.account.number":
             yield from (number for row in self._store.page("account") for number in _numbers(row.fields))
         elif model in ("country.country", "currency.currency"):
@@ -71,8 +75,13 @@ class Records:
         return {**record, "bank_accounts": [self._account(fields) for fields in accounts]}
 
     def by_id(self, model: str, id: int) -> Row:
-        type = {"party.party": "supplier", "account.invoice.payment_term": "payment_term"}.get(model, "legal_entity")
-        found = self._store.where(type, "id", id)
+        kinds = {
+            "party.party": ["supplier"],
+            "account.invoice.payment_term": ["payment_term"],
+            ANALYTIC: [*rules.ROOTS.values()],
+        }
+        types = kinds.get(model, ["legal_entity"])
+        found = [row for type in types for row in self._store.where(type, "id", id)]
         if not found:
             raise refuse(f'You are trying to read records "{id}" of "{model}" that don\'t exist.')
         return found[0]
@@ -134,6 +143,14 @@ class Records:
         self._check_stamp(f"company.company,{id}", row.fields, stamps)
         currency = rules.coded(rules.CURRENCIES, values.get("currency"), "Currency", "Company")
         self._store.put("legal_entity", row.key, {**row.fields, "currency": currency, "stamp": self._now()})
+
+    def create_analytic(self, values: Mapping[str, Any]) -> int:
+        return analytic.create(self._store, values, self._now())
+
+    def write_analytic(self, id: int, values: Mapping[str, Any], stamps: Mapping[str, str]) -> None:
+        row = self.by_id(ANALYTIC, id)
+        self._check_stamp(f"{ANALYTIC},{id}", row.fields, stamps)
+        analytic.write(self._store, row, values, self._now())
 
     # Inside
 
@@ -291,4 +308,5 @@ WRITABLE = (
     "bank.account.number",
     "company.company",
     "account.invoice.payment_term",
+    ANALYTIC,
 )

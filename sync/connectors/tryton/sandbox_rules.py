@@ -59,6 +59,10 @@ ROWS: dict[str, tuple[str, ...]] = {
 ACCOUNT = ("currency", "bank", "numbers", "owners", "active")
 TERM = ("name", "description", "active", "lines")
 COMPANY = ("party", "currency")
+ANALYTIC = ("code", "name", "active", "company", "root", "parent", "type", "state")
+# Companies that somebody set up with roots of analytic accounts, and the type under which the store keeps what is below.
+COMPANIES = ("NH01", "NH10", "NH20", "NH30", "NH40")
+ROOTS = {"Cost Centers": "cost_center", "Projects": "project"}
 DELTA = ("day", "days", "weeks", "months", "weekday", "month")
 
 

@@ -24,7 +24,10 @@ class WebhookConnector:
     name: ClassVar[str] = "webhook"
     title: ClassVar[str] = "Webhook"
     capability: ClassVar[Capability] = "B"
-    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
+    types: ClassVar[tuple[str, ...]] = (
+        *("supplier", "payment_term", "legal_entity", "cost_center", "profit_center", "project"),
+        *("gl_account", "tax_code", "chart_of_accounts", "gl_mapping"),
+    )
     max_inflight_s: ClassVar[float] = 60.0
     signs_with_both: ClassVar[bool] = True
 

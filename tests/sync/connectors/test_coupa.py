@@ -228,7 +228,7 @@ def test_remit_to_addresses_come_change_and_go(coupa: World) -> None:
 
 def test_unknown_types_are_not_supported(coupa: World) -> None:
     with pytest.raises(NotSupported):
-        coupa.connector.read("cost_center", "1")
+        coupa.connector.read("tax_code", "1")
 
 
 def test_evidence_shows_no_secret(coupa: World) -> None:

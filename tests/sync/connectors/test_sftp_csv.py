@@ -156,7 +156,20 @@ def test_the_other_types(receiver: Platform) -> None:
     entities, terms = delivered(receiver)
     assert (terms["net_days"], terms["from_end_of_month"], entities["name"]) == ("30", "false", "Nordhaven")
     with pytest.raises(NotSupported):
-        connector(receiver).push(Push("tax_code", "upsert", {}, REFERENCE, "1:x:1", "c-1"))
+        connector(receiver).push(Push("unicorn", "upsert", {}, REFERENCE, "1:x:1", "c-1"))
+
+
+def test_periods_have_columns_of_their_own(receiver: Platform) -> None:
+    rates = [{"uid": f"s{n}", "valid_from": f"20{n:02}-01-01", "name": "VAT", "rate": f"{n}.0"} for n in range(1, 14)]
+    document = {"code": "DE-VAT", "status": "active", "name": "VAT", "rate": "12.0", "slices": rates[:12]}
+    mapped = load(folder("sftp_csv") / "mapping.yaml", "tax_code")
+    connector(receiver).push(Push("tax_code", "upsert", mapped.render(document), REFERENCE, "1:x:1", "c-1"))
+    (row,) = delivered(receiver)
+    assert (row["rate"], row["slices_1_rate"], row["slices_12_valid_from"]) == ("12.0", "1.0", "2012-01-01")
+    more = mapped.render({**document, "slices": rates})
+    with pytest.raises(Refused, match="13 slices"):
+        connector(receiver).push(Push("tax_code", "upsert", more, REFERENCE, "1:x:2", "c-1"))
+    assert len(delivered(receiver)) == 1, "nothing is cut, and nothing was sent"
 
 
 def test_the_delimiter(receiver: Platform) -> None:

@@ -303,13 +303,15 @@ def test_one_effect_and_in_order_whatever_is_lost(hub, fault) -> None:
 
 def test_all_types(hub) -> None:
     target, side = hub
-    for type in ("payment_term", "legal_entity"):
+    for type in ("payment_term", "legal_entity", "cost_center"):
         Subscription.objects.create(target=target, type=type)
     world.propose("payment_term", {"code": "NET37", "name": "37 days", "net_days": 37})
     world.propose("legal_entity", {"code": "NH77", "name": "Nordhaven Test", "country": "DE", "currency": "EUR"})
+    center = {"code": "DE-1", "name": "Foundry", "legal_entity": "NH77", "category": "production"}
+    world.propose("cost_center", {**center, "valid_from": "2020-01-01"})
     world.send_until_settled()
     told = {effect["type"] for effect in side.effects()}
-    assert told == {"payment_term", "legal_entity"}
+    assert told == {"payment_term", "legal_entity", "cost_center"}
     assert set(Delivery.objects.values_list("state", flat=True)) == {"posted"}
 
 
