@@ -9,6 +9,7 @@ class DimensionsConfig(AppConfig):
     def ready(self) -> None:
         from dimensions import (
             chart_of_accounts,
+            coding_rule,
             cost_center,
             demo,
             gl_account,
@@ -23,7 +24,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping,
+            gl_mapping, coding_rule,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

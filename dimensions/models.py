@@ -196,3 +196,45 @@ class GLMappingCondition(GoldenChild):
     record = models.ForeignKey(GLMapping, on_delete=models.PROTECT, related_name="conditions")
     dimension = models.CharField(max_length=40)
     codes = models.CharField(max_length=2000)
+
+
+class CodingRule(GoldenRecord):
+    """What may be coded together on a line of a booking; what it asks is told by its conditions and `dimensions.coding`.
+
+    Not dated, as a row of a mapping is not: the rule is the period.
+    """
+
+    name = models.CharField(max_length=200)
+    message = models.CharField(max_length=2000)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+
+
+class CodingRuleCondition(GoldenChild):
+    """`side`: when · then. `test`: codes · given · not_given."""
+
+    record = models.ForeignKey(CodingRule, on_delete=models.PROTECT, related_name="conditions")
+    side = models.CharField(max_length=4)
+    dimension = models.CharField(max_length=40)
+    test = models.CharField(max_length=9, default="codes")
+    codes = models.CharField(max_length=2000, blank=True, null=True)
+
+
+class ChartUse(models.Model):
+    """Which chart of accounts is booked in: by a system, for a company. Governance sets it in the admin.
+
+    An empty system is the hub itself, an empty company is all of them; the most specific row wins. All three are codes.
+    """
+
+    system = models.CharField(max_length=40, blank=True)
+    legal_entity = models.CharField(max_length=40, blank=True)
+    chart = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = "chart in use"
+        verbose_name_plural = "charts in use"
+        ordering = ["system", "legal_entity"]
+        constraints = [models.UniqueConstraint(fields=["system", "legal_entity"], name="one_chart_per_use")]
+
+    def __str__(self) -> str:
+        return f"{self.system or 'the hub'}, {self.legal_entity or 'every company'}: {self.chart}"

@@ -1,0 +1,7 @@
+"""Rules of what may be coded together, without a database: which rules a line of a booking breaks, and which rules make no sense."""
+
+from dimensions.coding.checking import Finding, check
+from dimensions.coding.compiled import Compiled, Verdict
+from dimensions.coding.rules import ABSENT, BUILT_IN, CODES, GIVEN, Rule, Test, line_field
+
+__all__ = ["ABSENT", "BUILT_IN", "CODES", "Compiled", "Finding", "GIVEN", "Rule", "Test", "Verdict", "check", "line_field"]

@@ -1,0 +1,199 @@
+"""Owns reading what the codes of a call stand for: records of every type with their periods and keys, in two statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from dimensions.models import ChartUse
+from mdm import registry
+from mdm.models import Crosswalk, System
+from mdm.registry import RecordType
+
+DEPENDENT = "profit_center"
+"""Also read for the cost centers and projects of the call, which name one each."""
+_JOIN = "\x1f"  # between the two parts of what is asked for
+FOREVER = (0, 1 << 30)
+
+
+class Kind(NamedTuple):
+    """How a type is read. `columns`: at most four values, of the period where the type is dated. `by`: what a record is
+    found by beside its uid."""
+
+    columns: tuple[str, ...]
+    by: tuple[str, ...] = ("code",)
+
+
+KINDS: dict[str, Kind] = {
+    "legal_entity": Kind(("country", "currency")),
+    "cost_center": Kind(("legal_entity", "blocked_for_costs", "category", "profit_center")),
+    "project": Kind(("legal_entity", "stage", "profit_center")),
+    "gl_account": Kind(("kind", "currency", "blocked_for_posting"), ("chart", "number")),
+    "tax_code": Kind(("country", "kind", "rate", "deductible")),
+    "supplier": Kind(()),
+    "dimension_value": Kind(("blocked",), ("dimension", "value")),
+    "profit_center": Kind(("legal_entity", "blocked")),
+}
+
+
+class Period(NamedTuple):
+    """`start`, `end`: ordinals of the first day and of the day after the last; `values`: as KINDS names them, as texts."""
+
+    start: int
+    end: int
+    values: tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class Found:
+    """A record, merged ones followed (`followed`). `names`: what its type is found by. `key`: what the system calls it, ""
+    when it has no key for it, or several and none of them is the primary."""
+
+    uid: str
+    code: str
+    status: str
+    names: tuple[str, ...]
+    followed: bool
+    key: str
+    periods: list[Period] = field(default_factory=list)
+
+    def on(self, day: int) -> Period | None:
+        for period in self.periods:
+            if period.start <= day < period.end:
+                return period
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """`system`: (id, title), None when there is no such system. `charts`: {(system, legal entity): chart}. `keys`:
+    {(type, key of the system): uid}."""
+
+    system: tuple[int, str] | None
+    charts: Mapping[tuple[str, str], str]
+    keys: Mapping[tuple[str, str], str]
+
+    def chart(self, system: str, entity: str) -> str:
+        """Which chart a system books in for a company, the most specific row first; "" when nothing says."""
+        for use in ((system, entity), (system, ""), ("", entity), ("", "")):
+            if use in self.charts:
+                return self.charts[use]
+        return ""
+
+
+_GROUND = f"""
+SELECT 'system', code, title, id::text FROM "{System._meta.db_table}" WHERE code = %s
+UNION ALL SELECT 'chart', system, legal_entity, chart FROM "{ChartUse._meta.db_table}"
+UNION ALL SELECT 'key', c.type, c.key, c.uid::text
+  FROM unnest(%s::text[], %s::text[]) AS asked (type, key) JOIN "{Crosswalk._meta.db_table}" c
+    ON c.type = asked.type AND c.key = asked.key AND c.active
+   AND c.system_id = (SELECT id FROM "{System._meta.db_table}" WHERE code = %s)
+"""
+
+
+def ground(system: str, asked: Iterable[tuple[str, str]]) -> Ground:
+    """What the call stands on; `asked`: (type, key) that may be keys of the system. One query."""
+    pairs = sorted(set(asked)) if system else []
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUND, [system, [t for t, _key in pairs], [key for _type, key in pairs], system])
+        rows = cursor.fetchall()
+    found = next(((int(d), c) for what, _b, c, d in rows if what == "system"), None)
+    charts = {(b, c): d for what, b, c, d in rows if what == "chart"}
+    return Ground(found, charts, {(b, c): d for what, b, c, d in rows if what == "key"})
+
+
+@dataclass(slots=True)
+class Asked:
+    """Of one type: uids, and the names (one or two texts) of records that are not asked for by uid."""
+
+    uids: set[str] = field(default_factory=set)
+    names: set[tuple[str, ...]] = field(default_factory=set)
+
+
+class Records(NamedTuple):
+    """Of one type: by uid and by names, as asked."""
+
+    by_uid: dict[tuple[str, ...], Found]
+    by_names: dict[tuple[str, ...], Found]
+
+
+def records(asked: Mapping[str, Asked], system: int | None) -> dict[str, Records]:
+    """{type: the records asked for}; merged ones are followed, unknown ones left out. One query."""
+    kinds = [kind for key in KINDS if (kind := registry.find(key)) and (asked.get(key) or key == DEPENDENT)]
+    chains, parts, given = [], [], list[Any]()
+    for number, kind in enumerate(kinds):
+        mine = asked.get(kind.key) or Asked()
+        names = sorted(mine.names)
+        given += [sorted(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by)))]
+        chains.append(_chain(kind, [one for one in kinds[:number] if one.key in ("cost_center", "project")]))
+        parts.append(_part(kind))
+    parameters = given + [system] * len(kinds)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH RECURSIVE {', '.join(chains)} {' UNION ALL '.join(parts)}", parameters)
+        rows = cursor.fetchall()
+    return _collected([kind.key for kind in kinds], rows)
+
+
+def _chain(kind: RecordType, naming: Sequence[RecordType]) -> str:
+    """Records asked for and what they were merged into; `naming`: types read before that name a profit center."""
+    table, by = kind.model._meta.db_table, KINDS[kind.key].by
+    columns = "r.id, r.uid, r.code, r.status, r.merged_into"
+    arrays = ", ".join("%s::text[]" for _name in by)
+    asked = ", ".join(by)
+    same = " AND ".join(f"r.{name} = a.{name}" for name in by)
+    seeds = [
+        f'SELECT a.uid::text, true, false, {columns} FROM unnest(%s::uuid[]) AS a (uid) JOIN "{table}" r ON r.uid = a.uid',
+        f"SELECT concat_ws(E'\\x1f', {', '.join(f'a.{name}' for name in by)}), false, false, {columns}"
+        f' FROM unnest({arrays}) AS a ({asked}) JOIN "{table}" r ON {same}',
+    ]
+    if kind.key == DEPENDENT:
+        for other in naming:
+            periods = other.child(other.periods).model._meta.db_table
+            seeds.append(
+                f'SELECT r.code, false, false, {columns} FROM (SELECT DISTINCT p.profit_center FROM "c_{other.key}" c'
+                f' JOIN "{periods}" p ON p.record_id = c.id) AS a JOIN "{table}" r ON r.code = a.profit_center'
+            )
+    following = f'SELECT c.asked, c.by_uid, true, {columns} FROM "c_{kind.key}" c JOIN "{table}" r ON r.uid = c.merged_into'
+    head = f'"c_{kind.key}" (asked, by_uid, followed, id, uid, code, status, merged_into)'
+    return f"{head} AS (({' UNION ALL '.join(seeds)}) UNION {following})"
+
+
+def _part(kind: RecordType) -> str:
+    told = KINDS[kind.key]
+    dated = set(kind.dated)
+    columns = [f"{'p' if name in dated else 'r'}.{name}::text" for name in told.columns]
+    columns += ["NULL"] * (4 - len(columns))
+    names = [f"r.{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
+    bounds = ("p.valid_from - DATE '0001-01-01' + 1", "p.valid_to - DATE '0001-01-01' + 1")
+    start, end = bounds if dated else ("NULL::int", "NULL::int")
+    key = (
+        "(SELECT CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary) WHEN count(*) = 1 THEN max(x.key) END"
+        f' FROM "{Crosswalk._meta.db_table}" x'
+        f" WHERE x.uid = c.uid AND x.active AND x.type = '{kind.key}' AND x.system_id = %s)"
+    )
+    periods = ""
+    if dated:
+        table = kind.child(kind.periods).model._meta.db_table
+        periods = f'JOIN "{table}" p ON p.record_id = c.id'
+    return (
+        f"SELECT '{kind.key}', c.asked, c.by_uid, c.followed, c.uid::text, c.code, c.status, {', '.join(names)}, c.key,"
+        f" {start}, {end}, {', '.join(columns)}"
+        f' FROM (SELECT c.*, {key} AS key FROM "c_{kind.key}" c WHERE c.merged_into IS NULL OFFSET 0) c'
+        f' JOIN "{kind.model._meta.db_table}" r ON r.id = c.id {periods}'
+    )
+
+
+def _collected(keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, Records]:
+    found = {key: Records({}, {}) for key in keys}
+    widths = {key: len(KINDS[key].columns) for key in keys}
+    for kind, asked, by_uid, followed, uid, code, status, one, two, key, start, end, *values in rows:
+        held, name = found[kind][0 if by_uid else 1], tuple(asked.split(_JOIN))
+        record = held.get(name)
+        if record is None:
+            names = (one,) if two is None else (one, two)
+            record = held[name] = Found(uid, code, status, names, followed, key or "")
+        record.periods.append(Period(start or FOREVER[0], end or FOREVER[1], tuple(values[: widths[kind]])))
+    return found

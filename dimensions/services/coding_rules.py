@@ -1,0 +1,81 @@
+"""Owns the compiled coding rules of this process: read once, and anew after any has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+
+from dimensions.coding import CODES, Compiled, Rule, Test
+from dimensions.models import CodingRule, CodingRuleCondition
+from mdm.errors import NotNow
+from mdm.mapping import MappingError, notation
+from mdm.selectors import event_watch
+from mdm.selectors.event_watch import Look
+
+_FIELDS = ("uid", "code", "name", "message", "valid_from", "valid_to", "tests")
+
+
+def compiled() -> Compiled:
+    """The rules in force, as of the beginning of this call or later. One query, two when they must be read."""
+    return _KEPT.get()
+
+
+def in_force() -> QuerySet[CodingRule]:
+    return CodingRule.objects.filter(status="active")
+
+
+def rules() -> Iterator[Rule]:
+    """Rules and their conditions by one statement, as `dimensions.services.mappings` reads rows."""
+    tests = CodingRuleCondition.objects.filter(record=OuterRef("pk")).order_by("position", "id")
+    shape = JSONObject(side="side", dimension="dimension", test="test", codes="codes")
+    found = in_force().annotate(tests=ArraySubquery(tests.values(json=shape))).order_by()
+    for values in found.values_list(*_FIELDS):
+        yield _rule(dict(zip(_FIELDS, values, strict=True)))
+
+
+def _rule(found: dict[str, Any]) -> Rule:
+    tests = found.pop("tests")
+    try:
+        sides = {side: tuple(_test(one) for one in tests if one["side"] == side) for side in ("when", "then")}
+    except MappingError as error:
+        raise NotNow(f"The coding rule {found['code']} cannot be read, put it right or retire it: {error}") from None
+    return Rule(**found, **sides)
+
+
+def _test(one: dict[str, Any]) -> Test:
+    codes = notation.read(one["codes"] or "") if one["test"] == CODES else None
+    return Test(one["dimension"], one["test"], codes)
+
+
+class _Kept:
+    """What was read is kept only when no change was noticed meanwhile, so at worst it is read once more than needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._look: Look | None = None
+        self._held: Compiled | None = None
+        self._changes = 0
+
+    def get(self) -> Compiled:
+        now, changed = event_watch.look("coding_rule", self._look)
+        with self._lock:
+            if changed:
+                self._held = None
+                self._changes += 1
+            self._look = now
+            held, changes = self._held, self._changes
+        if held:
+            return held
+        made = Compiled(rules())
+        with self._lock:
+            if changes == self._changes:
+                self._held = made
+        return made
+
+
+_KEPT = _Kept()
