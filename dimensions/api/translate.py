@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dimensions.services import translating
+from dimensions.services import asking, translating
+from dimensions.services.asking import Asked
 from dimensions.services.translating import Translation
 from mdm import registry
+from mdm.api import auth
 from mdm.api.operations import Body, Shown, operation
 from mdm.api.problems import correct
 from mdm.api.view import HubView
@@ -82,7 +85,9 @@ class TranslatedBody(Shown):
     type: str
     on_date: date
     results: list[Translated] = Field(description="In the order of the values sent.")
-    unmapped: list[str] = Field(description="Values that nothing maps, each once: never a guess.")
+    unmapped: list[str] = Field(
+        description="Values that nothing maps, each once: never a guess. Stewards find them on the page Mappings."
+    )
 
 
 class Translate(HubView):
@@ -101,6 +106,7 @@ class Translate(HubView):
         on = self.body.on_date or timezone.localdate()
         found = self._by_rows(on) if self._asks_for_charts(kind) else self._by_keys(kind)
         unmapped = dict.fromkeys(one.value for one in found if one.code is None)
+        self._note(kind, on, unmapped)
         results = [_present(one) for one in found]
         return Response({"type": kind.key, "on_date": on, "results": results, "unmapped": list(unmapped)})
 
@@ -125,6 +131,19 @@ class Translate(HubView):
         return translating.accounts(
             body.values, from_chart=body.from_chart, to_chart=body.to_chart, on=on, context=context, trace=body.trace
         )
+
+    def _note(self, kind: RecordType, on: date, unmapped: Collection[str]) -> None:
+        """What was asked for, for rehearsals; and what has no target, for stewards. Whoever sees some companies only may
+        miss what is there, so that is no gap."""
+        token = auth.token_of(self.request)
+        by = token.name if token else self.actor.name
+        body, context = self.body, self.body.context.model_dump(exclude_none=True)
+        if body.to_chart:
+            asked = partial(Asked, "gl_mapping", body.from_chart, body.to_chart, context=context, on=on)
+            asking.note(uses=map(asked, body.values), gaps=map(asked, unmapped), by=by)
+        elif self.entities is None:
+            asked = partial(Asked, kind.key, body.from_system or "", body.to_system or "", context={}, on=on)
+            asking.note(gaps=map(asked, unmapped), by=by)
 
     def _by_keys(self, kind: RecordType) -> list[Translation]:
         body = self.body

@@ -107,7 +107,9 @@ def _never(rule: Rule, closed: Mapping[str, Collection[str]], unknown: Mapping[s
         if test.what != CODES:
             continue
         if isinstance(test.codes, Between) and test.codes.empty():
-            return f"the range for {named(test.dimension)} begins with {test.codes.first} after its end {test.codes.last}"
+            return (
+                f"the range for {named(test.dimension)} begins with {test.codes.first} after its end {test.codes.last}"
+            )
         codes = closed.get(test.dimension)
         if codes is not None and not any(meets(test, code) for code in codes):
             return f"no line has a {test.words()}; there is {', '.join(sorted(codes)[:8])}"

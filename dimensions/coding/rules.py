@@ -74,6 +74,12 @@ class Rule:
     valid_from: date | None = None
     valid_to: date | None = None
 
+    @property
+    def about(self) -> str:
+        """The dimension a refusal points at: the last of those that are not the company's."""
+        names = [test.dimension for test in self.when]
+        return next((name for name in reversed(names) if BUILT_IN.get(name) != "legal_entity"), "legal_entity")
+
     def words(self) -> str:
         when = " and ".join(test.words() for test in self.when) or "every line"
         then = " and ".join(test.words() for test in self.then)

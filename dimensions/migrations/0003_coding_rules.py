@@ -14,7 +14,7 @@ TABLES = ("codingrule", "codingrulecondition")
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dimensions', '0002_guards'),
+        ('dimensions', '0003_asking'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -76,6 +76,10 @@ class Ground:
     charts: Mapping[tuple[str, str], str]
     keys: Mapping[tuple[str, str], str]
 
+    @property
+    def title(self) -> str:
+        return self.system[1] if self.system else "the hub"
+
     def chart(self, system: str, entity: str) -> str:
         """Which chart a system books in for a company, the most specific row first; "" when nothing says."""
         for use in ((system, entity), (system, ""), ("", entity), ("", "")):
@@ -122,7 +126,7 @@ class Records(NamedTuple):
 
 def records(asked: Mapping[str, Asked], system: int | None) -> dict[str, Records]:
     """{type: the records asked for}; merged ones are followed, unknown ones left out. One query."""
-    kinds = [kind for key in KINDS if (kind := registry.find(key)) and (asked.get(key) or key == DEPENDENT)]
+    kinds = [kind for key in KINDS if (kind := registry.find(key)) and _wanted(key, asked)]
     chains, parts, given = [], [], list[Any]()
     for number, kind in enumerate(kinds):
         mine = asked.get(kind.key) or Asked()
@@ -135,6 +139,11 @@ def records(asked: Mapping[str, Asked], system: int | None) -> dict[str, Records
         cursor.execute(f"WITH RECURSIVE {', '.join(chains)} {' UNION ALL '.join(parts)}", parameters)
         rows = cursor.fetchall()
     return _collected([kind.key for kind in kinds], rows)
+
+
+def _wanted(key: str, asked: Mapping[str, Asked]) -> bool:
+    mine = [asked[one] for one in ((key, "cost_center", "project") if key == DEPENDENT else (key,)) if one in asked]
+    return any(one.uids or one.names for one in mine)
 
 
 def _chain(kind: RecordType, naming: Sequence[RecordType]) -> str:
@@ -156,7 +165,9 @@ def _chain(kind: RecordType, naming: Sequence[RecordType]) -> str:
                 f'SELECT r.code, false, false, {columns} FROM (SELECT DISTINCT p.profit_center FROM "c_{other.key}" c'
                 f' JOIN "{periods}" p ON p.record_id = c.id) AS a JOIN "{table}" r ON r.code = a.profit_center'
             )
-    following = f'SELECT c.asked, c.by_uid, true, {columns} FROM "c_{kind.key}" c JOIN "{table}" r ON r.uid = c.merged_into'
+    following = (
+        f'SELECT c.asked, c.by_uid, true, {columns} FROM "c_{kind.key}" c JOIN "{table}" r ON r.uid = c.merged_into'
+    )
     head = f'"c_{kind.key}" (asked, by_uid, followed, id, uid, code, status, merged_into)'
     return f"{head} AS (({' UNION ALL '.join(seeds)}) UNION {following})"
 

@@ -21,7 +21,12 @@ TITLES = {
 }
 ENTITY = {"cost_center": 0, "profit_center": 0, "project": 0}
 """Where among its values the company stands that a record belongs to."""
-BLOCK = {"cost_center": (1, "for costs"), "profit_center": (1, ""), "gl_account": (2, "for posting"), "dimension_value": (0, "")}
+BLOCK = {
+    "cost_center": (1, "for costs"),
+    "profit_center": (1, ""),
+    "gl_account": (2, "for posting"),
+    "dimension_value": (0, ""),
+}
 """Where among its values it stands that nothing may be posted to it, and the words for that."""
 
 
@@ -104,7 +109,9 @@ def _issues(kind: str, path: str, shown: str, found: Found, period: Period | Non
     if found.status != "active":
         yield Issue(path, found.status, f"{shown} is {found.status}.")
     if period is None:
-        code = "closed_project" if kind == "project" and day >= max(one.end for one in found.periods) else "not_valid_on"
+        code = (
+            "closed_project" if kind == "project" and day >= max(one.end for one in found.periods) else "not_valid_on"
+        )
         yield Issue(path, code, f"{shown} {_when(found, day)}.")
         return
     place, what = BLOCK.get(kind, (-1, ""))

@@ -14,15 +14,22 @@ from dimensions.coding import CODES, Compiled, Rule, Test
 from dimensions.models import CodingRule, CodingRuleCondition
 from mdm.errors import NotNow
 from mdm.mapping import MappingError, notation
-from mdm.selectors import event_watch
-from mdm.selectors.event_watch import Look
+from mdm.selectors.event_watch import Look, Looked
 
 _FIELDS = ("uid", "code", "name", "message", "valid_from", "valid_to", "tests")
 
 
-def compiled() -> Compiled:
-    """The rules in force, as of the beginning of this call or later. One query, two when they must be read."""
-    return _KEPT.get()
+KEY = "coding_rule"
+
+
+def compiled(looked: Looked) -> Compiled:
+    """The rules in force, as of when the event log was looked at (since `last_look`) or later. A query when they must be
+    read."""
+    return _KEPT.get(*looked)
+
+
+def last_look() -> Look | None:
+    return _KEPT.look
 
 
 def in_force() -> QuerySet[CodingRule]:
@@ -41,10 +48,10 @@ def rules() -> Iterator[Rule]:
 def _rule(found: dict[str, Any]) -> Rule:
     tests = found.pop("tests")
     try:
-        sides = {side: tuple(_test(one) for one in tests if one["side"] == side) for side in ("when", "then")}
+        when, then = (tuple(_test(one) for one in tests if one["side"] == side) for side in ("when", "then"))
     except MappingError as error:
         raise NotNow(f"The coding rule {found['code']} cannot be read, put it right or retire it: {error}") from None
-    return Rule(**found, **sides)
+    return Rule(**found, when=when, then=then)
 
 
 def _test(one: dict[str, Any]) -> Test:
@@ -57,17 +64,16 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._look: Look | None = None
+        self.look: Look | None = None
         self._held: Compiled | None = None
         self._changes = 0
 
-    def get(self) -> Compiled:
-        now, changed = event_watch.look("coding_rule", self._look)
+    def get(self, now: Look, changed: bool) -> Compiled:
         with self._lock:
             if changed:
                 self._held = None
                 self._changes += 1
-            self._look = now
+            self.look = now
             held, changes = self._held, self._changes
         if held:
             return held

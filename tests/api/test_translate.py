@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dimensions.services import mappings
+from dimensions.models import AskedCode, MappingGap
+from dimensions.services import asking, mappings
 from mdm import registry
-from mdm.models import ChangeRequest, Crosswalk, Event
+from mdm.models import ApiToken, ChangeRequest, Crosswalk, Event
 from mdm.services import changes, crosswalks, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
@@ -185,6 +187,30 @@ def test_a_row_changed_is_heard_of_at_once(reader: Caller, charts: None) -> None
     item = ProposedItem(type="gl_mapping", uid=str(made.uid), patch={"target": "5200"})
     assert changes.propose(items=[item], by=Actor.system("tests"), origin="system").state == "applied"
     assert accounts(reader, "400000")["results"][0]["code"] == "5200"
+
+
+def test_what_is_asked_is_counted_and_what_is_unmapped_waits_for_stewards(charts: None) -> None:
+    row("400000", "5100", "R-1")
+    sap = system("sap")
+    make_record("cost_center", "CC-9")
+    by = caller("requester", scopes=["read:*"])
+    accounts(by, "400000", "400000", "999", on_date="2026-06-15", context={"legal_entity": "NH10"})
+    assert (
+        by.post_json("translate/", {"type": "cost_center", "values": ["CC-9"], "to_system": sap.code}).status_code
+        == 200
+    )
+    asking.count()
+    used = {(one.code, one.times, one.last_on, one.context["legal_entity"]) for one in AskedCode.objects.all()}
+    assert used == {("400000", 2, date(2026, 6, 15), "NH10"), ("999", 1, date(2026, 6, 15), "NH10")}
+    waiting = {(one.mapping, one.source, one.target, one.code) for one in MappingGap.objects.all()}
+    assert waiting == {("gl_mapping", "GROUP", "LOCAL", "999"), ("cost_center", "", "sap", "CC-9")}
+    assert list(MappingGap.objects.get(code="999").asked_by) == [ApiToken.objects.get(owner=by.user).name]
+    before = MappingGap.objects.count(), AskedCode.objects.count()
+    accounts(by, "1", context={"colour": "red"}, status=400)
+    some = caller("requester", entities=("NH10",))
+    some.post_json("translate/", {"type": "legal_entity", "values": ["NH20"], "to_system": "sap"})
+    asking.count()
+    assert before == (MappingGap.objects.count(), AskedCode.objects.count())
 
 
 @pytest.mark.parametrize("count", [1, 1000])
