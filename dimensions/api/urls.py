@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.api import translate
+from dimensions.api import codings, translate
 
 app_name = "dimensions-api"
-urlpatterns = [path("translate/", translate.Translate.as_view(), name="translate")]
+urlpatterns = [
+    path("translate/", translate.Translate.as_view(), name="translate"),
+    path("codings/validate/", codings.ValidateCodings.as_view(), name="codings-validate"),
+]

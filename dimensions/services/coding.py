@@ -244,7 +244,7 @@ class _Call:
         held, facts, unknown = done.held, done.facts, set[str]()
         company = held["legal_entity"].code
         for path, one in held.items():
-            name = path.removeprefix("dimensions/")
+            name = path.removeprefix("dimensions/")  # the same text where there is no prefix
             facts[name] = one.code
             if one.issues:
                 done.errors += one.issues
@@ -261,8 +261,10 @@ class _Call:
                     facts[other] = one.values[place] or ""
                 else:
                     unknown.add(other)
-            done.golden[path] = one.golden
-            done.target[path] = one.target
+            if one.golden is not None:
+                _put(done.golden, path, name, one.golden)
+            if one.target is not None:
+                _put(done.target, path, name, one.target)
         day = done.line.posting_date
         done.applying, broken = rules.judge(facts, day.toordinal(), unknown)
         for rule in rules.named(broken):
@@ -302,7 +304,7 @@ class _Call:
         if found is not None and found.target is not None:
             done.target["tax_code"] = {"code": found.target, "mapped": True}
         elif not tax.target or not tax.target["mapped"]:
-            done.target["tax_code"] = None
+            done.target.pop("tax_code", None)
             words = f"{tax.shown} has no code in {self.ground.title}; stewards were told."
             done.errors.append(Issue("tax_code", "unmapped", words))
 
@@ -311,6 +313,13 @@ class _Call:
         if values and values[1] and given and values[1] != given:
             words = f"{done.held['gl_account'].shown} is kept in {values[1]}, not in {given}."
             done.errors.append(Issue("currency", "wrong_currency", words))
+
+
+def _put(shown: dict[str, Any], path: str, name: str, value: Any) -> None:
+    if path == name:
+        shown[path] = value
+    else:
+        shown.setdefault("dimensions", {})[name] = value
 
 
 def _broken(rules: Rules, rule: Rule, facts: Mapping[str, str]) -> Iterator[Issue]:
@@ -355,6 +364,6 @@ def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str
             asked = Asked(TAX, "", system, tax.code, context, day)
             if Pair(TAX, "", system) in answers:
                 uses.append(asked)
-            if one.target["tax_code"] is None:
+            if "tax_code" not in one.target:
                 gaps.append(asked)
     asking.note(uses=uses, gaps=gaps, by=by)

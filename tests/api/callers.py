@@ -38,6 +38,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "source": "400000",
         "target": "5100",
     },
+    "coding_rule": {
+        "name": "Costs need a cost center",
+        "message": "Name a cost center.",
+        "conditions": [
+            {"side": "when", "dimension": "account_kind", "codes": "expense"},
+            {"side": "then", "dimension": "cost_center", "test": "given"},
+        ],
+    },
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
 REFERRED = {"legal_entity": "EX01", "chart": "EX-COA", "source_chart": "EX-COA", "target_chart": "EX-COA"}
