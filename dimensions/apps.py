@@ -19,12 +19,13 @@ class DimensionsConfig(AppConfig):
             profit_center,
             project,
             tax_code,
+            tax_code_mapping,
         )
         from mdm import ports
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping, coding_rule,
+            gl_mapping, tax_code_mapping, coding_rule,
         ):  # fmt: skip
             kind.declare()
         ports.demo_steps.append(

@@ -223,6 +223,22 @@ class GLMappingCondition(MappingCondition):
     record = models.ForeignKey(GLMapping, on_delete=models.PROTECT, related_name="conditions")
 
 
+class TaxCodeMapping(MappingRow):
+    """One row of the mapping from the hub's tax codes into those of a system."""
+
+    system = models.CharField(max_length=40)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["system", "source"], name="tax_mapping_by_code", condition=EXPLICIT),
+            models.Index(fields=["system"], name="tax_mapping_rules", condition=~EXPLICIT),
+        ]
+
+
+class TaxCodeMappingCondition(MappingCondition):
+    record = models.ForeignKey(TaxCodeMapping, on_delete=models.PROTECT, related_name="conditions")
+
+
 class AskedBatch(models.Model):
     """Codes that one call asked mappings for, until they are counted into `AskedCode`.
 

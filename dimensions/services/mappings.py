@@ -32,7 +32,6 @@ MOST_ROWS = 1_500_000  # kept in all: a row takes about 250 bytes
 MOST_PAIRS = 200
 SMALL = 5000  # rows that are read whole by whoever asks first: it takes less than a tenth of a second
 WARMED_AFTER = 3  # questions since the last change until a large mapping is read whole, beside
-_PARTS = 3
 _FIELDS = ("uid", "code", "kind", "source", "target", "flip", "order", "valid_from", "valid_to", "status", "conditions")
 
 
@@ -76,8 +75,8 @@ def _with_conditions(pair: Pair) -> QuerySet[Any]:
     return in_force(pair).annotate(tests=listed).order_by()
 
 
-def _values(rows: QuerySet[Any], part: int) -> QuerySet[Any]:
-    return rows.annotate(part=Value(part)).values_list("part", *_FIELDS[:-1], "tests")
+def _values(rows: QuerySet[Any], number: int, *more: str) -> QuerySet[Any]:
+    return rows.annotate(number=Value(number)).values_list("number", *_FIELDS[:-1], "tests", *more)
 
 
 def rows_of(pair: Pair) -> Iterator[Row]:
@@ -90,26 +89,25 @@ def _some(wanted: Mapping[Pair, Collection[str]]) -> dict[Pair, tuple[list[Row],
     if not wanted:
         return {}
     pairs = list(wanted)
-    parts = [part for pair in pairs for part in _parts(pair, wanted[pair])]
-    first, *others = (_values(rows, number) for number, rows in enumerate(parts))
+    first, *others = (part for number, pair in enumerate(pairs) for part in _parts(pair, number, wanted[pair]))
     found: dict[Pair, tuple[list[Row], bool]] = {pair: ([], False) for pair in pairs}
-    for values in first.union(*others, all=True):
-        place, part = divmod(values[0], _PARTS)
-        rows, whole = found[pairs[place]]
-        rows.append(_row(values))
-        found[pairs[place]] = rows, whole or part == _PARTS - 1
+    for *values, small in first.union(*others, all=True):
+        pair = pairs[values[0]]
+        found[pair][0].append(_row(tuple(values)))
+        found[pair] = found[pair][0], small
     return found
 
 
-def _parts(pair: Pair, codes: Iterable[str]) -> list[QuerySet[Any]]:
-    """Rules, explicit rows of the codes, and whatever else a small mapping has: `_PARTS` of them."""
+def _parts(pair: Pair, number: int, codes: Iterable[str]) -> Iterator[QuerySet[Any]]:
+    """Rules, explicit rows of the codes, and whatever else a small mapping has; each row says whether it is small."""
     explicit, named = _with_conditions(pair).filter(kind="explicit"), [notation.escape(code) for code in codes]
     small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
-    return [
+    for rows in (
         _with_conditions(pair).exclude(kind="explicit"),
         explicit.filter(source__in=named),
         explicit.filter(small).exclude(source__in=named),
-    ]
+    ):
+        yield _values(rows.annotate(small=small), number, "small")
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -1,13 +1,13 @@
 """Owns translating: what values of one system or chart are called in another. What nothing says is unmapped, never guessed.
 
-Accounts go from chart to chart by the rows of the GL mapping; records of any type go from system to system by their
-keys there. A fixed number of queries, whatever the number of values.
+Accounts go from chart to chart by the rows of the GL mapping, tax codes into a system by those of the tax-code mapping;
+records of any type go from system to system by their keys there. A fixed number of queries, whatever the number of values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from dimensions.mapping_rows import MAPPINGS
 from dimensions.models import ChartOfAccounts, GLAccount
 from dimensions.services import mappings
 from dimensions.services.mappings import Pair
+from mdm import registry
 from mdm.errors import CorrectInput
 from mdm.mapping import Resolution
 from mdm.models import Crosswalk, System
@@ -130,6 +131,38 @@ def _why(one: Resolution, on: date) -> str:
         near = ", ".join(row.words() for row in one.nearest)
         return f"No row of the mapping is for it; nearest are {near}."
     return f"No row of the mapping that holds on {on.isoformat()} in this context is for it."
+
+
+def tax_codes(
+    values: Sequence[str],
+    *,
+    from_system: str | None,
+    to_system: str,
+    on: date,
+    context: Mapping[str, str],
+    entities: Entities,
+    trace: bool = False,
+) -> list[Translation]:
+    """Tax codes in a system, in the order given; without `from_system` the hub's own. The rows of the tax-code mapping
+    decide, a code that none of them is for goes by its key there. At most seven queries."""
+    by_key = keys(registry.get("tax_code"), values, from_system=from_system, to_system=to_system, entities=entities)
+    pair = Pair("tax_code_mapping", "", to_system)
+    golden = {one.value: one.record.code if one.record else "" if from_system else one.value for one in by_key}
+    found = _resolved(pair, filter(None, golden.values()), on, context, trace)
+    rows = {one.value: one for one in _translations(pair.kind, list(found), found, {}, on, trace)}
+    return [_by_row_or_key(one, rows.get(golden[one.value])) for one in by_key]
+
+
+def _by_row_or_key(by_key: Translation, by_row: Translation | None) -> Translation:
+    if by_row is None:
+        return by_key
+    if by_row.code is not None:
+        return replace(by_row, value=by_key.value, record=by_key.record)
+    if by_key.code is not None:
+        return replace(by_key, trace=by_row.trace)
+    return replace(
+        by_row, value=by_key.value, record=by_key.record, why=" ".join(filter(None, (by_row.why, by_key.why)))
+    )
 
 
 # --- from system to system --------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from mdm.services.proposing import ProposedItem
 from mdm.services.tokens import PREFIX, hash_of
 from mdm.types import Actor
 from tests.api import contract
-from tests.people import groups
+from tests.people import groups, system
 
 IBAN = "DE89370400440532013000"
 OTHER_IBAN = "FR1420041010050500013M02606"
@@ -38,6 +38,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "source": "400000",
         "target": "5100",
     },
+    "tax_code_mapping": {"name": "Input VAT", "system": "ex-erp", "kind": "explicit", "source": "V1", "target": "V19"},
     "coding_rule": {
         "name": "Costs need a cost center",
         "message": "Name a cost center.",
@@ -107,6 +108,8 @@ def make_referred(type_key: str) -> None:
             other = registry.get(kind.references[field])
             if not other.model._default_manager.filter(code=code).exists():
                 make_record(other.key, code)
+    if "system" in EXAMPLES[type_key]:
+        system(EXAMPLES[type_key]["system"])
 
 
 def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:

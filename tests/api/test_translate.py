@@ -128,6 +128,47 @@ def test_keys_from_system_to_system(reader: Caller) -> None:
     assert reader.post_json("translate/", from_hub).json()["unmapped"] == ["CC-7", "CC-9"]
 
 
+def tax_row(source: str | None, target: str, code: str, **values: Any) -> Any:
+    given = {"name": code, "system": "sap", "kind": "explicit", "source": source, "target": target}
+    return make_record("tax_code_mapping", code, **{**given, **values})
+
+
+def test_tax_codes_go_to_a_system_by_rows_then_by_keys(reader: Caller) -> None:
+    coupa, sap = system("coupa"), system("sap")
+    first, second, third = (make_record("tax_code", code, name=code) for code in ("DE-V19", "DE-V7", "FR-V20"))
+    crosswalks.link(system=sap, type="tax_code", key="K7", uid=second.uid)
+    crosswalks.link(system=sap, type="tax_code", key="K19", uid=first.uid)
+    crosswalks.link(system=coupa, type="tax_code", key="C7", uid=second.uid)
+    crosswalks.link(system=coupa, type="tax_code", key="C19", uid=first.uid)
+    won = tax_row("DE-V*", "V*", "T-1", kind="like", conditions=[{"dimension": "country", "codes": "DE"}])
+    body = {"type": "tax_code", "values": ["DE-V19", "DE-V7", "FR-V20", "XX"], "to_system": "sap", "trace": True}
+    here = reader.post_json("translate/", {**body, "context": {"country": "DE"}}).json()
+    assert [one["code"] for one in here["results"]] == ["V19", "V7", None, None] and here["unmapped"] == [
+        "FR-V20",
+        "XX",
+    ]
+    rule = {"uid": str(won.uid), "code": "T-1", "words": "like DE-V* for country DE"}
+    assert here["results"][0]["rule"] == rule and here["results"][0]["record"]["uid"] == str(first.uid)
+    assert here["results"][2]["record"]["uid"] == str(third.uid)
+    assert here["results"][2]["why"].endswith("FR-V20 has no key at Sap.")
+    elsewhere = reader.post_json("translate/", body).json()["results"]
+    assert [one["code"] for one in elsewhere] == ["K19", "K7", None, None]
+    assert elsewhere[0]["trace"][0]["reason"] == "condition country DE not met: there is none"
+    back = {"type": "tax-codes", "values": ["C19", "C0"], "from_system": "coupa", "to_system": "sap"}
+    found = reader.post_json("translate/", {**back, "context": {"country": "DE"}}).json()["results"]
+    assert [(one["value"], one["code"], one["why"]) for one in found] == [
+        ("C19", "V19", None), ("C0", None, "Coupa has no such key."),
+    ]  # fmt: skip
+    asking.count()
+    assert set(AskedCode.objects.values_list("code", flat=True)) == {"DE-V19", "DE-V7", "FR-V20", "XX"}
+    assert {(one.mapping, one.source, one.code) for one in MappingGap.objects.all()} == {
+        ("tax_code_mapping", "", "FR-V20"), ("tax_code_mapping", "", "XX"), ("tax_code", "coupa", "C0"),
+    }  # fmt: skip
+    alone = caller("requester", scopes=["read:tax-codes"])
+    answer = alone.post_json("translate/", body)
+    assert (answer.status_code, answer.json()["scope"]) == (403, "read:tax-code-mappings")
+
+
 def test_merged_records_are_followed(reader: Caller) -> None:
     sap = system("sap")
     kept, lost = make_record("supplier", "SU-1"), make_record("supplier", "SU-2", legal_name="Bergbau Nord AG")
@@ -230,6 +271,7 @@ def test_the_number_of_queries_is_fixed(reader: Caller, charts: None, count: int
         {"type": "gl_account", "values": values, "from_chart": "GROUP", "to_chart": "LOCAL"},
         {"type": "gl_account", "values": values[:100], "from_chart": "GROUP", "to_chart": "LOCAL", "trace": True},
         {**keys, "from_system": "coupa", "to_system": "sap"},
+        {**keys, "type": "tax_code", "from_system": "coupa", "to_system": "sap"},
     )
     for number, body in enumerate(bodies):
         headers = {"Idempotency_Key": f"t-{number}"} if idempotent else {}

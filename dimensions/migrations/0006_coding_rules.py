@@ -14,7 +14,7 @@ TABLES = ("codingrule", "codingrulecondition")
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dimensions', '0003_asking'),
+        ('dimensions', '0005_tax_code_mapping_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
