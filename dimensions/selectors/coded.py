@@ -13,8 +13,9 @@ from mdm import registry
 from mdm.models import Crosswalk, System
 from mdm.registry import RecordType
 
-DEPENDENT = "profit_center"
-"""Also read for the cost centers and projects of the call, which name one each."""
+DEPENDENT, NAMING = "profit_center", ("cost_center", "project")
+"""A type that is also read for the records of other types of the call, which name one each."""
+_MOST_VALUES = 4
 _JOIN = "\x1f"  # between the two parts of what is asked for
 FOREVER = (0, 1 << 30)
 
@@ -88,13 +89,15 @@ class Ground:
         return ""
 
 
+# Every table is looked into row by row (LATERAL, kept apart by OFFSET 0): for a thousand codes the planner would rather
+# read a table of a hundred thousand rows whole, which takes ten times as long.
 _GROUND = f"""
 SELECT 'system', code, title, id::text FROM "{System._meta.db_table}" WHERE code = %s
 UNION ALL SELECT 'chart', system, legal_entity, chart FROM "{ChartUse._meta.db_table}"
-UNION ALL SELECT 'key', c.type, c.key, c.uid::text
-  FROM unnest(%s::text[], %s::text[]) AS asked (type, key) JOIN "{Crosswalk._meta.db_table}" c
-    ON c.type = asked.type AND c.key = asked.key AND c.active
-   AND c.system_id = (SELECT id FROM "{System._meta.db_table}" WHERE code = %s)
+UNION ALL SELECT 'key', asked.type, asked.key, c.uid::text
+  FROM unnest(%s::text[], %s::text[]) AS asked (type, key), LATERAL (
+    SELECT uid FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key AND active
+       AND system_id = (SELECT id FROM "{System._meta.db_table}" WHERE code = %s) OFFSET 0) AS c
 """
 
 
@@ -127,73 +130,82 @@ class Records(NamedTuple):
 def records(asked: Mapping[str, Asked], system: int | None) -> dict[str, Records]:
     """{type: the records asked for}; merged ones are followed, unknown ones left out. One query."""
     kinds = [kind for key in KINDS if (kind := registry.find(key)) and _wanted(key, asked)]
-    chains, parts, given = [], [], list[Any]()
-    for number, kind in enumerate(kinds):
+    naming = [kind for kind in kinds if kind.key in NAMING]
+    given: list[Any] = []
+    for kind in kinds:
         mine = asked.get(kind.key) or Asked()
         names = sorted(mine.names)
-        given += [sorted(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by)))]
-        chains.append(_chain(kind, [one for one in kinds[:number] if one.key in ("cost_center", "project")]))
-        parts.append(_part(kind))
-    parameters = given + [system] * len(kinds)
+        given += [sorted(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by))), system]
+    parts = ", ".join(f"{_chain(kind, naming)}, {_part(kind)}" for kind in kinds)
+    whole = " UNION ALL ".join(f"SELECT '{kind.key}', p.* FROM \"p_{kind.key}\" p" for kind in kinds)
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH RECURSIVE {', '.join(chains)} {' UNION ALL '.join(parts)}", parameters)
+        cursor.execute(f"WITH RECURSIVE {parts} {whole}", given)
         rows = cursor.fetchall()
     return _collected([kind.key for kind in kinds], rows)
 
 
 def _wanted(key: str, asked: Mapping[str, Asked]) -> bool:
-    mine = [asked[one] for one in ((key, "cost_center", "project") if key == DEPENDENT else (key,)) if one in asked]
+    mine = [asked[one] for one in ((key, *NAMING) if key == DEPENDENT else (key,)) if one in asked]
     return any(one.uids or one.names for one in mine)
 
 
+def _lasting(kind: RecordType) -> list[str]:
+    """Columns read from the record itself."""
+    told = KINDS[kind.key]
+    return [*told.by, *(name for name in told.columns if name not in kind.dated and name not in told.by)]
+
+
 def _chain(kind: RecordType, naming: Sequence[RecordType]) -> str:
-    """Records asked for and what they were merged into; `naming`: types read before that name a profit center."""
-    table, by = kind.model._meta.db_table, KINDS[kind.key].by
-    columns = "r.id, r.uid, r.code, r.status, r.merged_into"
-    arrays = ", ".join("%s::text[]" for _name in by)
-    asked = ", ".join(by)
-    same = " AND ".join(f"r.{name} = a.{name}" for name in by)
+    """c_<type>: records asked for and what they were merged into; `naming`: types that name a profit center."""
+    table, by, me = kind.model._meta.db_table, KINDS[kind.key].by, f'"c_{kind.key}"'
+    columns = ["id", "uid", "code", "status", "merged_into", *(f"{name} AS l_{name}" for name in _lasting(kind))]
+
+    def rows(where: str) -> str:
+        return f'LATERAL (SELECT {", ".join(columns)} FROM "{table}" WHERE {where} OFFSET 0) AS r'
+
+    arrays, asked = ", ".join("%s::text[]" for _name in by), ", ".join(by)
+    same = " AND ".join(f'"{table}".{name} = a.{name}' for name in by)
+    named = ", ".join(f"a.{name}" for name in by)
     seeds = [
-        f'SELECT a.uid::text, true, false, {columns} FROM unnest(%s::uuid[]) AS a (uid) JOIN "{table}" r ON r.uid = a.uid',
-        f"SELECT concat_ws(E'\\x1f', {', '.join(f'a.{name}' for name in by)}), false, false, {columns}"
-        f' FROM unnest({arrays}) AS a ({asked}) JOIN "{table}" r ON {same}',
+        f"SELECT a.uid::text AS asked, true AS by_uid, false AS followed, r.* FROM unnest(%s::uuid[]) AS a (uid),"
+        f" {rows('uid = a.uid')}",
+        f"SELECT concat_ws(E'\\x1f', {named}), false, false, r.* FROM unnest({arrays}) AS a ({asked}), {rows(same)}",
     ]
     if kind.key == DEPENDENT:
-        for other in naming:
-            periods = other.child(other.periods).model._meta.db_table
-            seeds.append(
-                f'SELECT r.code, false, false, {columns} FROM (SELECT DISTINCT p.profit_center FROM "c_{other.key}" c'
-                f' JOIN "{periods}" p ON p.record_id = c.id) AS a JOIN "{table}" r ON r.code = a.profit_center'
-            )
-    following = (
-        f'SELECT c.asked, c.by_uid, true, {columns} FROM "c_{kind.key}" c JOIN "{table}" r ON r.uid = c.merged_into'
-    )
-    head = f'"c_{kind.key}" (asked, by_uid, followed, id, uid, code, status, merged_into)'
-    return f"{head} AS (({' UNION ALL '.join(seeds)}) UNION {following})"
+        seeds += [
+            f"SELECT r.code, false, false, r.* FROM"
+            f' (SELECT DISTINCT v{_place(other)} AS code FROM "p_{other.key}") AS a, {rows(same)}'
+            for other in naming
+        ]
+    onward = rows("uid = c.merged_into")
+    following = f"SELECT c.asked, c.by_uid, true, r.* FROM {me} c, {onward} WHERE c.merged_into IS NOT NULL"
+    return f"{me} AS (({' UNION ALL '.join(seeds)}) UNION {following})"
+
+
+def _place(naming: RecordType) -> int:
+    return KINDS[naming.key].columns.index(DEPENDENT)
 
 
 def _part(kind: RecordType) -> str:
-    told = KINDS[kind.key]
-    dated = set(kind.dated)
-    columns = [f"{'p' if name in dated else 'r'}.{name}::text" for name in told.columns]
-    columns += ["NULL"] * (4 - len(columns))
-    names = [f"r.{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
-    bounds = ("p.valid_from - DATE '0001-01-01' + 1", "p.valid_to - DATE '0001-01-01' + 1")
-    start, end = bounds if dated else ("NULL::int", "NULL::int")
+    """p_<type>: what is answered of each, a row per period."""
+    told, dated = KINDS[kind.key], set(kind.dated)
+    values = [f"{'p.' if name in dated else 'c.l_'}{name}::text AS v{n}" for n, name in enumerate(told.columns)]
+    values += [f"NULL::text AS v{n}" for n in range(len(told.columns), _MOST_VALUES)]
+    names = [f"c.l_{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
+    bounds, periods = "NULL::int, NULL::int", ""
+    if dated:
+        bounds = "p.valid_from - DATE '0001-01-01' + 1, p.valid_to - DATE '0001-01-01' + 1"
+        table = kind.child(kind.periods).model._meta.db_table
+        periods = f', LATERAL (SELECT * FROM "{table}" WHERE record_id = c.id OFFSET 0) AS p'
+    # + 0: the record's few keys are found by its uid, never among all those of the system.
     key = (
         "(SELECT CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary) WHEN count(*) = 1 THEN max(x.key) END"
-        f' FROM "{Crosswalk._meta.db_table}" x'
-        f" WHERE x.uid = c.uid AND x.active AND x.type = '{kind.key}' AND x.system_id = %s)"
+        f' FROM "{Crosswalk._meta.db_table}" x WHERE x.uid = c.uid AND x.active AND x.system_id + 0 = %s)'
     )
-    periods = ""
-    if dated:
-        table = kind.child(kind.periods).model._meta.db_table
-        periods = f'JOIN "{table}" p ON p.record_id = c.id'
     return (
-        f"SELECT '{kind.key}', c.asked, c.by_uid, c.followed, c.uid::text, c.code, c.status, {', '.join(names)}, c.key,"
-        f" {start}, {end}, {', '.join(columns)}"
-        f' FROM (SELECT c.*, {key} AS key FROM "c_{kind.key}" c WHERE c.merged_into IS NULL OFFSET 0) c'
-        f' JOIN "{kind.model._meta.db_table}" r ON r.id = c.id {periods}'
+        f'"p_{kind.key}" AS MATERIALIZED (SELECT c.asked, c.by_uid, c.followed, c.uid::text, c.code, c.status,'
+        f" {', '.join(names)}, c.key, {bounds}, {', '.join(values)}"
+        f' FROM (SELECT c.*, {key} AS key FROM "c_{kind.key}" c WHERE c.merged_into IS NULL OFFSET 0) c{periods})'
     )
 
 

@@ -38,8 +38,8 @@ READ_OFF = {
 """{field: (the dimension read off its record, its place among the values)}"""
 OWN = "dimension_value"
 TAX = "tax_code_mapping"
-NOTED = ("legal_entity", "country", "tax_code")
-"""Dimensions that are put down with a use of a mapping."""
+NOTED = ("legal_entity", "country")
+"""Dimensions that are put down with every use of a mapping."""
 
 
 class Line(NamedTuple):
@@ -347,21 +347,18 @@ def _tax(done: Checked) -> Tax | None:
 def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str, by: str) -> None:
     """Uses of mappings and what has no target. Of the context only what stays few: a count is kept for each."""
     uses, gaps = [], []
-    contexts: dict[tuple[str | None, ...], dict[str, str]] = {}
     for one in done:
         facts, day = one.facts, one.line.posting_date
-        seen = tuple(facts.get(name) for name in NOTED)
-        context = contexts.get(seen)
-        if context is None:
-            context = contexts[seen] = {name: code for name, code in zip(NOTED, seen, strict=True) if code}
+        here = {name: facts[name] for name in NOTED if facts.get(name)}
+        tax = one.held.get("tax_code")
         if one.account is not None:
+            context = {**here, "tax_code": tax.code} if tax and tax.code else here
             asked = Asked("gl_mapping", *one.charts, one.account.value, context, day)
             uses.append(asked)
             if one.account.target is None:
                 gaps.append(asked)
-        tax = one.held.get("tax_code")
         if tax and tax.golden and system:
-            asked = Asked(TAX, "", system, tax.code, context, day)
+            asked = Asked(TAX, "", system, tax.code, here, day)
             if Pair(TAX, "", system) in answers:
                 uses.append(asked)
             if "tax_code" not in one.target:

@@ -46,7 +46,9 @@ def books() -> dict[str, Any]:
     ChartUse.objects.create(chart="GROUP")
     ChartUse.objects.create(system="erp", chart="LOCAL")
     made["PC-1"] = make_record("profit_center", "PC-1")
-    made["CC-1"] = make_record("cost_center", "CC-1", legal_entity="NH10", profit_center="PC-1", valid_from="2020-01-01")
+    made["CC-1"] = make_record(
+        "cost_center", "CC-1", legal_entity="NH10", profit_center="PC-1", valid_from="2020-01-01"
+    )
     made["CC-2"] = make_record("cost_center", "CC-2", legal_entity="NH20")
     made["P-1"] = make_record("project", "P-1", legal_entity="NH10", valid_from="2026-01-01", valid_to="2026-07-01")
     account("GROUP", "400000")
@@ -160,7 +162,7 @@ def test_blocked_retired_closed_and_of_others(tool: Caller, books: dict[str, Any
     assert wrong(tool, project="P-1", posting_date="2026-05-31") == []
     make_record("project", "P-2", legal_entity="NH10", stage="planned")
     assert wrong(tool, project="P-2") == [("project", "not_released")]
-    change("profit_center", books["PC-1"], blocked=True)
+    change("profit_center", books["PC-1"], blocked=True, valid_from="2026-08-01")
     assert wrong(tool, cost_center="CC-1", posting_date="2026-08-01") == [("profit_center", "blocked")]
     supplier = make_record("supplier", "SU-1")
     assert one(tool, supplier="SU-1")["target"]["supplier"] == {"code": "SU-1", "mapped": False}
@@ -169,7 +171,14 @@ def test_blocked_retired_closed_and_of_others(tool: Caller, books: dict[str, Any
 
 
 def test_what_nobody_knows(tool: Caller, books: dict[str, Any]) -> None:
-    names = {"cost_center": "C", "profit_center": "P", "project": "J", "tax_code": "T", "supplier": "S", "legal_entity": "L"}
+    names = {
+        "cost_center": "C",
+        "profit_center": "P",
+        "project": "J",
+        "tax_code": "T",
+        "supplier": "S",
+        "legal_entity": "L",
+    }
     found = one(tool, gl_account="999", dimensions={"COLOUR": "red"}, **names)
     errors = {error["path"]: (error["code"], error["message"]) for error in found["errors"]}
     assert errors == {
@@ -236,7 +245,10 @@ def test_the_chart_that_is_booked_in(tool: Caller, books: dict[str, Any]) -> Non
     ChartUse.objects.create(system="erp", legal_entity="NH20", chart="FRENCH")
     french = one(tool, legal_entity="NH20")
     assert [(error["path"], error["code"]) for error in french["errors"]] == [("gl_account", "unmapped")]
-    assert french["errors"][0]["message"] == "GL account 400000 has no account in FRENCH on 2026-06-15; stewards were told."
+    assert (
+        french["errors"][0]["message"]
+        == "GL account 400000 has no account in FRENCH on 2026-06-15; stewards were told."
+    )
     assert "gl_account" not in french["target"] and one(tool)["target"]["gl_account"]["chart"] == "LOCAL"
     local = ask(tool, {"gl_account": "5100"}, chart="LOCAL")["results"][0]
     assert local["target"]["gl_account"] == {"code": "5100", "chart": "LOCAL", "sign": 1, "row": None}
@@ -254,18 +266,26 @@ def test_what_has_no_target_waits_for_stewards(tool: Caller, books: dict[str, An
     account("GROUP", "490000")
     make_record("tax_code", "FR-20", country="FR", rate="20")
     for _time in range(2):
-        found = ask(tool, {"gl_account": "490000", "tax_code": "FR-20"}, {"gl_account": "490000"}, {"gl_account": "400000"})
+        found = ask(
+            tool, {"gl_account": "490000", "tax_code": "FR-20"}, {"gl_account": "490000"}, {"gl_account": "400000"}
+        )
         assert [line["valid"] for line in found["results"]] == [False, False, True] and not found["valid"]
         assert [error["code"] for error in found["results"][0]["errors"]] == ["unmapped", "unmapped"]
-        assert found["results"][0]["errors"][1]["message"] == "Tax code FR-20 has no code in The ERP; stewards were told."
+        assert (
+            found["results"][0]["errors"][1]["message"] == "Tax code FR-20 has no code in The ERP; stewards were told."
+        )
         assert "tax_code" not in found["results"][0]["target"]
     gaps = MappingGap.objects.order_by("mapping").values_list("mapping", "source", "target", "code", "times")
     assert list(gaps) == [
         ("gl_mapping", "GROUP", "LOCAL", "490000", 4),
         ("tax_code_mapping", "", "erp", "FR-20", 2),
     ]
-    context, codes = AskedBatch.objects.latest("pk").uses[0][3], AskedBatch.objects.latest("pk").uses
-    assert context == {"legal_entity": "NH10", "country": "DE", "tax_code": "FR-20"} and len(codes) == 2
+    here = {"legal_entity": "NH10", "country": "DE"}
+    assert AskedBatch.objects.latest("pk").uses == [
+        ["gl_mapping", "GROUP", "LOCAL", {**here, "tax_code": "FR-20"}, DAY, {"490000": 1}],
+        ["tax_code_mapping", "", "erp", here, DAY, {"FR-20": 1}],
+        ["gl_mapping", "GROUP", "LOCAL", here, DAY, {"490000": 1, "400000": 1}],
+    ]
 
 
 def test_rules_refuse_require_and_forbid(tool: Caller, books: dict[str, Any]) -> None:
@@ -288,7 +308,9 @@ def test_rules_refuse_require_and_forbid(tool: Caller, books: dict[str, Any]) ->
 
 
 def test_rules_hold_for_their_days_and_are_heard_of_at_once(tool: Caller, books: dict[str, Any]) -> None:
-    made = rule("RU-1", {"account_kind": "expense"}, {"cost_center": True}, valid_from="2026-06-15", valid_to="2026-06-20")
+    made = rule(
+        "RU-1", {"account_kind": "expense"}, {"cost_center": True}, valid_from="2026-06-15", valid_to="2026-06-20"
+    )
     days = ("2026-06-14", "2026-06-15", "2026-06-19", "2026-06-20")
     assert [one(tool, posting_date=day)["valid"] for day in days] == [True, False, False, True]
     change("coding_rule", made, "block")
