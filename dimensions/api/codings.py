@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dimensions.services import coding
+from dimensions.services.coded_lines import NAMED, Checked, Line
 from dimensions.services.coded_values import Issue
-from dimensions.services.coding import NAMED, Checked, Line
+from dimensions.services.coding import OWN
 from mdm import registry
 from mdm.api import auth
 from mdm.api.operations import Body, Shown, operation
@@ -178,9 +179,10 @@ class ValidateCodings(HubView):
         return Response({"valid": valid, "results": results})
 
     def _require_scopes(self, lines: list[Line]) -> None:
-        used = {name for name in NAMED if any(getattr(line, name) for line in lines)} | {"gl_account"}
+        columns = zip(*(line.named() for line in lines), strict=True)
+        used = {name for name, texts in zip(NAMED, columns, strict=True) if any(texts)} | {"gl_account"}
         if any(line.dimensions for line in lines):
-            used.add("dimension_value")
+            used.add(OWN)
         for key in sorted(used):
             kind = registry.find(key)
             if kind is not None:
@@ -211,21 +213,10 @@ def _present(one: Checked) -> dict[str, Any]:
         "warnings": [_issue(issue) for issue in one.warnings],
         "golden": one.golden,
         "target": one.target,
-        "tax": one.tax
-        and {
-            "rate": one.tax.rate,
-            "deductible": one.tax.deductible,
-            "currency": one.tax.currency,
-            "amount": _text(one.tax.amount),
-            "deductible_amount": _text(one.tax.deductible_amount),
-        },
+        "tax": one.tax and one.tax._asdict(),
     }
 
 
 def _issue(issue: Issue) -> dict[str, str]:
     shown = {"path": issue.path, "code": issue.code, "message": issue.message}
     return {**shown, "rule": issue.rule} if issue.rule else shown
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:f}"

@@ -1,9 +1,9 @@
-"""Owns reading what the codes of a call stand for: records of every type with their periods and keys, in two statements."""
+"""Owns reading what the codes of a call stand for: records of every type with their periods, and their keys in a system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -15,9 +15,10 @@ from mdm.registry import RecordType
 
 DEPENDENT, NAMING = "profit_center", ("cost_center", "project")
 """A type that is also read for the records of other types of the call, which name one each."""
+FOREVER = (0, 1 << 30)
 _MOST_VALUES = 4
 _JOIN = "\x1f"  # between the two parts of what is asked for
-FOREVER = (0, 1 << 30)
+Names = tuple[str, ...]
 
 
 class Kind(NamedTuple):
@@ -25,7 +26,7 @@ class Kind(NamedTuple):
     found by beside its uid."""
 
     columns: tuple[str, ...]
-    by: tuple[str, ...] = ("code",)
+    by: Names = ("code",)
 
 
 KINDS: dict[str, Kind] = {
@@ -40,6 +41,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
+PLACES = {kind: KINDS[kind].columns.index(DEPENDENT) for kind in NAMING}
+"""{type: where among its values the record stands that it names}"""
+
+
 class Period(NamedTuple):
     """`start`, `end`: ordinals of the first day and of the day after the last; `values`: as KINDS names them, as texts."""
 
@@ -50,16 +55,15 @@ class Period(NamedTuple):
 
 @dataclass(slots=True)
 class Found:
-    """A record, merged ones followed (`followed`). `names`: what its type is found by. `key`: what the system calls it, ""
-    when it has no key for it, or several and none of them is the primary."""
+    """A record, merged ones followed (`followed`). `names`: what its type is found by."""
 
     uid: str
     code: str
     status: str
-    names: tuple[str, ...]
+    names: Names
     followed: bool
-    key: str
-    periods: list[Period] = field(default_factory=list)
+    periods: list[Period]
+    held: dict[Any, Any] = field(default_factory=dict)  # what whoever asked for it made of it
 
     def on(self, day: int) -> Period | None:
         for period in self.periods:
@@ -71,11 +75,12 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Ground:
     """`system`: (id, title), None when there is no such system. `charts`: {(system, legal entity): chart}. `keys`:
-    {(type, key of the system): uid}."""
+    {(type, key of the system): uid}; `primary`: {uid: that key}, of those that are the record's primary one."""
 
     system: tuple[int, str] | None
     charts: Mapping[tuple[str, str], str]
     keys: Mapping[tuple[str, str], str]
+    primary: Mapping[str, str]
 
     @property
     def title(self) -> str:
@@ -92,24 +97,49 @@ class Ground:
 # Every table is looked into row by row (LATERAL, kept apart by OFFSET 0): for a thousand codes the planner would rather
 # read a table of a hundred thousand rows whole, which takes ten times as long.
 _GROUND = f"""
-SELECT 'system', code, title, id::text FROM "{System._meta.db_table}" WHERE code = %s
-UNION ALL SELECT 'chart', system, legal_entity, chart FROM "{ChartUse._meta.db_table}"
-UNION ALL SELECT 'key', asked.type, asked.key, c.uid::text
+SELECT 'system', code, title, id::text, false FROM "{System._meta.db_table}" WHERE code = %s
+UNION ALL SELECT 'chart', system, legal_entity, chart, false FROM "{ChartUse._meta.db_table}"
+UNION ALL SELECT 'key', asked.type, asked.key, c.uid::text, c.primary
   FROM unnest(%s::text[], %s::text[]) AS asked (type, key), LATERAL (
-    SELECT uid FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key AND active
+    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key AND active
        AND system_id = (SELECT id FROM "{System._meta.db_table}" WHERE code = %s) OFFSET 0) AS c
+"""
+# Of several keys the primary; one that is alone counts as such.
+_KEYS_OF = f"""
+SELECT a.uid::text, CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary) ELSE max(x.key) END
+  FROM unnest(%s::uuid[]) AS a (uid), LATERAL (
+    SELECT key, "primary" FROM "{Crosswalk._meta.db_table}" WHERE uid = a.uid AND active AND system_id + 0 = %s OFFSET 0) x
+  GROUP BY a.uid HAVING bool_or(x.primary) OR count(*) = 1
 """
 
 
 def ground(system: str, asked: Iterable[tuple[str, str]]) -> Ground:
     """What the call stands on; `asked`: (type, key) that may be keys of the system. One query."""
-    pairs = sorted(set(asked)) if system else []
+    pairs = list(asked) if system else []
     with connection.cursor() as cursor:
         cursor.execute(_GROUND, [system, [t for t, _key in pairs], [key for _type, key in pairs], system])
         rows = cursor.fetchall()
-    found = next(((int(d), c) for what, _b, c, d in rows if what == "system"), None)
-    charts = {(b, c): d for what, b, c, d in rows if what == "chart"}
-    return Ground(found, charts, {(b, c): d for what, b, c, d in rows if what == "key"})
+    found, charts, keys, primary = None, {}, {}, {}
+    for what, one, two, three, first in rows:
+        if what == "key":
+            keys[one, two] = three
+            if first:
+                primary[three] = two
+        elif what == "chart":
+            charts[one, two] = three
+        else:
+            found = (int(three), two)
+    return Ground(found, charts, keys, primary)
+
+
+def keys_of(system: int, uids: Iterable[str]) -> dict[str, str]:
+    """{uid: what the system calls it}, of those it has one name for. One query, none without uids."""
+    wanted = list(uids)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_KEYS_OF, [wanted, system])
+        return dict(cursor.fetchall())
 
 
 @dataclass(slots=True)
@@ -117,106 +147,164 @@ class Asked:
     """Of one type: uids, and the names (one or two texts) of records that are not asked for by uid."""
 
     uids: set[str] = field(default_factory=set)
-    names: set[tuple[str, ...]] = field(default_factory=set)
+    names: set[Names] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.uids or self.names)
 
 
 class Records(NamedTuple):
     """Of one type: by uid and by names, as asked."""
 
-    by_uid: dict[tuple[str, ...], Found]
-    by_names: dict[tuple[str, ...], Found]
+    by_uid: dict[str, Found]
+    by_names: dict[Names, Found]
 
 
-def records(asked: Mapping[str, Asked], system: int | None) -> dict[str, Records]:
-    """{type: the records asked for}; merged ones are followed, unknown ones left out. One query."""
-    kinds = [kind for key in KINDS if (kind := registry.find(key)) and _wanted(key, asked)]
-    naming = [kind for kind in kinds if kind.key in NAMING]
+class _Merged(NamedTuple):
+    """A record that was merged: `asked` is its uid or its names, `into` the uid of what it became a part of."""
+
+    kind: str
+    by_uid: bool
+    asked: str
+    into: str
+
+
+def records(asked: Mapping[str, Asked]) -> dict[str, Records]:
+    """{type: the records asked for}; unknown ones are left out. One query, two when some of them were merged."""
+    found = {kind: Records({}, {}) for kind in KINDS}
+    kinds = _kinds({key for key, one in asked.items() if one})
     given: list[Any] = []
     for kind in kinds:
         mine = asked.get(kind.key) or Asked()
-        names = sorted(mine.names)
-        given += [sorted(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by))), system]
-    parts = ", ".join(f"{_chain(kind, naming)}, {_part(kind)}" for kind in kinds)
-    whole = " UNION ALL ".join(f"SELECT '{kind.key}', p.* FROM \"p_{kind.key}\" p" for kind in kinds)
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH RECURSIVE {parts} {whole}", given)
-        rows = cursor.fetchall()
-    return _collected([kind.key for kind in kinds], rows)
+        names = list(mine.names)
+        given += [list(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by)))]
+    if not kinds:
+        return found
+    merged = _collect(_rows([(kind, _asked(kind)) for kind in kinds], given), found)
+    return _followed(merged, found) if merged else found
 
 
-def _wanted(key: str, asked: Mapping[str, Asked]) -> bool:
-    mine = [asked[one] for one in ((key, *NAMING) if key == DEPENDENT else (key,)) if one in asked]
-    return any(one.uids or one.names for one in mine)
+def _kinds(asked: set[str]) -> list[RecordType]:
+    wanted = asked if asked.isdisjoint(NAMING) else {*asked, DEPENDENT}
+    return [kind for key in KINDS if key in wanted and (kind := registry.find(key))]
 
 
-def _lasting(kind: RecordType) -> list[str]:
-    """Columns read from the record itself."""
-    told = KINDS[kind.key]
-    return [*told.by, *(name for name in told.columns if name not in kind.dated and name not in told.by)]
-
-
-def _chain(kind: RecordType, naming: Sequence[RecordType]) -> str:
-    """c_<type>: records asked for and what they were merged into; `naming`: types that name a profit center."""
-    table, by, me = kind.model._meta.db_table, KINDS[kind.key].by, f'"c_{kind.key}"'
-    columns = ["id", "uid", "code", "status", "merged_into", *(f"{name} AS l_{name}" for name in _lasting(kind))]
-
-    def rows(where: str) -> str:
-        return f'LATERAL (SELECT {", ".join(columns)} FROM "{table}" WHERE {where} OFFSET 0) AS r'
-
-    arrays, asked = ", ".join("%s::text[]" for _name in by), ", ".join(by)
-    same = " AND ".join(f'"{table}".{name} = a.{name}' for name in by)
-    named = ", ".join(f"a.{name}" for name in by)
-    seeds = [
-        f"SELECT a.uid::text AS asked, true AS by_uid, false AS followed, r.* FROM unnest(%s::uuid[]) AS a (uid),"
-        f" {rows('uid = a.uid')}",
-        f"SELECT concat_ws(E'\\x1f', {named}), false, false, r.* FROM unnest({arrays}) AS a ({asked}), {rows(same)}",
-    ]
-    if kind.key == DEPENDENT:
-        seeds += [
-            f"SELECT r.code, false, false, r.* FROM"
-            f' (SELECT DISTINCT v{_place(other)} AS code FROM "p_{other.key}") AS a, {rows(same)}'
-            for other in naming
-        ]
-    onward = rows("uid = c.merged_into")
-    following = f"SELECT c.asked, c.by_uid, true, r.* FROM {me} c, {onward} WHERE c.merged_into IS NOT NULL"
-    return f"{me} AS (({' UNION ALL '.join(seeds)}) UNION {following})"
-
-
-def _place(naming: RecordType) -> int:
-    return KINDS[naming.key].columns.index(DEPENDENT)
-
-
-def _part(kind: RecordType) -> str:
-    """p_<type>: what is answered of each, a row per period."""
-    told, dated = KINDS[kind.key], set(kind.dated)
-    values = [f"{'p.' if name in dated else 'c.l_'}{name}::text AS v{n}" for n, name in enumerate(told.columns)]
-    values += [f"NULL::text AS v{n}" for n in range(len(told.columns), _MOST_VALUES)]
-    names = [f"c.l_{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
-    bounds, periods = "NULL::int, NULL::int", ""
-    if dated:
-        bounds = "p.valid_from - DATE '0001-01-01' + 1, p.valid_to - DATE '0001-01-01' + 1"
-        table = kind.child(kind.periods).model._meta.db_table
-        periods = f', LATERAL (SELECT * FROM "{table}" WHERE record_id = c.id OFFSET 0) AS p'
-    # + 0: the record's few keys are found by its uid, never among all those of the system.
-    key = (
-        "(SELECT CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary) WHEN count(*) = 1 THEN max(x.key) END"
-        f' FROM "{Crosswalk._meta.db_table}" x WHERE x.uid = c.uid AND x.active AND x.system_id + 0 = %s)'
-    )
-    return (
-        f'"p_{kind.key}" AS MATERIALIZED (SELECT c.asked, c.by_uid, c.followed, c.uid::text, c.code, c.status,'
-        f" {', '.join(names)}, c.key, {bounds}, {', '.join(values)}"
-        f' FROM (SELECT c.*, {key} AS key FROM "c_{kind.key}" c WHERE c.merged_into IS NULL OFFSET 0) c{periods})'
-    )
-
-
-def _collected(keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, Records]:
-    found = {key: Records({}, {}) for key in keys}
-    widths = {key: len(KINDS[key].columns) for key in keys}
-    for kind, asked, by_uid, followed, uid, code, status, one, two, key, start, end, *values in rows:
-        held, name = found[kind][0 if by_uid else 1], tuple(asked.split(_JOIN))
-        record = held.get(name)
-        if record is None:
-            names = (one,) if two is None else (one, two)
-            record = held[name] = Found(uid, code, status, names, followed, key or "")
-        record.periods.append(Period(start or FOREVER[0], end or FOREVER[1], tuple(values[: widths[kind]])))
+def _followed(merged: Sequence[_Merged], found: dict[str, Records]) -> dict[str, Records]:
+    """With what they are now in the place of those that were merged."""
+    there = {kind: Records({}, {}) for kind in KINDS}
+    starts = {key: {one.into for one in merged if one.kind == key} for key in {one.kind for one in merged}}
+    kinds = _kinds(set(starts))
+    chained = [kind for kind in kinds if kind.key in starts]
+    seeds = [(kind, [_survivors(kind)] if kind.key in starts else []) for kind in kinds]
+    _collect(_rows(seeds, [list(starts[kind.key]) for kind in chained], chained), there)
+    for key, records in there.items():
+        found[key].by_names.update(records.by_names)  # what the survivors name
+    for one in merged:
+        if survivor := there[one.kind].by_uid.get(one.into):
+            _put(found[one.kind], one.by_uid, one.asked, replace(survivor, followed=True, held={}))
     return found
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    seeds: Sequence[tuple[RecordType, list[str]]], given: list[Any], chained: Sequence[RecordType] = ()
+) -> list[tuple[Any, ...]]:
+    """A row per period of what the seeds of each type find; `chained`: types whose seeds follow merges."""
+    naming = [kind for kind, _seeds in seeds if kind.key in NAMING]
+    parts = [_chain(kind) for kind in chained]
+    for kind, asked in seeds:
+        listed = [*asked, *(_dependent(kind, other) for other in naming if kind.key == DEPENDENT)]
+        parts.append(
+            f'"p_{kind.key}" AS MATERIALIZED ({_shown(kind)} FROM ({" UNION ALL ".join(listed)}) AS c{_periods(kind)})'
+        )
+    whole = " UNION ALL ".join(f"SELECT '{kind.key}', p.* FROM \"p_{kind.key}\" p" for kind, _seeds in seeds)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {'RECURSIVE ' if chained else ''}{', '.join(parts)} {whole}", given)
+        return cursor.fetchall()
+
+
+def _asked(kind: RecordType) -> list[str]:
+    """Records by their uids, and by their names."""
+    by = KINDS[kind.key].by
+    arrays, asked = ", ".join("%s::text[]" for _name in by), ", ".join(f"a.{name}" for name in by)
+    return [
+        f"SELECT a.uid::text AS asked, true AS by_uid, r.* FROM unnest(%s::uuid[]) AS a (uid), {_look(kind, ('uid',))}",
+        f"SELECT concat_ws(E'\\x1f', {asked}), false, r.* FROM unnest({arrays}) AS a ({', '.join(by)}), {_look(kind, by)}",
+    ]
+
+
+def _dependent(kind: RecordType, naming: RecordType) -> str:
+    named = f'SELECT DISTINCT v{PLACES[naming.key]} AS code FROM "p_{naming.key}"'
+    return f"SELECT r.code AS asked, false AS by_uid, r.* FROM ({named}) AS a, {_look(kind, ('code',))}"
+
+
+def _survivors(kind: RecordType) -> str:
+    chain = f'(SELECT * FROM "s_{kind.key}" WHERE merged_into IS NULL)'
+    return f"SELECT a.asked::text AS asked, true AS by_uid, r.* FROM {chain} AS a, {_look(kind, ('uid',))}"
+
+
+def _chain(kind: RecordType) -> str:
+    table, me = kind.model._meta.db_table, f'"s_{kind.key}"'
+    first = f'SELECT uid, uid, merged_into FROM "{table}" WHERE uid = ANY(%s::uuid[])'
+    onward = f'SELECT s.asked, r.uid, r.merged_into FROM {me} s JOIN "{table}" r ON r.uid = s.merged_into'
+    return f"{me} (asked, uid, merged_into) AS ({first} UNION {onward})"
+
+
+def _look(kind: RecordType, by: Names) -> str:
+    told, dated = KINDS[kind.key], set(kind.dated)
+    lasting = {*told.by, *(name for name in told.columns if name not in dated)} - {"code"}
+    columns = ", ".join(("id", "uid", "code", "status", "merged_into", *sorted(lasting)))
+    where = " AND ".join(f"{name} = a.{name}" for name in by)
+    return f'LATERAL (SELECT {columns} FROM "{kind.model._meta.db_table}" WHERE {where} OFFSET 0) AS r'
+
+
+def _shown(kind: RecordType) -> str:
+    told, dated = KINDS[kind.key], set(kind.dated)
+    names = [f"c.{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
+    bounds = [f"p.{name} - DATE '0001-01-01' + 1" if dated else "NULL::int" for name in ("valid_from", "valid_to")]
+    values = [f"{'p' if name in dated else 'c'}.{name}::text AS v{n}" for n, name in enumerate(told.columns)]
+    values += [f"NULL::text AS v{n}" for n in range(len(told.columns), _MOST_VALUES)]
+    head = "SELECT c.asked, c.by_uid, c.uid::text, c.code, c.status, c.merged_into::text"
+    return ", ".join((head, *names, *bounds, *values))
+
+
+def _periods(kind: RecordType) -> str:
+    if not kind.periods:
+        return ""
+    table = kind.child(kind.periods).model._meta.db_table
+    return f', LATERAL (SELECT * FROM "{table}" WHERE record_id = c.id OFFSET 0) AS p'
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _collect(rows: Iterable[tuple[Any, ...]], found: Mapping[str, Records]) -> list[_Merged]:
+    """Puts down what the rows say; those that were merged."""
+    merged = []
+    widths = {key: len(kind.columns) for key, kind in KINDS.items()}
+    for kind, asked, by_uid, uid, code, status, into, one, two, start, end, *values in rows:
+        if into is not None:
+            merged.append(_Merged(kind, by_uid, asked, into))
+            continue
+        period = Period(start or FOREVER[0], end or FOREVER[1], tuple(values[: widths[kind]]))
+        by_uids, by_names = found[kind]
+        known = by_uids.get(asked) if by_uid else by_names.get(_names(asked))
+        if known is None:
+            names = (one,) if two is None else (one, two)
+            _put(found[kind], by_uid, asked, Found(uid, code, status, names, False, [period]))
+        else:
+            known.periods.append(period)
+    return merged
+
+
+def _put(records: Records, by_uid: bool, asked: str, found: Found) -> None:
+    if by_uid:
+        records.by_uid[asked] = found
+    else:
+        records.by_names[_names(asked)] = found
+
+
+def _names(asked: str) -> Names:
+    return tuple(asked.split(_JOIN)) if _JOIN in asked else (asked,)

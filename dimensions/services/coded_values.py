@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
 from dimensions.selectors.coded import FOREVER, Found, Period
 from mdm.selectors.visibility import Entities
+
+Values = tuple[str | None, ...]
 
 TITLES = {
     "legal_entity": "Legal entity",
@@ -21,6 +22,14 @@ TITLES = {
 }
 ENTITY = {"cost_center": 0, "profit_center": 0, "project": 0}
 """Where among its values the company stands that a record belongs to."""
+READ_OFF = {
+    "legal_entity": ("country", 0),
+    "cost_center": ("cost_center_category", 2),
+    "gl_account": ("account_kind", 0),
+    "tax_code": ("tax_kind", 1),
+}
+"""The dimension that is read off a record of a type, and its place among the values."""
+_KEPT = 20  # of what is made of a record: for days, and for names it is called by
 BLOCK = {
     "cost_center": (1, "for costs"),
     "profit_center": (1, ""),
@@ -39,52 +48,89 @@ class Issue(NamedTuple):
     rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """`code`: what rules and mappings know it by, "" when it is not known. `values`: of the period that holds, as
-    `coded.KINDS` names them; () when none does. `golden`, `target`: as they are answered, None when it is not known."""
+class Meaning(NamedTuple):
+    """What a record is on a day. `code`: what rules and mappings know it by; `values`: of the period that holds, () when
+    none does; `entity`: the company it belongs to, "" when to all; `facts`: {dimension: code} that it says;
+    `unsaid`: dimensions it would say if it held; `clean`: nothing is wrong with using it."""
 
-    code: str = ""
-    values: tuple[str | None, ...] = ()
-    entity: str = ""
-    shown: str = ""
+    code: str
+    values: Values
+    entity: str
+    facts: dict[str, str]
+    unsaid: tuple[str, ...]
+    clean: bool
+    golden: dict[str, Any]
+
+
+class Held(NamedTuple):
+    """What is made of one code of a line. `meaning` None: it is not known. `target`: as it is answered."""
+
+    shown: str
+    meaning: Meaning | None = None
+    target: dict[str, Any] | None = None
     issues: tuple[Issue, ...] = ()
     warnings: tuple[Issue, ...] = ()
-    golden: dict[str, Any] | None = None
-    target: dict[str, Any] | None = None
 
 
 def read(
-    kind: str, path: str, text: str, found: Found | None, day: int, *, system: str, chart: str, entities: Entities
+    kind: str,
+    path: str,
+    text: str,
+    found: Found | None,
+    day: int,
+    *,
+    key: str,
+    system: str,
+    chart: str,
+    entities: Entities,
 ) -> Held:
-    """`text`: as it was sent; `day`: ordinal of the posting date; `chart`: that account numbers are of."""
+    """`text`: as it was sent; `day`: ordinal of the posting date; `key`: what the system calls it, "" when it has no key;
+    `chart`: that account numbers are of."""
+    if found is None or (entities is not None and _hidden(kind, found, day, entities)):
+        title = TITLES.get(kind) or path.removeprefix("dimensions/")
+        return Held(f"{title} {text}", issues=(Issue(path, "unknown", _unknown(kind, title, text, chart)),))
+    asked = (day, text, key, not system)
+    held: Held | None = found.held.get(asked)
+    if held is None:
+        if len(found.held) >= _KEPT:
+            found.held.clear()
+        held = found.held[asked] = _held(kind, path, text, found, day, key or "", not system)
+    return held
+
+
+def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_home: bool) -> Held:
     title = TITLES.get(kind) or path.removeprefix("dimensions/")
-    if found is None or _hidden(kind, found, day, entities):
-        return Held(shown=f"{title} {text}", issues=(Issue(path, "unknown", _unknown(kind, title, text, chart)),))
-    code = found.names[-1]
+    meaning = _meaning(kind, path, found, day)
+    code = meaning.code
+    target = None if kind == "gl_account" else {"code": key or code, "mapped": bool(key) or at_home}
     shown = f"{title} {text}" if text == code else f"{title} {text} ({code})"
-    period = found.on(day)
     warnings: tuple[Issue, ...] = ()
     if found.followed:
         words = f"{title} {text} was merged into {code}, which is used instead."
         shown, warnings = f"{title} {code}", (Issue(path, "merged", words),)
-    golden: dict[str, Any] = {"code": found.code, "uid": found.uid}
-    target: dict[str, Any] | None = {"code": found.key or code, "mapped": bool(found.key) or not system}
-    if kind == "gl_account":
-        golden, target = {**golden, "chart": found.names[0], "number": code}, None
-    elif kind == "dimension_value":
-        golden = {**golden, "value": code}
+    issues = () if meaning.clean else tuple(_issues(kind, path, shown, found, found.on(day), day))
+    return Held(shown, meaning, target, issues, warnings)
+
+
+def _meaning(kind: str, path: str, found: Found, day: int) -> Meaning:
+    code, period = found.names[-1], found.on(day)
     values = period.values if period else ()
-    return Held(
-        code=code,
-        values=values,
-        entity=(values[ENTITY[kind]] or "") if values and kind in ENTITY else "",
-        shown=shown,
-        issues=tuple(_issues(kind, path, shown, found, period, day)),
-        warnings=warnings,
-        golden=golden,
-        target=target,
-    )
+    golden: dict[str, Any] = {"code": found.code, "uid": found.uid}
+    if kind == "gl_account":
+        golden |= {"chart": found.names[0], "number": code}
+    elif kind == "dimension_value":
+        golden["value"] = code
+    facts = {path.removeprefix("dimensions/"): code}
+    unsaid: tuple[str, ...] = ()
+    if kind in READ_OFF:
+        dimension, place = READ_OFF[kind]
+        if values:
+            facts[dimension] = values[place] or ""
+        else:
+            unsaid = (dimension,)
+    entity = (values[ENTITY[kind]] or "") if values and kind in ENTITY else ""
+    clean = next(_issues(kind, path, "", found, period, day), None) is None
+    return Meaning(code, values, entity, facts, unsaid, clean, golden)
 
 
 def _unknown(kind: str, title: str, text: str, chart: str) -> str:
@@ -93,10 +139,8 @@ def _unknown(kind: str, title: str, text: str, chart: str) -> str:
     return f"There is no {title[0].lower()}{title[1:]} {text}." if kind in TITLES else f"{title} has no value {text}."
 
 
-def _hidden(kind: str, found: Found, day: int, entities: Entities) -> bool:
+def _hidden(kind: str, found: Found, day: int, entities: frozenset[str]) -> bool:
     """Of a company of others on that day, or at its nearest time when nothing holds then."""
-    if entities is None:
-        return False
     if kind == "legal_entity":
         return found.code not in entities
     if kind not in ENTITY:

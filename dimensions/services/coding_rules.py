@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
-
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
-from django.db.models.functions import JSONObject
+from itertools import groupby
+from operator import itemgetter
 
 from dimensions.coding import CODES, Compiled, Rule, Test
-from dimensions.models import CodingRule, CodingRuleCondition
+from dimensions.models import CodingRuleCondition
 from mdm.errors import NotNow
 from mdm.mapping import MappingError, notation
+from mdm.mapping.expressions import Expression
 from mdm.selectors.event_watch import Look, Looked
-
-_FIELDS = ("uid", "code", "name", "message", "valid_from", "valid_to", "tests")
-
 
 KEY = "coding_rule"
 
@@ -32,31 +27,35 @@ def last_look() -> Look | None:
     return _KEPT.look
 
 
-def in_force() -> QuerySet[CodingRule]:
-    return CodingRule.objects.filter(status="active")
-
-
 def rules() -> Iterator[Rule]:
-    """Rules and their conditions by one statement, as `dimensions.services.mappings` reads rows."""
-    tests = CodingRuleCondition.objects.filter(record=OuterRef("pk")).order_by("position", "id")
-    shape = JSONObject(side="side", dimension="dimension", test="test", codes="codes")
-    found = in_force().annotate(tests=ArraySubquery(tests.values(json=shape))).order_by()
-    for values in found.values_list(*_FIELDS):
-        yield _rule(dict(zip(_FIELDS, values, strict=True)))
+    """Rules and their conditions by one statement: no rule is ever seen without conditions that were written with it."""
+    found = CodingRuleCondition.objects.filter(record__status="active").order_by("record_id", "position", "id")
+    known: dict[str, Expression] = {}  # many conditions are written alike
+    fields = [f"record__{name}" for name in _FIELDS]
+    rows = found.values_list("record_id", *fields, "side", "dimension", "test", "codes")
+    for _record, group in groupby(rows.iterator(chunk_size=5000), key=itemgetter(0)):
+        listed = list(group)
+        given = dict(zip(_FIELDS, listed[0][1:], strict=False))
+        try:
+            tests = [(side, Test(name, what, _codes(what, codes, known))) for *_r, side, name, what, codes in listed]
+        except MappingError as error:
+            words = f"The coding rule {given['code']} cannot be read, put it right or retire it: {error}"
+            raise NotNow(words) from None
+        when, then = (tuple(test for here, test in tests if here == side) for side in ("when", "then"))
+        yield Rule(**given, when=when, then=then)
 
 
-def _rule(found: dict[str, Any]) -> Rule:
-    tests = found.pop("tests")
-    try:
-        when, then = (tuple(_test(one) for one in tests if one["side"] == side) for side in ("when", "then"))
-    except MappingError as error:
-        raise NotNow(f"The coding rule {found['code']} cannot be read, put it right or retire it: {error}") from None
-    return Rule(**found, when=when, then=then)
+_FIELDS = ("uid", "code", "name", "message", "valid_from", "valid_to")
 
 
-def _test(one: dict[str, Any]) -> Test:
-    codes = notation.read(one["codes"] or "") if one["test"] == CODES else None
-    return Test(one["dimension"], one["test"], codes)
+def _codes(what: str, text: str | None, known: dict[str, Expression]) -> Expression | None:
+    if what != CODES:
+        return None
+    text = text or ""
+    found = known.get(text)
+    if found is None:
+        found = known[text] = notation.read(text)
+    return found
 
 
 class _Kept:

@@ -6,13 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from dimensions.models import GLMapping
-from dimensions.services import coding_rules, mappings
+from dimensions.services import coded_records, coding_rules, mappings
 
 
 @csrf_exempt
 def forget(request: HttpRequest) -> HttpResponse:
     mappings._KEPT = mappings._Kept()
     coding_rules._KEPT = coding_rules._Kept()
+    coded_records._KEPT = coded_records._Kept()
     return HttpResponse(status=204)
 
 
