@@ -112,7 +112,7 @@ def _never(rule: Rule, closed: Mapping[str, Collection[str]], unknown: Mapping[s
             )
         codes = closed.get(test.dimension)
         if codes is not None and not any(meets(test, code) for code in codes):
-            return f"no line has a {test.words()}; there is {', '.join(sorted(codes)[:8])}"
+            return f"it is for {test.words()}, and there is only {', '.join(sorted(codes)[:8])}"
         mine = _named(test)
         if mine and mine <= set(unknown.get(test.dimension, ())):
             return f"the hub has no {named(test.dimension)} {', '.join(sorted(mine)[:5])}"

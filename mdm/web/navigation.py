@@ -55,6 +55,7 @@ REST = (
             Entry("Duplicates", "duplicate", "web:duplicates", count="duplicates"),
             Entry("Imports", "upload", "web:imports", count="imports"),
             Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings"),
+            Entry("Check a coding", "check", "dimensions:codings", scope="read:gl-accounts"),
         ),
     ),
     Group(

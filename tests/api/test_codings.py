@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dimensions.models import AskedBatch, ChartUse, MappingGap
-from dimensions.services import coding_rules, mappings
+from dimensions.services import coded_records, coding_rules, mappings
 from mdm import registry
 from mdm.models import ChangeRequest, Event
 from mdm.services import changes, crosswalks, merging
@@ -27,6 +27,7 @@ DAY = "2026-06-15"
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mappings, "_KEPT", mappings._Kept())
     monkeypatch.setattr(coding_rules, "_KEPT", coding_rules._Kept())
+    monkeypatch.setattr(coded_records, "_KEPT", coded_records._Kept())
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ def test_the_chart_that_is_booked_in(tool: Caller, books: dict[str, Any]) -> Non
     ChartUse.objects.all().delete()
     asked = ask(tool, {"gl_account": "400000"}, chart="GROUP")["results"][0]["errors"]
     assert [(error["code"], error["message"]) for error in asked] == [
-        ("unmapped", "Which chart erp books in is not known; a governance lead can say so.")
+        ("unmapped", "Which chart The ERP books in is not known; a governance lead can say so.")
     ]
 
 
@@ -272,7 +273,8 @@ def test_what_has_no_target_waits_for_stewards(tool: Caller, books: dict[str, An
         assert [line["valid"] for line in found["results"]] == [False, False, True] and not found["valid"]
         assert [error["code"] for error in found["results"][0]["errors"]] == ["unmapped", "unmapped"]
         assert (
-            found["results"][0]["errors"][1]["message"] == "Tax code FR-20 has no code in The ERP; stewards were told."
+            found["results"][0]["errors"][1]["message"]
+            == "Tax code FR-20 has no code in The ERP on 2026-06-15; stewards were told."
         )
         assert "tax_code" not in found["results"][0]["target"]
     gaps = MappingGap.objects.order_by("mapping").values_list("mapping", "source", "target", "code", "times")
@@ -380,3 +382,69 @@ def test_the_same_call_is_answered_once(tool: Caller, books: dict[str, Any]) -> 
     assert first.json() == second.json() and second["Idempotent-Replayed"] == "true"
     assert MappingGap.objects.get().times == 1
     assert tool.post_json("codings/validate/", {**body, "system": None}, Idempotency_Key="c-1").status_code == 422
+
+
+def test_a_mapping_of_tax_codes_goes_before_keys(tool: Caller, books: dict[str, Any]) -> None:
+    given = {"name": "Input VAT", "system": "erp", "kind": "explicit", "source": "DE-19", "target": "VX"}
+    make_record("tax_code_mapping", "TM-1", **given, conditions=[{"dimension": "project", "codes": "P-1"}])
+    assert one(tool, tax_code="DE-19")["target"]["tax_code"] == {"code": "V1", "mapped": True}
+    assert one(tool, tax_code="DE-19", project="P-1")["target"]["tax_code"] == {"code": "VX", "mapped": True}
+
+
+def test_records_are_kept_until_they_change(tool: Caller, books: dict[str, Any]) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert one(tool, cost_center="K-1", tax_code="V1")["valid"]
+        return len(captured)
+
+    first = queries()
+    assert queries() < first, "records, rules and mappings are at hand"
+    change("cost_center", books["CC-1"], "block")
+    assert wrong(tool, cost_center="K-1") == [("cost_center", "blocked")]
+    change("cost_center", books["CC-1"], "unblock")
+    change("profit_center", books["PC-1"], "block")
+    assert wrong(tool, cost_center="K-1") == [("profit_center", "blocked")]
+    change("profit_center", books["PC-1"], "unblock")
+    change("cost_center", books["CC-1"], legal_entity="NH20", valid_from="2026-06-15")
+    assert wrong(tool, cost_center="K-1") == [("cost_center", "wrong_entity")]
+    crosswalks.link(system=books["erp"], type="cost_center", key="K-2", uid=books["CC-2"].uid)
+    assert one(tool, cost_center="K-2", legal_entity="NH20")["golden"]["cost_center"]["code"] == "CC-2"
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+@pytest.mark.parametrize("worst", [False, True])
+def test_the_number_of_queries_is_fixed(tool: Caller, books: dict[str, Any], count: int, worst: bool) -> None:
+    rule("RU-1", {"account_kind": "expense"}, {"cost_center": True})
+    lines: list[dict[str, Any]] = [{"gl_account": "400000"}] * count
+    if worst:
+        kept, lost = make_record("supplier", "SU-1"), make_record("supplier", "SU-2", legal_name="Bergbau Nord AG")
+        merge = merging.propose(
+            kind=registry.get("supplier"), survivor=kept.uid, losers=[lost.uid], by=actor("nora", "steward")
+        )
+        changes.approve(change=merge, by=actor("ann", "approver"), content_hash=merge.content_hash)
+        for number in range(4):
+            chart = f"L{number}"
+            make_record("chart_of_accounts", chart, name=chart)
+            ChartUse.objects.create(system="erp", legal_entity=f"NH{number}", chart=chart)
+            make_record("legal_entity", f"NH{number}")
+            row("40*", "5*", f"R-{chart}", kind="like", target_chart=chart)
+            account("GROUP", f"49000{number}")
+        make_record("tax_code", "FR-20", country="FR", rate="20")
+        make_record("tax_code_mapping", "TM-1", name="T", system="erp", kind="explicit", source="DE-19", target="VX")
+        lines = [
+            {
+                "legal_entity": f"NH{number % 5}", "posting_date": f"2026-0{1 + number % 9}-15",
+                "gl_account": ("400000", "490000", "490001", f"{number}")[number % 4],
+                "cost_center": ("CC-1", "K-1", "CC-2", f"C{number}")[number % 4],
+                "profit_center": (None, "PC-1", f"PC{number}")[number % 3],
+                "project": ("P-1", f"P{number}")[number % 2], "tax_code": ("DE-19", "V1", "FR-20", f"T{number}")[number % 4],
+                "supplier": ("SU-1", "SU-2", f"S{number}")[number % 3], "amount": f"{number}.01", "currency": "USD",
+                "dimensions": {f"D{place}": f"V{number}" for place in range(5)},
+            }
+            for number in range(count)
+        ]  # fmt: skip
+    tool.read("tax-codes/?page_size=1")  # the day's first call of a token is put down
+    with CaptureQueriesContext(connection) as captured:
+        found = ask(tool, *lines)
+    assert len(found["results"]) == count
+    assert len(captured) <= MOST_QUERIES, [query["sql"][:90] for query in captured]
