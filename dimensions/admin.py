@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
+from dimensions import admin_charts  # noqa: F401 - it registers its page
 from dimensions.models import Dimension, DimensionValue
 from mdm.admin import GovernanceAdmin
 from mdm.errors import CorrectInput, HubError

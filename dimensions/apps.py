@@ -9,6 +9,7 @@ class DimensionsConfig(AppConfig):
     def ready(self) -> None:
         from dimensions import (
             chart_of_accounts,
+            coding_rule,
             cost_center,
             demo,
             dimension,
@@ -22,6 +23,7 @@ class DimensionsConfig(AppConfig):
             profit_center,
             project,
             tax_code,
+            tax_code_mapping,
         )
         from dimensions.demo import treasury
         from dimensions.web import values
@@ -29,7 +31,7 @@ class DimensionsConfig(AppConfig):
 
         for kind in (
             legal_entity, cost_center, profit_center, project, chart_of_accounts, gl_account, tax_code, payment_term,
-            gl_mapping, dimension, dimension_value, hierarchy, hierarchy_node,
+            gl_mapping, tax_code_mapping, coding_rule, dimension, dimension_value, hierarchy, hierarchy_node,
         ):  # fmt: skip
             kind.declare()
         ports.rail.append(values.groups)

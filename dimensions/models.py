@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from mdm.models.record import DatedRecord, GoldenChild, GoldenPeriod, GoldenRecord
 
@@ -168,15 +170,13 @@ class ProjectPeriod(ProjectValues, GoldenPeriod):
         pass
 
 
-class GLMapping(GoldenRecord):
-    """One row of the mapping from one chart of accounts into another; what its texts mean is told by `mdm.mapping`.
+class MappingRow(GoldenRecord):
+    """One row of a mapping; what its texts mean is told by `mdm.mapping`.
 
     Not dated: the row is the period. Another target from a day on is another row, so that a row has one rank, one uid.
     """
 
     name = models.CharField(max_length=200)
-    source_chart = models.CharField(max_length=40)
-    target_chart = models.CharField(max_length=40)
     kind = models.CharField(max_length=8)
     source = models.CharField(max_length=2000, blank=True, null=True)
     target = models.CharField(max_length=200)
@@ -187,15 +187,165 @@ class GLMapping(GoldenRecord):
     note = models.CharField(max_length=2000, blank=True, null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["source_chart", "target_chart"], name="mapping_by_charts")]
+        abstract = True
 
 
-class GLMappingCondition(GoldenChild):
+class MappingCondition(GoldenChild):
     """Codes of one dimension among which the context's must be."""
 
-    record = models.ForeignKey(GLMapping, on_delete=models.PROTECT, related_name="conditions")
     dimension = models.CharField(max_length=40)
     codes = models.CharField(max_length=2000)
+
+    class Meta(GoldenChild.Meta):
+        abstract = True
+
+
+EXPLICIT = models.Q(kind="explicit")
+
+
+class GLMapping(MappingRow):
+    """One row of the mapping from one chart of accounts into another."""
+
+    source_chart = models.CharField(max_length=40)
+    target_chart = models.CharField(max_length=40)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["source_chart", "target_chart"], name="mapping_by_charts"),
+            models.Index(
+                fields=["source_chart", "target_chart", "source"], name="mapping_by_account", condition=EXPLICIT
+            ),
+            models.Index(fields=["source_chart", "target_chart"], name="mapping_rules", condition=~EXPLICIT),
+        ]
+
+
+class GLMappingCondition(MappingCondition):
+    record = models.ForeignKey(GLMapping, on_delete=models.PROTECT, related_name="conditions")
+
+
+class TaxCodeMapping(MappingRow):
+    """One row of the mapping from the hub's tax codes into those of a system."""
+
+    system = models.CharField(max_length=40)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["system", "source"], name="tax_mapping_by_code", condition=EXPLICIT),
+            models.Index(fields=["system"], name="tax_mapping_rules", condition=~EXPLICIT),
+        ]
+
+
+class TaxCodeMappingCondition(MappingCondition):
+    record = models.ForeignKey(TaxCodeMapping, on_delete=models.PROTECT, related_name="conditions")
+
+
+class AskedBatch(models.Model):
+    """Codes that one call asked mappings for, until they are counted into `AskedCode`.
+
+    `uses`: [[mapping, source, target, {dimension: code}, day asked about, {code: times}], …]
+    """
+
+    at = models.DateTimeField(db_default=Now())
+    uses = models.JSONField()
+
+
+class AskedCode(models.Model):
+    """How often a code was asked for in a context in a month. `context_digest` (MD5) stands for it in the key."""
+
+    mapping = models.CharField(max_length=40)  # record type of the rows
+    source = models.CharField(max_length=40, blank=True)  # chart or system; "" the hub's own codes
+    target = models.CharField(max_length=40, blank=True)
+    month = models.DateField()  # its first day
+    code = models.CharField(max_length=200)
+    context = models.JSONField(default=dict)
+    context_digest = models.CharField(max_length=32)
+    times = models.BigIntegerField()
+    last_on = models.DateField()  # the latest day asked about
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mapping", "source", "target", "month", "code", "context_digest"],
+                name="one_count_per_asked_code",
+            )
+        ]
+
+
+OPEN = models.Q(state="open")
+
+
+class MappingGap(models.Model):
+    """A code that was asked for and had no target: somebody has to map it, or say why not.
+
+    `context`, `on`: as it was asked for last. `asked_by`: {who: day last asked}. Answered by itself once a row says so.
+    """
+
+    STATES = (("open", "Open"), ("dismissed", "Dismissed"), ("answered", "Answered"))
+    mapping = models.CharField(max_length=40)
+    source = models.CharField(max_length=40, blank=True)
+    target = models.CharField(max_length=40, blank=True)
+    code = models.CharField(max_length=200)
+    context = models.JSONField(default=dict)
+    on = models.DateField()
+    asked_by = models.JSONField(default=dict)
+    times = models.BigIntegerField()
+    first_asked = models.DateTimeField()
+    last_asked = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=STATES, default="open")
+    reason = models.CharField(max_length=2000, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mapping", "source", "target", "code"], name="one_gap_per_code")]
+        indexes = [models.Index(fields=["mapping", "source", "target", "-times"], name="gap_open", condition=OPEN)]
+
+    def __str__(self) -> str:
+        return f"{self.code} of {self.source or 'the hub'} in {self.target or 'the hub'}"
+
+
+class CodingRule(GoldenRecord):
+    """What may be coded together on a line of a booking; what it asks is told by its conditions and `dimensions.coding`.
+
+    Not dated, as a row of a mapping is not: the rule is the period.
+    """
+
+    name = models.CharField(max_length=200)
+    message = models.CharField(max_length=2000)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_to = models.DateField(null=True, blank=True)
+
+
+class CodingRuleCondition(GoldenChild):
+    """`side`: when · then. `test`: codes · given · not_given."""
+
+    record = models.ForeignKey(CodingRule, on_delete=models.PROTECT, related_name="conditions")
+    side = models.CharField(max_length=4)
+    dimension = models.CharField(max_length=40)
+    test = models.CharField(max_length=9, default="codes")
+    codes = models.CharField(max_length=2000, blank=True, null=True)
+
+
+class ChartUse(models.Model):
+    """Which chart of accounts is booked in: by a system, for a company. Governance sets it in the admin.
+
+    An empty system is the hub itself, an empty company is all of them; the most specific row wins. All three are codes.
+    """
+
+    system = models.CharField(max_length=40, blank=True)
+    legal_entity = models.CharField(max_length=40, blank=True)
+    chart = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = "chart in use"
+        verbose_name_plural = "charts in use"
+        ordering = ["system", "legal_entity"]
+        constraints = [models.UniqueConstraint(fields=["system", "legal_entity"], name="one_chart_per_use")]
+
+    def __str__(self) -> str:
+        return f"{self.system or 'the hub'}, {self.legal_entity or 'every company'}: {self.chart}"
 
 
 class Hierarchy(GoldenRecord):

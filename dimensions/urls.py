@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.web import hierarchies, mappings, values
+from dimensions.web import codings, hierarchies, mappings, values
 
 app_name = "dimensions"
 urlpatterns = [
@@ -14,4 +14,6 @@ urlpatterns = [
     path("hierarchies/<path:code>/export/", hierarchies.export, name="hierarchy-export"),
     path("hierarchies/<path:code>/", hierarchies.tree, name="hierarchy"),
     path("dimensions/<path:code>/", values.of_dimension, name="values"),
+    path("codings/", codings.index, name="codings"),
+    path("codings/table/", codings.table, name="codings-table"),
 ]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils import timezone
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dimensions.services import translating
+from dimensions import mapping_rows
+from dimensions.services import asking, translating
+from dimensions.services.asking import Asked
 from dimensions.services.translating import Translation
 from mdm import registry
+from mdm.api import auth
 from mdm.api.operations import Body, Shown, operation
 from mdm.api.problems import correct
 from mdm.api.view import HubView
@@ -23,19 +26,25 @@ from mdm.types import Problem
 
 TRACED = 100  # values at most of a call that asks for traces
 ACCOUNT = "gl_account"
+ACCOUNTS, TAX_CODES = "gl_mapping", "tax_code_mapping"
 ForChart = Annotated[str | None, Field(max_length=40, description="Code of a chart of accounts; for GL accounts.")]
 ForSystem = Annotated[str | None, Field(max_length=40, description="Code of a system. Absent: the hub's own codes.")]
 Member = Annotated[str | None, Field(max_length=100)]
 
 
 class ContextInput(Body):
-    """Codes of other dimensions, which conditions of mapping rows ask for; one that is absent fulfils no condition."""
+    """Codes of other dimensions, which conditions of mapping rows ask for; one that is absent fulfils no condition.
+    Besides those named here custom dimensions, by their code."""
 
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Member] = Field(init=False)
     legal_entity: Member = None
     cost_center: Member = None
     profit_center: Member = None
     project: Member = None
     tax_code: Member = None
+    gl_account: Member = None
+    country: Member = None
 
 
 class TranslateInput(Body):
@@ -51,7 +60,7 @@ class TranslateInput(Body):
 
 
 class RuleShown(Shown):
-    uid: UUID = Field(description="Of the GL mapping, or of the golden record whose keys were used.")
+    uid: UUID = Field(description="Of the mapping row, or of the golden record whose keys were used.")
     code: str
     words: str
 
@@ -82,7 +91,9 @@ class TranslatedBody(Shown):
     type: str
     on_date: date
     results: list[Translated] = Field(description="In the order of the values sent.")
-    unmapped: list[str] = Field(description="Values that nothing maps, each once: never a guess.")
+    unmapped: list[str] = Field(
+        description="Values that nothing maps, each once: never a guess. Stewards find them on the page Mappings."
+    )
 
 
 class Translate(HubView):
@@ -94,13 +105,16 @@ class Translate(HubView):
         id="translate",
         notes="GL accounts go from `from_chart` to `to_chart` by the GL mappings that hold on the day. Records of any "
         "type go from `from_system` to `to_system` by their keys there, following merges; without one of them the hub's own "
-        "codes are meant. Besides `read:<type>` charts need `read:gl-mappings`.",
+        "codes are meant. Tax codes go to a system by the tax-code mappings first, by their keys there when no row is for "
+        "them. Besides `read:<type>` charts need `read:gl-mappings`, tax codes to a system `read:tax-code-mappings`.",
     )
     def post(self, request: Request) -> Response:
         kind = self._kind()
         on = self.body.on_date or timezone.localdate()
-        found = self._by_rows(on) if self._asks_for_charts(kind) else self._by_keys(kind)
+        self._check(kind)
+        found = self._found(kind, on)
         unmapped = dict.fromkeys(one.value for one in found if one.code is None)
+        self._note(kind, on, found)
         results = [_present(one) for one in found]
         return Response({"type": kind.key, "on_date": on, "results": results, "unmapped": list(unmapped)})
 
@@ -111,26 +125,54 @@ class Translate(HubView):
         self.require_scope(f"read:{kind.path}")
         return kind
 
-    def _asks_for_charts(self, kind: RecordType) -> bool:
-        """Whether it goes from chart to chart; refuses what is neither that nor from system to system."""
+    def _check(self, kind: RecordType) -> None:
         wrong = list(_wrong(self.body, kind))
         if wrong:
             raise correct(wrong)
-        return bool(self.body.to_chart)
+        by_rows = _mapping(self.body, kind)
+        if by_rows:
+            self.require_scope(f"read:{registry.get(by_rows).path}")
 
-    def _by_rows(self, on: date) -> list[Translation]:
-        self.require_scope("read:gl-mappings")
+    def _found(self, kind: RecordType, on: date) -> list[Translation]:
         body = self.body
-        context = body.context.model_dump(exclude_none=True)
-        return translating.accounts(
-            body.values, from_chart=body.from_chart, to_chart=body.to_chart, on=on, context=context, trace=body.trace
-        )
+        systems = {"from_system": body.from_system, "to_system": body.to_system}
+        by_rows = {"on": on, "context": body.context.model_dump(exclude_none=True), "trace": body.trace}
+        if body.to_chart:
+            return translating.accounts(body.values, from_chart=body.from_chart, to_chart=body.to_chart, **by_rows)
+        if _mapping(body, kind):
+            return translating.tax_codes(body.values, **systems, **by_rows, entities=self.entities)
+        return translating.keys(kind, body.values, **systems, entities=self.entities)
 
-    def _by_keys(self, kind: RecordType) -> list[Translation]:
-        body = self.body
-        return translating.keys(
-            kind, body.values, from_system=body.from_system, to_system=body.to_system, entities=self.entities
-        )
+    def _note(self, kind: RecordType, on: date, found: Sequence[Translation]) -> None:
+        """What was asked for, for rehearsals; and what has no target, for stewards. Whoever sees some companies only may
+        miss what is there, so that a missing key is no gap."""
+        token = auth.token_of(self.request)
+        by = token.name if token else self.actor.name
+        body, context = self.body, self.body.context.model_dump(exclude_none=True)
+        mapping = _mapping(body, kind)
+        if not mapping and self.entities is not None:
+            return
+        source, target = body.from_chart or body.from_system or "", body.to_chart or body.to_system or ""
+        uses, gaps = [], []
+        for one in found:
+            if mapping == TAX_CODES and (one.record or not source):  # rows are for the hub's codes
+                asked = Asked(mapping, "", target, one.record.code if one.record else one.value, context, on)
+                uses.append(asked)
+            elif mapping and mapping != TAX_CODES:
+                asked = Asked(mapping, source, target, one.value, context, on)
+                uses.append(asked)
+            else:
+                asked = Asked(kind.key, source, target, one.value, {}, on)
+            if one.code is None:
+                gaps.append(asked)
+        asking.note(uses=uses, gaps=gaps, by=by)
+
+
+def _mapping(body: TranslateInput, kind: RecordType) -> str:
+    """The record type of the rows that decide, "" when keys do."""
+    if body.to_chart:
+        return ACCOUNTS
+    return TAX_CODES if kind.key == "tax_code" and body.to_system else ""
 
 
 def _wrong(body: TranslateInput, kind: RecordType) -> Iterator[Problem]:
@@ -138,21 +180,25 @@ def _wrong(body: TranslateInput, kind: RecordType) -> Iterator[Problem]:
     systems = {"from_system": body.from_system, "to_system": body.to_system}
     if any(charts.values()):
         if kind.key != ACCOUNT:
-            words = f"Only GL accounts are in charts; name systems for {kind.plural[0].lower()}{kind.plural[1:]}."
+            words = f"Only GL accounts are in charts; name systems for {kind.nouns}."
             yield from (Problem(path, "not_for_type", words) for path, code in charts.items() if code)
             return
         yield from (Problem(path, "missing", "Name both charts.") for path, code in charts.items() if not code)
         words = "Name either charts or systems: they are two ways."
         yield from (Problem(path, "two_ways", words) for path, code in systems.items() if code)
-        if body.trace and len(body.values) > TRACED:
-            yield Problem(
-                "trace", "too_many", f"Ask for traces of at most {TRACED} values; these are {len(body.values)}."
-            )
     elif not any(systems.values()):
         paths = ("to_chart", "to_system") if kind.key == ACCOUNT else ("to_system",)
         yield from (Problem(path, "missing", "Say where to: name a chart or a system.") for path in paths)
-    elif body.trace:
-        yield Problem("trace", "not_for_type", "There are traces of mapping rows only, between charts.")
+    elif body.trace and not _mapping(body, kind):
+        words = "There are traces of mapping rows only: between charts, and of tax codes to a system."
+        yield Problem("trace", "not_for_type", words)
+        return
+    if body.trace and len(body.values) > TRACED:
+        yield Problem("trace", "too_many", f"Ask for traces of at most {TRACED} values; these are {len(body.values)}.")
+    for dimension in body.context.model_extra or ():
+        if not mapping_rows.known(dimension):
+            words = f"There is no dimension “{dimension}”; there are {', '.join(mapping_rows.BUILT_IN)} and the custom ones."
+            yield Problem(f"context/{dimension}", "unknown_dimension", words)
 
 
 def _present(one: Translation) -> dict[str, Any]:

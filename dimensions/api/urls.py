@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dimensions.api import hierarchies, translate
+from dimensions.api import codings, hierarchies, translate
 from mdm import registry
 
 app_name = "dimensions-api"
@@ -17,6 +17,7 @@ TREES = {
 }
 urlpatterns = [
     path("translate/", translate.Translate.as_view(), name="translate"),
+    path("codings/validate/", codings.ValidateCodings.as_view(), name="codings-validate"),
     *(
         path(
             f"hierarchies/<str:uid>/{word}/",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from dimensions.demo import charts, rates
+from dimensions.demo import charts, coding_rules, rates
 from dimensions.models import CostCenter
 from mdm import registry
 from mdm.demo import clock
@@ -74,10 +74,11 @@ def load(say: Callable[[str], None]) -> None:
         _make("Cost centers, accounts, projects and tax codes of the demo",
               [*_cost_centers(), *charts.accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes()),
                *_dimension_values()]),
-        _make("Mappings of accounts of the demo", list(charts.mappings())),
+        _make("Mappings of accounts and coding rules of the demo", [*charts.mappings(), *coding_rules.rules()]),
     ]  # fmt: skip
+    charts.put_in_use()
     _plan()
-    say(f"companies, terms, centers, accounts, mappings, projects and tax codes: {sum(made)} new")
+    say(f"companies, terms, centers, accounts, mappings, rules, projects and tax codes: {sum(made)} new")
 
 
 BY = Actor.system("Demo set-up")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from dimensions.models import ChartUse
+
 Found = tuple[str, dict[str, Any]]
 GROUP, GERMAN, FRENCH = "NH-GROUP", "NH-DE", "NH-FR"
 CHARTS = (
@@ -98,6 +100,20 @@ MAPPINGS: dict[str, tuple[dict[str, Any], ...]] = {  # 490000 and 491000 are lef
          "flip": True},
     ),
 }  # fmt: skip
+
+
+IN_USE = (  # system, company, chart: the ERP books in the charts of the countries, everybody else in the group's
+    ("", "", GROUP),
+    ("s4hana", "NH01", GERMAN),
+    ("s4hana", "NH10", GERMAN),
+    ("s4hana", "NH20", FRENCH),
+)
+
+
+def put_in_use() -> None:
+    """What a governance lead said already stays."""
+    for system, entity, chart in IN_USE:
+        ChartUse.objects.get_or_create(system=system, legal_entity=entity, defaults={"chart": chart})
 
 
 def charts() -> Iterator[Found]:

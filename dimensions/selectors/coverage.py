@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from django.db.models import Count
 
+from dimensions.gl_mapping import KEY
 from dimensions.models import ChartOfAccounts, GLAccount, GLMapping
 from dimensions.services import mappings
 from dimensions.services.mappings import Pair
@@ -74,13 +75,13 @@ def pairs() -> dict[Pair, int]:
     """Pairs of charts that have a mapping, with the number of rows; the largest first."""
     rows = GLMapping.objects.exclude(status__in=("retired", "merged")).values_list("source_chart", "target_chart")
     counted = rows.annotate(rows=Count("pk")).order_by("-rows", "source_chart", "target_chart")
-    return {(source, target): number for source, target, number in counted}
+    return {Pair(KEY, source, target): number for source, target, number in counted}
 
 
 def of(pair: Pair, on: date) -> Coverage:
     """Two queries, one more when the mapping must be read anew."""
-    source, target = pair
-    built = mappings.compiled(source, target)
+    _kind, source, target = pair
+    built = mappings.compiled(*pair)
     held = _accounts(pair)
     members = {number: one for number, one in sorted(held.get(source, {}).items()) if one.usable}
     there = held.get(target, {})
@@ -101,7 +102,7 @@ def of(pair: Pair, on: date) -> Coverage:
 
 def _accounts(pair: Pair) -> dict[str, dict[str, Account]]:
     """{chart: {number: account}} of both charts."""
-    rows = GLAccount.objects.filter(chart__in=set(pair)).exclude(status="merged")
+    rows = GLAccount.objects.filter(chart__in={pair.source, pair.target}).exclude(status="merged")
     found: dict[str, dict[str, Account]] = {}
     for chart, *account in rows.values_list("chart", *Account._fields):
         found.setdefault(chart, {})[account[0]] = Account._make(account)

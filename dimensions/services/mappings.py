@@ -1,105 +1,198 @@
-"""Owns the compiled mappings of this process: the rows of a pair of charts are read once, and anew after any has changed."""
+"""Owns the compiled mappings of this process: rows are read once, and anew after any has changed; large ones a few at a time."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import JSONObject
 
-from dimensions.gl_mapping import MAPPED
-from dimensions.models import GLMapping, GLMappingCondition
+from dimensions import mapping_rows
+from dimensions.mapping_rows import MAPPINGS
 from mdm.errors import NotNow
-from mdm.mapping import Compiled, MappingError, Row, compile, notation, when
+from mdm.mapping import Compiled, MappingError, Row, compile, notation
 from mdm.selectors import event_watch
-from mdm.selectors.event_watch import Look
+from mdm.selectors.event_watch import Look, Looked
 
-Pair = tuple[str, str]
-"""Codes of the source chart and of the target chart."""
+
+class Pair(NamedTuple):
+    """Which mapping: the record type of its rows, and the chart or system it leads from and to; "" is the hub itself."""
+
+    kind: str
+    source: str
+    target: str
+
+
 MOST_ROWS = 1_500_000  # kept in all: a row takes about 250 bytes
 MOST_PAIRS = 200
-_FIELDS = ("uid", "code", "kind", "source", "target", "flip", "order", "valid_from", "valid_to", "status", "tests")
+SMALL = 5000  # rows that are read whole by whoever asks first: it takes less than a tenth of a second
+WARMED_AFTER = 3  # questions since the last change until a large mapping is read whole, beside
+_FIELDS = ("uid", "code", "kind", "source", "target", "flip", "order", "valid_from", "valid_to", "status", "conditions")
 
 
-def compiled(source_chart: str, target_chart: str) -> Compiled:
-    """The mapping as it is in force, as of the beginning of this call or later. One query, two when it must be read."""
-    return _KEPT.get((source_chart, target_chart))
+def compiled(kind: str, source: str, target: str) -> Compiled:
+    """The mapping as it is in force, as of the beginning of this call or later. One query, two when it must be read;
+    then it takes seconds for hundreds of thousands of rows: for pages that judge all of them."""
+    return _KEPT.get(Pair(kind, source, target))
 
 
-def in_force(source_chart: str, target_chart: str) -> QuerySet[GLMapping]:
+def answers(kind: str, source: str, target: str, codes: Collection[str]) -> Compiled:
+    """The same, good for these codes only: of a large mapping that is not at hand the explicit rows of these codes and
+    the rows of other kinds are read. At most two queries, whatever the number of rows and codes."""
+    return _KEPT.answers(Pair(kind, source, target), codes)
+
+
+def answers_of(wanted: Mapping[Pair, Collection[str]], looked: Mapping[str, Looked]) -> dict[Pair, Compiled]:
+    """The same for several mappings at once, each good for its codes; `looked`: since `last_looks`, of every kind that is
+    wanted. One query at most, whatever the number of mappings, rows and codes."""
+    return _KEPT.answers_of(wanted, looked)
+
+
+def last_looks() -> dict[str, Look | None]:
+    """{kind: what the event log showed when it was last asked about that kind}, for `event_watch.looks`."""
+    return {kind: _KEPT.looks.get(kind) for kind in MAPPINGS}
+
+
+def in_force(pair: Pair) -> QuerySet[Any]:
     """Its rows but those retired; blocked ones are among them, they never win."""
-    rows = GLMapping.objects.filter(source_chart=source_chart, target_chart=target_chart)
-    return rows.exclude(status__in=("retired", "merged"))
+    return _of(pair).exclude(status__in=("retired", "merged"))
 
 
-def rows_of(source_chart: str, target_chart: str) -> Iterator[Row]:
+def _of(pair: Pair) -> QuerySet[Any]:
+    found: QuerySet[Any] = MAPPINGS[pair.kind].model._default_manager.all()
+    return found.filter(**MAPPINGS[pair.kind].at(pair.source, pair.target))
+
+
+def _with_conditions(pair: Pair) -> QuerySet[Any]:
     """Rows and their conditions by one statement: no row is ever seen without conditions that were written with it."""
-    tests = GLMappingCondition.objects.filter(record=OuterRef("pk")).order_by()
-    found = in_force(source_chart, target_chart).annotate(
-        tests=ArraySubquery(tests.values(json=JSONObject(dimension="dimension", codes="codes")))
-    )
-    for values in found.order_by().values_list(*_FIELDS).iterator(chunk_size=5000):
-        yield _row(dict(zip(_FIELDS, values, strict=True)))
+    tests = MAPPINGS[pair.kind].conditions._default_manager.filter(record=OuterRef("pk")).order_by()
+    listed = ArraySubquery(tests.values(json=JSONObject(dimension="dimension", codes="codes")))
+    return in_force(pair).annotate(tests=listed).order_by()
 
 
-def _row(found: dict[str, Any]) -> Row:
-    kind = found["kind"]
+def _values(rows: QuerySet[Any], number: int, *more: str) -> QuerySet[Any]:
+    return rows.annotate(number=Value(number)).values_list("number", *_FIELDS[:-1], "tests", *more)
+
+
+def rows_of(pair: Pair) -> Iterator[Row]:
+    return (_row(values) for values in _values(_with_conditions(pair), 0).iterator(chunk_size=5000))
+
+
+def _some(wanted: Mapping[Pair, Collection[str]]) -> dict[Pair, tuple[list[Row], bool]]:
+    """{pair: (rows that may decide about its codes, whether these are all there are)}: all of a small mapping, else the
+    rules and the explicit rows of the codes. Each part is found by an index of its own; one statement for all pairs."""
+    if not wanted:
+        return {}
+    pairs = list(wanted)
+    first, *others = (part for number, pair in enumerate(pairs) for part in _parts(pair, number, wanted[pair]))
+    found: dict[Pair, tuple[list[Row], bool]] = {pair: ([], False) for pair in pairs}
+    for *values, small in first.union(*others, all=True):
+        pair = pairs[values[0]]
+        found[pair][0].append(_row(tuple(values)))
+        found[pair] = found[pair][0], small
+    return found
+
+
+def _parts(pair: Pair, number: int, codes: Iterable[str]) -> Iterator[QuerySet[Any]]:
+    """Rules, explicit rows of the codes, and whatever else a small mapping has; each row says whether it is small."""
+    explicit, named = _with_conditions(pair).filter(kind="explicit"), [notation.escape(code) for code in codes]
+    small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
+    for rows in (
+        _with_conditions(pair).exclude(kind="explicit"),
+        explicit.filter(source__in=named),
+        explicit.filter(small).exclude(source__in=named),
+    ):
+        yield _values(rows.annotate(small=small), number, "small")
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    found = dict(zip(_FIELDS, values[1:], strict=True))
     try:
-        return Row(
-            uid=found["uid"],
-            source=None if kind == "multi" else notation.read(found["source"] or "", kind),
-            target=found["target"],
-            conditions=when({test["dimension"]: notation.read(test["codes"]) for test in found["tests"]}),
-            flip=found["flip"],
-            valid_from=found["valid_from"],
-            valid_to=found["valid_to"],
-            order=found["order"],
-            active=found["status"] == "active",
-        )
+        return mapping_rows.read(found, uid=found["uid"], active=found["status"] == "active")
     except MappingError as error:
-        raise NotNow(f"The GL mapping {found['code']} cannot be read, put it right or retire it: {error}") from None
+        raise NotNow(f"The mapping row {found['code']} cannot be read, put it right or retire it: {error}") from None
 
 
 class _Kept:
     """Sets by pair, the longest unused given up first.
 
     What may go wrong between threads is only that a set is read once more than needed: a set is kept only when no change
-    was noticed while it was read, and whoever notices one drops all of them, because a row may have moved between pairs.
+    was noticed while it was read, and whoever notices one drops all of its kind, because a row may have moved between
+    pairs.
     """
 
     def __init__(self) -> None:
         self._lock, self._reading = threading.Lock(), threading.Lock()
         self._sets: OrderedDict[Pair, Compiled] = OrderedDict()
-        self._look: Look | None = None
-        self._changes = 0
+        self.looks: dict[str, Look] = {}
+        self._changes: Counter[str] = Counter()  # by kind
+        self._asked: Counter[Pair] = Counter()
 
     def get(self, pair: Pair) -> Compiled:
-        now, changed = event_watch.look("gl_mapping", self._look)
+        looked = event_watch.look(pair.kind, self.looks.get(pair.kind))
+        return self._at_hand(pair, *looked) or self._read(pair)
+
+    def answers(self, pair: Pair, codes: Collection[str]) -> Compiled:
+        return self.answers_of({pair: codes}, event_watch.looks({pair.kind: self.looks.get(pair.kind)}))[pair]
+
+    def answers_of(self, wanted: Mapping[Pair, Collection[str]], looked: Mapping[str, Looked]) -> dict[Pair, Compiled]:
+        found = {pair: self._at_hand(pair, *looked[pair.kind]) for pair in wanted}
+        with self._lock:
+            changes = dict(self._changes)
+        read = _some({pair: codes for pair, codes in wanted.items() if found[pair] is None})
+        for pair, (rows, whole) in read.items():
+            made = found[pair] = compile(rows, MAPPINGS[pair.kind].dimension)
+            if whole:
+                self._keep(pair, made, changes.get(pair.kind, 0))
+            else:
+                self._warm_after_a_while(pair)
+        return {pair: made for pair, made in found.items() if made is not None}
+
+    def _at_hand(self, pair: Pair, now: Look, changed: bool) -> Compiled | None:
         with self._lock:
             if changed:
-                self._sets.clear()
-                self._changes += 1
-            self._look = now
-            found = self._found(pair)
-        return found or self._read(pair)
+                for other in [one for one in self._sets if one.kind == pair.kind]:
+                    del self._sets[other]
+                self._changes[pair.kind] += 1
+                self._asked.clear()
+            self.looks[pair.kind] = now
+            return self._found(pair)
 
     def _read(self, pair: Pair) -> Compiled:
         """One at a time: a large mapping takes seconds and memory, and others who wait for it need not read it too."""
         with self._reading:
             with self._lock:
-                found, changes = self._found(pair), self._changes
+                found, changes = self._found(pair), self._changes[pair.kind]
             if found:
                 return found
-            made = compile(rows_of(*pair), MAPPED)
-            with self._lock:
-                if changes == self._changes:
-                    self._sets[pair] = made
-                    self._give_up()
+            made = compile(rows_of(pair), MAPPINGS[pair.kind].dimension)
+            self._keep(pair, made, changes)
             return made
+
+    def _keep(self, pair: Pair, made: Compiled, changes: int) -> None:
+        with self._lock:
+            if changes == self._changes[pair.kind]:
+                self._sets[pair] = made
+                self._give_up()
+
+    def _warm_after_a_while(self, pair: Pair) -> None:
+        """A mapping asked for again and again is read whole beside, once, while the questions are answered in parts."""
+        with self._lock:
+            self._asked[pair] += 1
+            due = self._asked[pair] == WARMED_AFTER
+        if due:
+            threading.Thread(target=self._warm, args=(pair,), name="mapping", daemon=True).start()
+
+    def _warm(self, pair: Pair) -> None:
+        try:
+            self.get(pair)
+        finally:
+            connection.close()
 
     def _found(self, pair: Pair) -> Compiled | None:
         if pair in self._sets:

@@ -1,19 +1,22 @@
 """Owns translating: what values of one system or chart are called in another. What nothing says is unmapped, never guessed.
 
-Accounts go from chart to chart by the rows of the GL mapping; records of any type go from system to system by their
-keys there. A fixed number of queries, whatever the number of values.
+Accounts go from chart to chart by the rows of the GL mapping, tax codes into a system by those of the tax-code mapping;
+records of any type go from system to system by their keys there. A fixed number of queries, whatever the number of values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from dimensions.models import ChartOfAccounts, GLAccount, GLMapping
+from dimensions.mapping_rows import MAPPINGS
+from dimensions.models import ChartOfAccounts, GLAccount
 from dimensions.services import mappings
+from dimensions.services.mappings import Pair
+from mdm import registry
 from mdm.errors import CorrectInput
 from mdm.mapping import Resolution
 from mdm.models import Crosswalk, System
@@ -56,38 +59,50 @@ class Translation:
     trace: tuple[Step, ...] | None = None
 
 
-# --- from chart to chart ----------------------------------------------------------------------------------------------
+# --- by the rows of a mapping -----------------------------------------------------------------------------------------
 
 
 def accounts(
-    values: Sequence[str],
-    *,
-    from_chart: str,
-    to_chart: str,
-    on: date,
-    context: Mapping[str, str],
-    trace: bool = False,
+    values: Sequence[str], *, from_chart: str, to_chart: str, on: date, context: Mapping[str, str], trace: bool = False
 ) -> list[Translation]:
     """Account numbers of one chart in another, in the order given; at most five queries. CorrectInput for no chart.
 
     `context`: {dimension: code}; one that is absent fulfils no condition. Traces take long: for people, not for loads.
     """
     _require("chart", {"from_chart": from_chart, "to_chart": to_chart}, ChartOfAccounts.objects)
-    built = mappings.compiled(from_chart, to_chart)
+    found = _resolved(Pair("gl_mapping", from_chart, to_chart), values, on, context, trace)
+    there = _accounts(to_chart, {one.target for one in found.values() if one.target is not None})
+    return _translations("gl_mapping", values, found, there, on, trace)
+
+
+def _resolved(
+    pair: Pair, values: Iterable[str], on: date, context: Mapping[str, str], trace: bool
+) -> dict[str, Resolution]:
     wanted = list(dict.fromkeys(values))
+    built = mappings.answers(*pair, wanted)
     if trace:
-        found = [built.resolve(value, context, on, trace=True) for value in wanted]
-    else:
-        found = built.resolve_many(wanted, context, on)
-    codes = _codes_of_rows(found)
-    there = _accounts(to_chart, {one.target for one in found if one.target is not None})
-    made = {one.value: _translation(one, codes, there, on, trace) for one in found}
+        return {value: built.resolve(value, context, on, trace=True) for value in wanted}
+    return {one.value: one for one in built.resolve_many(wanted, context, on)}
+
+
+def _translations(
+    kind: str,
+    values: Iterable[str],
+    found: Mapping[str, Resolution],
+    there: Mapping[str, Survivor],
+    on: date,
+    trace: bool,
+) -> list[Translation]:
+    codes = _codes_of_rows(kind, found.values())
+    made = {value: _translation(one, codes, there, on, trace) for value, one in found.items()}
     return [made[value] for value in values]
 
 
-def _codes_of_rows(found: Iterable[Resolution]) -> dict[UUID, str]:
-    uids = {one.row.uid for one in found if one.row} | {step.row.uid for one in found for step in one.trace[:_STEPS]}
-    return dict(GLMapping.objects.filter(uid__in=uids).values_list("uid", "code"))
+def _codes_of_rows(kind: str, found: Iterable[Resolution]) -> dict[UUID, str]:
+    uids: set[UUID] = set()
+    for one in found:
+        uids.update(row.uid for row in (one.row, *(step.row for step in one.trace[:_STEPS])) if row)
+    return dict(MAPPINGS[kind].model._default_manager.filter(uid__in=uids).values_list("uid", "code"))
 
 
 def _accounts(chart: str, numbers: set[str]) -> dict[str, Survivor]:
@@ -116,6 +131,38 @@ def _why(one: Resolution, on: date) -> str:
         near = ", ".join(row.words() for row in one.nearest)
         return f"No row of the mapping is for it; nearest are {near}."
     return f"No row of the mapping that holds on {on.isoformat()} in this context is for it."
+
+
+def tax_codes(
+    values: Sequence[str],
+    *,
+    from_system: str | None,
+    to_system: str,
+    on: date,
+    context: Mapping[str, str],
+    entities: Entities,
+    trace: bool = False,
+) -> list[Translation]:
+    """Tax codes in a system, in the order given; without `from_system` the hub's own. The rows of the tax-code mapping
+    decide, a code that none of them is for goes by its key there. At most seven queries."""
+    by_key = keys(registry.get("tax_code"), values, from_system=from_system, to_system=to_system, entities=entities)
+    pair = Pair("tax_code_mapping", "", to_system)
+    golden = {one.value: one.record.code if one.record else "" if from_system else one.value for one in by_key}
+    found = _resolved(pair, filter(None, golden.values()), on, context, trace)
+    rows = {one.value: one for one in _translations(pair.kind, list(found), found, {}, on, trace)}
+    return [_by_row_or_key(one, rows.get(golden[one.value])) for one in by_key]
+
+
+def _by_row_or_key(by_key: Translation, by_row: Translation | None) -> Translation:
+    if by_row is None:
+        return by_key
+    if by_row.code is not None:
+        return replace(by_row, value=by_key.value, record=by_key.record)
+    if by_key.code is not None:
+        return replace(by_key, trace=by_row.trace)
+    return replace(
+        by_row, value=by_key.value, record=by_key.record, why=" ".join(filter(None, (by_row.why, by_key.why)))
+    )
 
 
 # --- from system to system --------------------------------------------------------------------------------------------

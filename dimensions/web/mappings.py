@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from dimensions.gl_mapping import KEY
 from dimensions.selectors import coverage
 from dimensions.selectors.coverage import Account, Astray, Coverage
 from dimensions.services.mappings import Pair
@@ -63,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "page": Page(
             title="Mappings",
             note="What the accounts of one chart become in another",
-            primary=_action("Propose a row", _form(pair), may, icon="plus") if pair[0] and pair[1] else None,
+            primary=_action("Propose a row", _form(pair), may, icon="plus") if pair.source and pair.target else None,
         ),
         "filters": browsing.bar(request, "Accounts", filters) if charts else None,
         "empty": _nothing(kind, charts, pair, may),
@@ -75,14 +76,14 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _pair(request: HttpRequest, charts: Sequence[tuple[str, str]], pairs: dict[Pair, int]) -> tuple[Pair, list[Filter]]:
     """What is asked for; by itself the pair with the most rows."""
-    first = next(iter(pairs), ("", ""))
+    first = next(iter(pairs), Pair(KEY, "", ""))
     options = [(code, f"{code} · {name}") for code, name in charts]
     filters = [
-        Filter(name="from", words="from", label="From chart", options=options, default=first[0]),
-        Filter(name="to", words="to", label="To chart", options=options, default=first[1]),
+        Filter(name="from", words="from", label="From chart", options=options, default=first.source),
+        Filter(name="to", words="to", label="To chart", options=options, default=first.target),
     ]
     held = browsing.values_of(request, filters)
-    return (held["from"], held["to"]), filters
+    return Pair(KEY, held["from"], held["to"]), filters
 
 
 def _nothing(kind: RecordType, charts: Sequence[Any], pair: Pair, may: bool) -> Empty | None:
@@ -91,7 +92,7 @@ def _nothing(kind: RecordType, charts: Sequence[Any], pair: Pair, may: bool) -> 
         url = reverse("web:record-new", args=["charts-of-accounts"])
         actions = [_action("Propose a chart", url, may, icon="plus")]
         return Empty(title="There are no charts of accounts yet", text=text, icon="mapping", actions=actions)
-    if not pair[0] or not pair[1]:
+    if not pair.source or not pair.target:
         text = "Choose the chart the accounts come from and the chart they lead to, with “Add filter”."
         return Empty(title="Choose two charts", text=text, icon="mapping")
     return None
@@ -124,9 +125,11 @@ def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: P
 
 
 def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, findings: int | None) -> list[Tile]:
-    members = reverse("web:records", args=[accounts.path]) + "?" + urlencode({"chart": pair[0]})
+    members = reverse("web:records", args=[accounts.path]) + "?" + urlencode({"chart": pair.source})
     rows = (
-        reverse("web:records", args=[kind.path]) + "?" + urlencode({"source_chart": pair[0], "target_chart": pair[1]})
+        reverse("web:records", args=[kind.path])
+        + "?"
+        + urlencode({"source_chart": pair.source, "target_chart": pair.target})
     )
     total = len(found.members)
     share = f"{100 * len(found.mapped) // total} % of {plural(total, 'account')}" if total else ""
@@ -181,7 +184,7 @@ def _gap(
 
 def _form(pair: Pair, account: Account | None = None, target: str = "") -> str:
     """The form for a new row with what is known filled in."""
-    known = {"source_chart": pair[0], "target_chart": pair[1]}
+    known = {"source_chart": pair.source, "target_chart": pair.target}
     if account:
         known |= {"name": account.name, "kind": "explicit", "source": notation.escape(account.number)}
     if target:
@@ -191,9 +194,9 @@ def _form(pair: Pair, account: Account | None = None, target: str = "") -> str:
 
 def _mapped_all(pair: Pair, found: Coverage) -> Empty:
     if not found.members:
-        text = f"{pair[0]} has no accounts in use. They are proposed one by one or imported from a file."
+        text = f"{pair.source} has no accounts in use. They are proposed one by one or imported from a file."
         return Empty(title="There is nothing to map yet", text=text, icon="mapping")
-    return Empty(title="Every account has a row", text=f"Nothing of {pair[0]} waits for a target in {pair[1]}.")
+    return Empty(title="Every account has a row", text=f"Nothing of {pair.source} waits for a target in {pair.target}.")
 
 
 # --- led astray, findings ---------------------------------------------------------------------------------------------

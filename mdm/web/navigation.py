@@ -56,6 +56,7 @@ REST = (
             Entry("Imports", "upload", "web:imports", count="imports"),
             Entry("Hierarchies", "tree", "dimensions:hierarchies", scope="read:hierarchies"),
             Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings"),
+            Entry("Check a coding", "check", "dimensions:codings", scope="read:gl-accounts"),
         ),
     ),
     Group(

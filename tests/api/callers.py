@@ -16,7 +16,7 @@ from mdm.services.proposing import ProposedItem
 from mdm.services.tokens import PREFIX, hash_of
 from mdm.types import Actor
 from tests.api import contract
-from tests.people import groups
+from tests.people import groups, system
 
 IBAN = "DE89370400440532013000"
 OTHER_IBAN = "FR1420041010050500013M02606"
@@ -42,6 +42,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "dimension_value": {"name": "North", "dimension": "EX-DIM", "value": "NORTH"},
     "hierarchy": {"name": "Organisation", "members": "cost_center"},
     "hierarchy_node": {"hierarchy": "EX-HI", "node": "ALL", "kind": "group", "name": "All"},
+    "tax_code_mapping": {"name": "Input VAT", "system": "ex-erp", "kind": "explicit", "source": "V1", "target": "V19"},
+    "coding_rule": {
+        "name": "Costs need a cost center",
+        "message": "Name a cost center.",
+        "conditions": [
+            {"side": "when", "dimension": "account_kind", "codes": "expense"},
+            {"side": "then", "dimension": "cost_center", "test": "given"},
+        ],
+    },
 }
 """A smallest document of each record type; a new type adds one here and is covered by every contract test."""
 REFERRED = {
@@ -110,6 +119,8 @@ def make_referred(type_key: str) -> None:
             other = registry.get(kind.references[field])
             if not other.model._default_manager.filter(code=code).exists():
                 make_record(other.key, code)
+    if "system" in EXAMPLES[type_key]:
+        system(EXAMPLES[type_key]["system"])
 
 
 def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:

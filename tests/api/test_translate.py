@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dimensions.services import mappings
+from dimensions.models import AskedCode, MappingGap
+from dimensions.services import asking, mappings
 from mdm import registry
-from mdm.models import ChangeRequest, Crosswalk, Event
+from mdm.models import ApiToken, ChangeRequest, Crosswalk, Event
 from mdm.services import changes, crosswalks, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
@@ -126,6 +128,47 @@ def test_keys_from_system_to_system(reader: Caller) -> None:
     assert reader.post_json("translate/", from_hub).json()["unmapped"] == ["CC-7", "CC-9"]
 
 
+def tax_row(source: str | None, target: str, code: str, **values: Any) -> Any:
+    given = {"name": code, "system": "sap", "kind": "explicit", "source": source, "target": target}
+    return make_record("tax_code_mapping", code, **{**given, **values})
+
+
+def test_tax_codes_go_to_a_system_by_rows_then_by_keys(reader: Caller) -> None:
+    coupa, sap = system("coupa"), system("sap")
+    first, second, third = (make_record("tax_code", code, name=code) for code in ("DE-V19", "DE-V7", "FR-V20"))
+    crosswalks.link(system=sap, type="tax_code", key="K7", uid=second.uid)
+    crosswalks.link(system=sap, type="tax_code", key="K19", uid=first.uid)
+    crosswalks.link(system=coupa, type="tax_code", key="C7", uid=second.uid)
+    crosswalks.link(system=coupa, type="tax_code", key="C19", uid=first.uid)
+    won = tax_row("DE-V*", "V*", "T-1", kind="like", conditions=[{"dimension": "country", "codes": "DE"}])
+    body = {"type": "tax_code", "values": ["DE-V19", "DE-V7", "FR-V20", "XX"], "to_system": "sap", "trace": True}
+    here = reader.post_json("translate/", {**body, "context": {"country": "DE"}}).json()
+    assert [one["code"] for one in here["results"]] == ["V19", "V7", None, None] and here["unmapped"] == [
+        "FR-V20",
+        "XX",
+    ]
+    rule = {"uid": str(won.uid), "code": "T-1", "words": "like DE-V* for country DE"}
+    assert here["results"][0]["rule"] == rule and here["results"][0]["record"]["uid"] == str(first.uid)
+    assert here["results"][2]["record"]["uid"] == str(third.uid)
+    assert here["results"][2]["why"].endswith("FR-V20 has no key at Sap.")
+    elsewhere = reader.post_json("translate/", body).json()["results"]
+    assert [one["code"] for one in elsewhere] == ["K19", "K7", None, None]
+    assert elsewhere[0]["trace"][0]["reason"] == "condition country DE not met: there is none"
+    back = {"type": "tax-codes", "values": ["C19", "C0"], "from_system": "coupa", "to_system": "sap"}
+    found = reader.post_json("translate/", {**back, "context": {"country": "DE"}}).json()["results"]
+    assert [(one["value"], one["code"], one["why"]) for one in found] == [
+        ("C19", "V19", None), ("C0", None, "Coupa has no such key."),
+    ]  # fmt: skip
+    asking.count()
+    assert set(AskedCode.objects.values_list("code", flat=True)) == {"DE-V19", "DE-V7", "FR-V20", "XX"}
+    assert {(one.mapping, one.source, one.code) for one in MappingGap.objects.all()} == {
+        ("tax_code_mapping", "", "FR-V20"), ("tax_code_mapping", "", "XX"), ("tax_code", "coupa", "C0"),
+    }  # fmt: skip
+    alone = caller("requester", scopes=["read:tax-codes"])
+    answer = alone.post_json("translate/", body)
+    assert (answer.status_code, answer.json()["scope"]) == (403, "read:tax-code-mappings")
+
+
 def test_merged_records_are_followed(reader: Caller) -> None:
     sap = system("sap")
     kept, lost = make_record("supplier", "SU-1"), make_record("supplier", "SU-2", legal_name="Bergbau Nord AG")
@@ -187,6 +230,30 @@ def test_a_row_changed_is_heard_of_at_once(reader: Caller, charts: None) -> None
     assert accounts(reader, "400000")["results"][0]["code"] == "5200"
 
 
+def test_what_is_asked_is_counted_and_what_is_unmapped_waits_for_stewards(charts: None) -> None:
+    row("400000", "5100", "R-1")
+    sap = system("sap")
+    make_record("cost_center", "CC-9")
+    by = caller("requester", scopes=["read:*"])
+    accounts(by, "400000", "400000", "999", on_date="2026-06-15", context={"legal_entity": "NH10"})
+    assert (
+        by.post_json("translate/", {"type": "cost_center", "values": ["CC-9"], "to_system": sap.code}).status_code
+        == 200
+    )
+    asking.count()
+    used = {(one.code, one.times, one.last_on, one.context["legal_entity"]) for one in AskedCode.objects.all()}
+    assert used == {("400000", 2, date(2026, 6, 15), "NH10"), ("999", 1, date(2026, 6, 15), "NH10")}
+    waiting = {(one.mapping, one.source, one.target, one.code) for one in MappingGap.objects.all()}
+    assert waiting == {("gl_mapping", "GROUP", "LOCAL", "999"), ("cost_center", "", "sap", "CC-9")}
+    assert list(MappingGap.objects.get(code="999").asked_by) == [ApiToken.objects.get(owner=by.user).name]
+    before = MappingGap.objects.count(), AskedCode.objects.count()
+    accounts(by, "1", context={"colour": "red"}, status=400)
+    some = caller("requester", entities=("NH10",))
+    some.post_json("translate/", {"type": "legal_entity", "values": ["NH20"], "to_system": "sap"})
+    asking.count()
+    assert before == (MappingGap.objects.count(), AskedCode.objects.count())
+
+
 @pytest.mark.parametrize("count", [1, 1000])
 @pytest.mark.parametrize("idempotent", [False, True])
 def test_the_number_of_queries_is_fixed(reader: Caller, charts: None, count: int, idempotent: bool) -> None:
@@ -204,6 +271,7 @@ def test_the_number_of_queries_is_fixed(reader: Caller, charts: None, count: int
         {"type": "gl_account", "values": values, "from_chart": "GROUP", "to_chart": "LOCAL"},
         {"type": "gl_account", "values": values[:100], "from_chart": "GROUP", "to_chart": "LOCAL", "trace": True},
         {**keys, "from_system": "coupa", "to_system": "sap"},
+        {**keys, "type": "tax_code", "from_system": "coupa", "to_system": "sap"},
     )
     for number, body in enumerate(bodies):
         headers = {"Idempotency_Key": f"t-{number}"} if idempotent else {}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "trees")
+WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "coding", "trees")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -50,9 +50,11 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import delivering, importing, loading, periods, reading, trees
+    from tests.bench import coding, delivering, importing, loading, periods, reading, trees
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
+    if "coding" in chosen.only:
+        figures += map(_told, coding.measure(here))
     if not set(chosen.only) & {"import", "read", "deliver", "load", "trees"}:
         return figures
     tokens = ground.populate()

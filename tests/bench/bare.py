@@ -1,12 +1,14 @@
-"""The limit of a read: same server, same middleware, same authentication, and the very bytes the hub answered."""
+"""The limits of calls: same server, same middleware, same authentication; the very bytes the hub answered, or those sent."""
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -17,13 +19,24 @@ FOLDER = "MDM_BENCH_BODIES"
 
 def answer(request: HttpRequest, name: str) -> HttpResponse:
     """Who asks is looked up as the API does it; everything else is what a view cannot do without."""
-    try:
-        found = TokenAuthentication().authenticate(Request(request))
-    except AuthenticationFailed:
-        found = None
-    if found is None:
+    if not _known(request):
         return HttpResponse(status=401)
     return HttpResponse(_body(name), content_type="application/json")
+
+
+@csrf_exempt
+def echo(request: HttpRequest) -> HttpResponse:
+    """Parses the JSON that was sent and writes it again."""
+    if not _known(request):
+        return HttpResponse(status=401)
+    return HttpResponse(json.dumps(json.loads(request.body)), content_type="application/json")
+
+
+def _known(request: HttpRequest) -> bool:
+    try:
+        return TokenAuthentication().authenticate(Request(request)) is not None
+    except AuthenticationFailed:
+        return False
 
 
 @lru_cache(maxsize=512)

@@ -48,11 +48,11 @@ def measure(here: Ground, tokens: list[str], seconds: float) -> list[Figure]:
         server.end(grace=5)
 
 
-def start(here: Ground, port: int) -> Child:
+def start(here: Ground, port: int, processes: int = 2) -> Child:
     """As the demo starts it: two processes of four threads."""
     server = here.child(
         "web", "-m", "gunicorn", "mdm.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-        "--preload", "--workers", "2", "--threads", "4", "--no-control-socket", "--config", "python:mdm.serving",
+        "--preload", "--workers", str(processes), "--threads", "4", "--no-control-socket", "--config", "python:mdm.serving",
     )  # fmt: skip
     server.start()
     deadline = time.monotonic() + 60

@@ -78,7 +78,7 @@ def _centers() -> list[str]:
     columns = "name, legal_entity, category, responsible, blocked_for_costs, blocked_for_planning"
     return [
         f"INSERT INTO dimensions_costcenter ({_GOLDEN}, {columns}, validity)"
-        f" SELECT {_new('C')}, 'Center C' || n, 'E1', 'sales', 'R', false, false, 'current'"
+        f" SELECT {_new('B')}, 'Center B' || n, 'E1', 'sales', 'R', false, false, 'current'"
         " FROM generate_series(0, 99999) n",
         *(
             f"INSERT INTO dimensions_costcenterperiod (uid, position, record_id, valid_from, valid_to, {columns})"

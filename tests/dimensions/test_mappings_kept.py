@@ -22,7 +22,8 @@ from mdm.types import Document
 from tests.people import SETUP, auto_approve, make, supplier
 
 ON = date(2026, 6, 15)
-PAIR = ("GROUP", "LOCAL")
+PAIR = mappings.Pair("gl_mapping", "GROUP", "LOCAL")
+OTHER = PAIR._replace(target="OTHER")
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +34,13 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[mappings._Kept]:
 
 
 def row(source: str | None, target: str, **values: Any) -> Document:
-    for code in (*PAIR, "OTHER"):
+    for code in ("GROUP", "LOCAL", "OTHER"):
         if not ChartOfAccounts.objects.filter(code=code).exists():
             make("chart_of_accounts", code=code, name=code.title())
     given = {
         "name": source or "By its conditions",
-        "source_chart": PAIR[0],
-        "target_chart": PAIR[1],
+        "source_chart": PAIR.source,
+        "target_chart": PAIR.target,
         "kind": "explicit",
     }
     return make("gl_mapping", **{**given, "source": source, "target": target, **values})
@@ -57,7 +58,7 @@ def status(document: Document, action: str) -> None:
     assert changes.propose(items=[item], by=SETUP, origin="system").state == "applied"
 
 
-def becomes(*values: str, pair: tuple[str, str] = PAIR, **context: str) -> list[str | None]:
+def becomes(*values: str, pair: mappings.Pair = PAIR, **context: str) -> list[str | None]:
     return [one.target for one in mappings.compiled(*pair).resolve_many(values, context, ON)]
 
 
@@ -83,7 +84,7 @@ def test_rows_are_read_with_everything_they_say() -> None:
     found = mappings.compiled(*PAIR).resolve("470000", {}, ON).row
     assert found is not None
     assert (found.flip, found.order, found.valid_from, found.valid_to) == (True, 3, date(2026, 1, 1), date(2027, 1, 1))
-    assert becomes("400000", pair=("LOCAL", "GROUP")) == [None]
+    assert becomes("400000", pair=PAIR._replace(source="LOCAL", target="GROUP")) == [None]
 
 
 @pytest.mark.django_db
@@ -102,9 +103,75 @@ def test_read_once_and_anew_after_a_change() -> None:
     status(made, "unblock")
     assert becomes("400000") == ["5200"]
     change(made, target_chart="OTHER")
-    assert (becomes("400000"), becomes("400000", pair=("GROUP", "OTHER"))) == ([None], ["5200"])
+    assert (becomes("400000"), becomes("400000", pair=OTHER)) == ([None], ["5200"])
     status(made, "retire")
-    assert becomes("400000", pair=("GROUP", "OTHER")) == [None] and len(mappings.compiled("GROUP", "OTHER").table) == 0
+    assert becomes("400000", pair=OTHER) == [None] and len(mappings.compiled(*OTHER).table) == 0
+
+
+def answered(*codes: str, **context: str) -> list[str | None]:
+    return [one.target for one in mappings.answers(*PAIR, codes).resolve_many(codes, context, ON)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("small", [1, 5000])
+def test_some_codes_are_answered_as_by_the_whole(
+    kept: mappings._Kept, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(mappings, "SMALL", small)
+    monkeypatch.setattr(mappings, "WARMED_AFTER", 99)
+    row("400000", "5100")
+    row("400000", "5110", conditions=[{"dimension": "tax_code", "codes": "EU-*"}])
+    row(r"A\,B", "1")
+    row("A, B", "2", kind="in")
+    row("47*", "66*", kind="like")
+    row("470000", "9", valid_from="2027-01-01")
+    blocked = row("400001", "5")
+    status(blocked, "block")
+    retired = row("471000", "5")
+    status(retired, "retire")
+    codes = ("400000", "400001", "470000", "471000", "A,B", "A", "A\\,B", "", "nothing")
+    contexts: list[dict[str, str]] = [{}, {"tax_code": "EU-1"}]
+    for context in contexts:
+        for _again in range(2):
+            assert answered(*codes, **context) == becomes(*codes, **context)
+            kept._sets.clear()
+
+
+@pytest.mark.django_db
+def test_a_small_mapping_is_kept_a_large_one_is_read_in_part(
+    kept: mappings._Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(mappings._Kept, "_warm", lambda _self, pair: started.append(pair))
+    for number in range(4):
+        row(f"40000{number}", "5100")
+    row("47*", "66*", kind="like")
+    for size, queried in ((5, [2, 1, 1]), (4, [2, 2, 2, 2])):
+        monkeypatch.setattr(mappings, "SMALL", size)
+        kept._sets.clear()
+        for number in queried:
+            with CaptureQueriesContext(connection) as captured:
+                built = mappings.answers(*PAIR, ["400001", "470000"])
+            assert len(captured) == number
+        assert len(built.table) == (5 if size == 5 else 2)
+    assert started == [PAIR], "once, when it was asked for the third time"
+    row("48*", "66*", kind="like")
+    assert [mappings.answers(*PAIR, ["480000"]).resolve("480000", {}, ON).target for _ in range(3)] == ["660000"] * 3
+    assert started == [PAIR, PAIR], "and again after a change"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.database
+def test_a_large_mapping_is_read_whole_beside(kept: mappings._Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mappings, "SMALL", 1)
+    for number in range(4):
+        row(f"40000{number}", "5100")
+    for _ in range(mappings.WARMED_AFTER):
+        assert answered("400001") == ["5100"]
+    for thread in threading.enumerate():
+        if thread.name == "mapping":
+            thread.join(20)
+    assert len(kept._sets[PAIR].table) == 4 and queries() == 1
 
 
 @pytest.mark.django_db
@@ -126,11 +193,11 @@ def test_the_longest_unused_is_given_up_and_the_newest_kept(
     row("400100", "5100")
     row("400000", "5100", target_chart="OTHER")
     monkeypatch.setattr(mappings, "MOST_ROWS", 2)
-    first, second = mappings.compiled(*PAIR), mappings.compiled("GROUP", "OTHER")
-    assert list(kept._sets) == [("GROUP", "OTHER")] and mappings.compiled("GROUP", "OTHER") is second
+    first, second = mappings.compiled(*PAIR), mappings.compiled(*OTHER)
+    assert list(kept._sets) == [OTHER] and mappings.compiled(*OTHER) is second
     assert mappings.compiled(*PAIR) is not first
     monkeypatch.setattr(mappings, "MOST_ROWS", 1)
-    mappings.compiled("LOCAL", "GROUP")
+    mappings.compiled("gl_mapping", "LOCAL", "GROUP")
     mappings.compiled(*PAIR)
     assert list(kept._sets) == [PAIR], "one set is kept however large it is"
 
@@ -144,7 +211,7 @@ def test_a_row_that_no_rule_lets_in_is_named() -> None:
         made = row("4..5..6", "5100", code="BAD-1")
     finally:
         object.__setattr__(kind, "rules", rules)
-    with pytest.raises(NotNow, match="The GL mapping BAD-1 cannot be read, put it right or retire it"):
+    with pytest.raises(NotNow, match="The mapping row BAD-1 cannot be read, put it right or retire it"):
         mappings.compiled(*PAIR)
     status(made, "retire")
     assert becomes("4") == [None]

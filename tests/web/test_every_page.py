@@ -22,6 +22,8 @@ LISTS = [
     (reverse("web:matching"), 26),
     (reverse("dimensions:hierarchies"), 12),
     (reverse("dimensions:mappings"), 16),
+    (reverse("dimensions:codings"), 24),
+    (reverse("dimensions:codings-table"), 16),
     (reverse("web:search") + "?q=supplier", 16 + 2 * len(list(registry.all_types()))),
     (reverse("sync:targets"), 24),
     (reverse("sync:deliveries"), 22),

@@ -1,0 +1,222 @@
+"""Checking codings for transaction systems: up to a thousand lines, what is wrong with each, and what its codes are elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dimensions.services import coding
+from dimensions.services.coded_lines import NAMED, Checked, Line
+from dimensions.services.coded_values import Issue
+from dimensions.services.coding import OWN
+from mdm import registry
+from mdm.api import auth
+from mdm.api.operations import Body, Shown, operation
+from mdm.api.view import HubView
+
+MOST = 1000
+Given = Annotated[str, Field(min_length=1, max_length=100)]
+Amount = Annotated[Decimal, Field(max_digits=20, decimal_places=6, allow_inf_nan=False)]
+Percent = Annotated[str, Field(description="Percent.")]
+ErrorCode = Literal[
+    "unknown", "not_valid_on", "blocked", "retired", "closed_project", "not_released", "wrong_entity", "wrong_currency",
+    "not_allowed", "missing", "unmapped",
+]  # fmt: skip
+
+
+class LineInput(Body):
+    """One line. A code is what `system` calls the record, else the hub's own."""
+
+    gl_account: Given = Field(description="Account number in `chart`.")
+    legal_entity: Given | None = Field(None, description="Absent: that of the call.")
+    posting_date: date | None = Field(None, description="Absent: that of the call.")
+    cost_center: Given | None = None
+    profit_center: Given | None = Field(None, description="Absent: that of the cost center, else of the project.")
+    project: Given | None = None
+    tax_code: Given | None = None
+    supplier: Given | None = None
+    amount: Amount | None = Field(None, description="Net of tax; then the tax is reckoned.")
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        None, description="Of the amount; absent: that of the company."
+    )
+    dimensions: dict[Given, Given] = Field(
+        default_factory=dict, max_length=20, description="Dimensions of the group's own: {code: value}."
+    )
+
+
+class CodingsInput(Body):
+    system: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        None, description="Code of the system that asks. Absent: the hub's own codes, and no target but these."
+    )
+    legal_entity: Given
+    posting_date: date
+    chart: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        None, description="Chart that account numbers are of. Absent: the one the group books in."
+    )
+    lines: list[LineInput] = Field(min_length=1, max_length=MOST)
+
+
+class IssueShown(Shown):
+    path: str = Field(description="Field of the line: `cost_center`, `dimensions/REGION`.")
+    code: ErrorCode
+    message: str
+    rule: str | None = Field(None, description="Code of the coding rule that says so.")
+
+
+class WarningShown(Shown):
+    path: str
+    code: Literal["merged"]
+    message: str
+
+
+class RecordShown(Shown):
+    code: str
+    uid: UUID
+
+
+class AccountShown(RecordShown):
+    chart: str
+    number: str
+
+
+class ValueShown(RecordShown):
+    value: str
+
+
+class GoldenShown(Shown):
+    """The golden records meant, on fields that are given and known."""
+
+    legal_entity: RecordShown | None = None
+    cost_center: RecordShown | None = None
+    profit_center: RecordShown | None = None
+    project: RecordShown | None = None
+    gl_account: AccountShown | None = None
+    tax_code: RecordShown | None = None
+    supplier: RecordShown | None = None
+    dimensions: dict[str, ValueShown] | None = None
+
+
+class NameShown(Shown):
+    code: str
+    mapped: bool = Field(description="False: the system has no key of its own for it, this is the hub's code.")
+
+
+class TargetAccountShown(Shown):
+    code: str
+    chart: str
+    sign: int = Field(description="-1 where amounts change their sign.")
+    row: UUID | None = Field(description="The GL mapping that decided; null where both charts are the same.")
+
+
+class TargetShown(Shown):
+    """What the system calls them. An account or a tax code that nothing maps is not there."""
+
+    legal_entity: NameShown | None = None
+    cost_center: NameShown | None = None
+    profit_center: NameShown | None = None
+    project: NameShown | None = None
+    gl_account: TargetAccountShown | None = None
+    tax_code: NameShown | None = None
+    supplier: NameShown | None = None
+    dimensions: dict[str, NameShown] | None = None
+
+
+class TaxShown(Shown):
+    rate: Percent
+    deductible: Percent
+    currency: str
+    amount: str | None = Field(description="Of the line's amount, rounded half up; null when it gives none.")
+    deductible_amount: str | None
+
+
+class CheckedLine(Shown):
+    valid: bool
+    errors: list[IssueShown]
+    warnings: list[WarningShown]
+    golden: GoldenShown
+    target: TargetShown
+    tax: TaxShown | None = Field(description="On the posting date; null without a known tax code.")
+
+
+class CheckedBody(Shown):
+    valid: bool = Field(description="Whether all lines are.")
+    results: list[CheckedLine] = Field(description="In the order of the lines sent.")
+
+
+class ValidateCodings(HubView):
+    @operation(
+        "Validate codings",
+        scope="read",
+        body=CodingsInput,
+        answers={200: CheckedBody},
+        id="codings_validate",
+        tag="codings",
+        notes="Per line: whether its records are known, hold on the posting date, are open and of the company; whether "
+        "combination rules allow it; the tax of that day; the golden records and what `system` calls them. What has no "
+        "target is said and put down for stewards. Needs `read:<type>` of every type the lines name.",
+    )
+    def post(self, request: Request) -> Response:
+        body: CodingsInput = self.body
+        lines = list(_lines(body))
+        self._require_scopes(lines)
+        token = auth.token_of(request)
+        answer = coding.check(
+            lines,
+            system=body.system or "",
+            chart=body.chart or "",
+            entities=self.entities,
+            by=token.name if token else self.actor.name,
+        )
+        results = [_present(one) for one in answer.lines]
+        valid = all(one["valid"] for one in results)
+        return Response({"valid": valid, "results": results})
+
+    def _require_scopes(self, lines: list[Line]) -> None:
+        columns = zip(*(line.named() for line in lines), strict=True)
+        used = {name for name, texts in zip(NAMED, columns, strict=True) if any(texts)} | {"gl_account"}
+        if any(line.dimensions for line in lines):
+            used.add(OWN)
+        for key in sorted(used):
+            kind = registry.find(key)
+            if kind is not None:
+                self.require_scope(f"read:{kind.path}")
+
+
+def _lines(body: CodingsInput) -> Iterator[Line]:
+    for line in body.lines:
+        yield Line(
+            line.legal_entity or body.legal_entity,
+            line.posting_date or body.posting_date,
+            line.gl_account,
+            line.cost_center,
+            line.profit_center,
+            line.project,
+            line.tax_code,
+            line.supplier,
+            line.amount,
+            line.currency,
+            line.dimensions,
+        )
+
+
+def _present(one: Checked) -> dict[str, Any]:
+    return {
+        "valid": not one.errors,
+        "errors": [_issue(issue) for issue in one.errors],
+        "warnings": [_issue(issue) for issue in one.warnings],
+        "golden": one.golden,
+        "target": one.target,
+        "tax": one.tax and one.tax._asdict(),
+    }
+
+
+def _issue(issue: Issue) -> dict[str, str]:
+    shown = {"path": issue.path, "code": issue.code, "message": issue.message}
+    return {**shown, "rule": issue.rule} if issue.rule else shown

@@ -1,0 +1,198 @@
+"""Owns the compiled rules: which of them a line breaks. A rule is a bit; a look-up per dimension says which bits are met."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from dimensions.coding.rules import ABSENT, CODES, GIVEN, Rule, Test
+from mdm.mapping.expressions import Between, Equals, Expression, In, Like, shape
+
+Facts = Mapping[str, str | None]
+"""Dimension → code; None, empty or left out: the line has none."""
+_REMEMBERED = 20_000  # values of a dimension whose answers are kept
+
+
+class Verdict(NamedTuple):
+    """Bits of the rules that apply to a line, and of those among them that it breaks."""
+
+    applying: int
+    broken: int
+
+
+class Compiled:
+    """Rules ready to be asked. The cost of a line does not grow with the number of rules that do not concern it."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(sorted(rules, key=lambda rule: (rule.code, rule.uid.bytes)))
+        self._all = (1 << len(self.rules)) - 1
+        self._refusing = _bits(n for n, rule in enumerate(self.rules) if not rule.then)
+        names = sorted({test.dimension for rule in self.rules for test in (*rule.when, *rule.then)})
+        self._dimensions = [_Dimension(name, self.rules, self._all) for name in names]
+        self._touching = {one.name: one.touching for one in self._dimensions}
+        self._starts, self._held = _held(self.rules)
+        self.dimensions = frozenset(names)
+
+    def judge(self, facts: Facts, day: int, unknown: Collection[str] = ()) -> Verdict:
+        """`day`: ordinal of the posting date. `unknown`: dimensions whose code is given but not known; rules that ask
+        about one of them are not judged."""
+        applying = self._held[bisect_right(self._starts, day)]
+        kept = self._all ^ self._refusing
+        for name in unknown:
+            applying &= ~self._touching.get(name, 0)
+        for dimension in self._dimensions:
+            value = facts.get(dimension.name)
+            met = dimension.answers.get(value)
+            if met is None:
+                met = dimension.answer(value)
+            applying &= met[0]
+            kept &= met[1]
+        return Verdict(applying, applying & ~kept)
+
+    def named(self, bits: int) -> Iterator[Rule]:
+        """The rules of some bits, in the order of their codes."""
+        while bits:
+            lowest = bits & -bits
+            yield self.rules[lowest.bit_length() - 1]
+            bits ^= lowest
+
+    def failed(self, rule: Rule, facts: Facts) -> Iterator[tuple[Test, bool]]:
+        """The demands of a rule that a line does not meet, each with whether the line lacks the dimension altogether."""
+        for test in rule.then:
+            value = facts.get(test.dimension)
+            if not meets(test, value):
+                yield test, not value and test.what != ABSENT
+
+
+def meets(test: Test, value: str | None) -> bool:
+    if test.what == CODES:
+        assert test.codes is not None
+        return bool(value) and test.codes.matches(value or "")
+    return bool(value) == (test.what == GIVEN)
+
+
+def _bits(numbers: Iterable[int]) -> int:
+    found = 0
+    for number in numbers:
+        found |= 1 << number
+    return found
+
+
+def _held(rules: Iterable[Rule]) -> tuple[list[int], list[int]]:
+    """Days on which something begins or ends, and the bits of what holds before the first, from each of them on."""
+    begins: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    holding = 0
+    for number, rule in enumerate(rules):
+        start, end = (_day(rule.valid_from), _day(rule.valid_to))
+        if start and end and start >= end:
+            continue
+        if start:
+            begins[start] = begins.get(start, 0) | 1 << number
+        else:
+            holding |= 1 << number
+        if end:
+            ends[end] = ends.get(end, 0) | 1 << number
+    days = sorted({*begins, *ends})
+    held = [holding]
+    for day in days:
+        holding = (holding | begins.get(day, 0)) & ~ends.get(day, 0)
+        held.append(holding)
+    return days, held
+
+
+def _day(day: date | None) -> int:
+    return day.toordinal() if day else 0
+
+
+class _Dimension:
+    """Which rules' conditions on one dimension a code meets: (of their `when`, of their `then`)."""
+
+    def __init__(self, name: str, rules: tuple[Rule, ...], everything: int) -> None:
+        self.name = name
+        tests = [
+            [(n, test) for n, rule in enumerate(rules) for test in getattr(rule, side) if test.dimension == name]
+            for side in ("when", "then")
+        ]
+        self.touching = _bits(n for side in tests for n, _test in side)
+        self._when, self._then = (_Side(side, everything) for side in tests)
+        self.answers: dict[str | None, tuple[int, int]] = {}
+
+    def answer(self, value: str | None) -> tuple[int, int]:
+        found = self._when.met(value), self._then.met(value)
+        if len(self.answers) >= _REMEMBERED:
+            self.answers = {}
+        self.answers[value] = found
+        return found
+
+
+class _Side:
+    """The conditions of one side on one dimension, indexed so that a code is not asked of each of them."""
+
+    def __init__(self, tests: list[tuple[int, Test]], everything: int) -> None:
+        self._free = everything ^ _bits(number for number, _test in tests)
+        self._given = _bits(number for number, test in tests if test.what == GIVEN)
+        self._absent = _bits(number for number, test in tests if test.what == ABSENT)
+        self._codes: dict[str, int] = {}
+        self._patterns: dict[str, list[tuple[Like, int]]] = {}
+        ranges: dict[str, list[tuple[Between, int]]] = {}
+        together: dict[Expression, int] = {}  # many rules name the same codes
+        for number, test in tests:
+            if test.what == CODES and test.codes is not None:
+                together[test.codes] = together.get(test.codes, 0) | 1 << number
+        for codes, bits in together.items():
+            if isinstance(codes, Like):
+                self._patterns.setdefault(codes.prefix, []).append((codes, bits))
+            elif isinstance(codes, Between):
+                ranges.setdefault(codes.shape, []).append((codes, bits))
+            else:
+                for code in codes.codes if isinstance(codes, In) else (_code(codes),):
+                    self._codes[code] = self._codes.get(code, 0) | bits
+        self._ranges = {group: _Ranges(found) for group, found in ranges.items()}
+        self._lengths = sorted({len(prefix) for prefix in self._patterns})
+
+    def met(self, value: str | None) -> int:
+        if not value:
+            return self._free | self._absent
+        found = self._free | self._given | self._codes.get(value, 0)
+        if self._ranges:
+            for group in {"", shape(value)}:
+                if group in self._ranges:
+                    found |= self._ranges[group].holding(value)
+        for length in self._lengths:
+            if length > len(value):
+                break
+            for pattern, bits in self._patterns.get(value[:length], ()):
+                if pattern.matches(value):
+                    found |= bits
+        return found
+
+
+def _code(codes: Expression) -> str:
+    assert isinstance(codes, Equals)
+    return codes.code
+
+
+class _Ranges:
+    """Ranges of one shape (or of texts): the bits of those around each end, and between each two ends."""
+
+    def __init__(self, ranges: list[tuple[Between, int]]) -> None:
+        filled = [(found, bits) for found, bits in ranges if not found.empty()]
+        self._points = sorted({end for found, _bits in filled for end in (found.first, found.last)})
+        begin, end = [0] * (2 * len(self._points) + 2), [0] * (2 * len(self._points) + 2)
+        for found, bits in filled:
+            begin[self._slot(found.first)] |= bits
+            end[self._slot(found.last) + 1] |= bits
+        self._holding, now = [], 0
+        for started, ended in zip(begin, end, strict=True):
+            now = (now & ~ended) | started
+            self._holding.append(now)
+
+    def _slot(self, code: str) -> int:
+        place = bisect_left(self._points, code)
+        return 2 * place + (place < len(self._points) and self._points[place] == code)
+
+    def holding(self, code: str) -> int:
+        return self._holding[self._slot(code)]
