@@ -12,6 +12,8 @@ from django.db.models import F, UUIDField
 
 from mdm import registry
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 
 
 @dataclass(frozen=True)
@@ -26,26 +28,30 @@ class Reference:
         return {"type": self.type, "uid": self.uid, "code": self.code, "name": self.name, "path": self.path}
 
 
-def to(kind: RecordType, *, uid: UUID, code: str, limit: int = 100) -> list[Reference]:
-    """Records that name this one, merged ones left out; one query per declared reference."""
+def to(kind: RecordType, *, uid: UUID, code: str, entities: Entities, limit: int = 100) -> list[Reference]:
+    """Records that name this one, merged ones and those of other companies left out; one query per declared reference."""
     found: list[Reference] = []
     for other in registry.all_types():
         for path, key in other.references.items():
             if key == kind.key and len(found) < limit and path not in other.dated:  # asked of every period instead
-                found += _by_path(other, path, uid, code, limit - len(found))
+                found += _by_path(other, path, uid, code, entities, limit - len(found))
     return found
 
 
-def _by_path(other: RecordType, path: str, uid: UUID, code: str, limit: int) -> Iterator[Reference]:
+def _by_path(other: RecordType, path: str, uid: UUID, code: str, entities: Entities, limit: int) -> Iterator[Reference]:
     name, _, column = path.partition(".")
     model = other.child(name).model if column else other.model
     field = model._meta.get_field(column or name)
     value: Any = uid if isinstance(field, UUIDField) else code
-    rows = other.model._default_manager.exclude(status="merged")
+    rows = visibility.visible(other, other.model._default_manager.exclude(status="merged"), entities)
     if isinstance(field, ArrayField):
         rows = rows.filter(**{f"{name}__contains": [uid]})
     elif column:
-        holders = model._default_manager.filter(**{column: value}).values("record_id")
+        holders = model._default_manager.filter(**{column: value})
+        child = other.child(name)
+        if entities is not None and child.entity_field:
+            holders = holders.filter(visibility.of_rows(child, entities))
+        holders = holders.values("record_id")
         rows = rows.filter(pk__in=holders)
     else:
         rows = rows.filter(**{name: value})

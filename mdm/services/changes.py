@@ -12,7 +12,7 @@ from django.utils import timezone
 from mdm import correlation, registry
 from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
-from mdm.permissions import may
+from mdm.permissions import entities_of, may
 from mdm.services import applying, policy, proposing
 from mdm.services.deciding import (
     allowed_actions,
@@ -78,6 +78,7 @@ def propose(
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
     built = proposing.build(listed)
+    proposing.refuse_foreign(built, entities_of(by.user))
     stored = [part.item for part in built]
     change = ChangeRequest.objects.create(
         title=(title or proposing.title_of(stored))[:300],
@@ -178,6 +179,7 @@ def edit(
         change.effective_on = effective_on
     if items is not None:
         built = proposing.build(items)
+        proposing.refuse_foreign(built, entities_of(by.user))
         change.items.all().delete()
         _store(change, built)
         change.kind = proposing.kind_of([part.item for part in built])

@@ -15,7 +15,8 @@ from mdm import registry
 from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
-from mdm.selectors import records
+from mdm.selectors import records, visibility
+from mdm.selectors.visibility import Entities
 from mdm.services import dating, documents
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
@@ -69,6 +70,22 @@ def build(items: Iterable[ProposedItem]) -> list[Built]:
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
     return built
+
+
+def refuse_foreign(built: Iterable[Built], entities: Entities) -> None:
+    """Nobody changes what belongs to other companies, by whatever door: a period of theirs, or a record that is theirs today."""
+    for part in built:
+        kind = registry.get(part.item.type)
+        if entities is None or not kind.entity_field:
+            continue
+        documents_ = (part.before, part.after)
+        if not all(visibility.sees_today(kind, document, entities) for document in documents_ if document):
+            path = kind.entity_field
+        else:
+            path = min(visibility.hidden_paths(kind, part.item.changes, documents_, entities), default="")
+        if path:
+            text = f"This would change what belongs to a company that is not yours: {kind.label(path)}."
+            raise CorrectInput(text, problems=[Problem(path, "foreign_entity", text)])
 
 
 def _build_one(proposed: ProposedItem, index: int) -> Built:

@@ -31,14 +31,12 @@ def records(request: HttpRequest, type_path: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, kind: RecordType, error: HubError | None = None) -> HttpResponse:
-    offered = listing.filters(kind)
+    offered = listing.filters(kind, visitor.entities(request))
     found = listing.rows(request, kind, listing.held(request, offered))
     shown = listing.columns(request, kind)
     part = listing.page(request, kind, found, shown)
     base = reverse("web:records", args=[kind.path])
-    filters = browsing.bar(
-        request, f"{kind.plural} where", offered, placeholder="Name, code, tax number", keep=("sort",)
-    )
+    filters = browsing.bar(request, f"{kind.plural} where", offered, placeholder=kind.searched_by, keep=("sort",))
     context = {
         "page": _head(request, kind, found),
         "views": saved_views.tabs(request, kind),
@@ -118,7 +116,7 @@ def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
 @visitor.page
 def export(request: HttpRequest, type_path: str) -> HttpResponseBase:
     kind = visitor.kind_at(request, type_path)
-    found = listing.rows(request, kind, listing.held(request, listing.filters(kind)))
+    found = listing.rows(request, kind, listing.held(request, listing.filters(kind, visitor.entities(request))))
     return exporting.answer(request, kind, found, request.GET.get("format", "csv"))
 
 
