@@ -16,9 +16,9 @@ from mdm.selectors.visibility import Entities
 from mdm.types import Problem
 from mdm.web import visitor
 from mdm.web.browsing import plural
-from mdm.web.page import Action, Confirm, Empty
+from mdm.web.page import Action, Badge, Confirm, Empty, Notice, Tone
 from mdm.web.tables import Cell, Column, Field, Option, Row, Table
-from sync import platforms
+from sync import platforms, value_maps
 from sync.models import Target
 from sync.selectors import mapping_views
 from sync.selectors.mapping_views import DROP, MapUse
@@ -38,6 +38,9 @@ GAP_COLUMNS = (
     Column(label="Records", numeric=True),
     Column(label="Counterpart", hidden_label=True),
 )
+TONES: dict[str, Tone] = {"error": "red", "warning": "amber", "note": "grey"}
+MOST_FINDINGS = 20
+READ_BACK = Badge(label="Read back", tone="blue", icon="undo", outline=True)
 FOLDED = 12  # rows beyond which a map lies closed
 WHY_NOT = "This needs the role of a data steward or a governance lead."
 
@@ -83,7 +86,8 @@ def _save(request: HttpRequest, target: Target) -> str:
     lacking = [Problem(name, "missing", "This field is needed.") for name in needed if not form.get(name, "").strip()]
     if lacking:
         raise CorrectInput("Give both our value and theirs.", problems=lacking)
-    wanted = {(table, ours): DROP if form.get("drop") else form.get("theirs", "")}
+    value = mapping_views.row_value(form.get("theirs", ""), bool(form.get("default")))
+    wanted = {(table, ours): DROP if form.get("drop") else value}
     made = mappings.change(target, wanted, by=visitor.actor(request), note=form.get("reason", ""))
     return f"“{ours}” is changed: version {made.number}" if made else f"“{ours}” is so already"
 
@@ -99,6 +103,7 @@ def _map(request: HttpRequest, target: Target, table: str, uses: list[MapUse]) -
             options=[Option(value=value, label=label) for value, label in known],
         ),
         Field(name="theirs", id=f"theirs-{table}", label="Theirs"),
+        Field(name="default", id=f"default-{table}", label="Read theirs back as this value", kind="checkbox", value="1"),
     ]  # fmt: skip
     form = {
         "url": reverse("sync:mapping-values", args=[target.code]),
@@ -106,7 +111,9 @@ def _map(request: HttpRequest, target: Target, table: str, uses: list[MapUse]) -
         **forms.drawn(request, f"map-{table}", fields),
     }
     columns = Table(caption=f"Map {table}", columns=ROW_COLUMNS, rows=rows, plain=True)
-    unknown = [ours for ours in own if known and ours not in {value for value, _ in known}]
+    codes = {value for value, _ in known}
+    named = [code for ours in own if (code := value_maps.code_of(ours)) is not None]
+    unknown = [code for code in named if known and code not in codes]
     return {
         "name": table,
         "used_by": "; ".join(f"{use.field} ← {use.path}" for use in uses),
@@ -114,8 +121,14 @@ def _map(request: HttpRequest, target: Target, table: str, uses: list[MapUse]) -
         "table": columns if rows else None,
         "folded": f"All {len(rows)} rows" if len(rows) > FOLDED else "",
         "form": form if doors.may_map(request) else None,
+        "findings": [_finding(one) for one in mapping_views.findings_of(defaults, own)[:MOST_FINDINGS]],
         "unknown": f"No record of ours has {', '.join(unknown)}." if unknown else "",
     }
+
+
+def _finding(one: value_maps.Finding) -> Notice:
+    icon = "info" if one.severity == "note" else "alert"
+    return Notice(title=f"{one.ours}: {one.message}", tone=TONES[one.severity], icon=icon)
 
 
 def _row(request: HttpRequest, target: Target, table: str, ours: str, defaults: Any, own: dict[str, Any]) -> Row:
@@ -131,11 +144,13 @@ def _row(request: HttpRequest, target: Target, table: str, ours: str, defaults: 
             button="Take it away", reason_label="Why", reason_required=False,
         ),
     )  # fmt: skip
-    theirs = own.get(ours, defaults.get(ours))
+    theirs, default = mapping_views.of_row(own.get(ours, defaults.get(ours)))
     return Row(
         cells=[
             Cell(value=ours or "(empty)", kind="mono"),
-            Cell(value="(nothing)" if theirs is None else str(theirs), kind="mono"),
+            Cell(
+                value="(nothing)" if theirs is None else str(theirs), kind="mono", badges=[READ_BACK] if default else []
+            ),
             Cell(value=where, muted=ours not in own),
             Cell(kind="actions", actions=[drop] if ours in own else []),
         ]
@@ -174,7 +189,7 @@ def gaps(request: HttpRequest, code: str) -> HttpResponse:
     url = reverse("sync:mapping-values", args=[code])
     here = reverse("sync:mapping-gaps", args=[code])
     rows = [
-        {"table": table, "ours": value, "records": number, "url": url, "next": here}
+        {"table": table, "ours": value, "name": value_maps.row_for(value), "records": number, "url": url, "next": here}
         for (table, value), number in sorted(found.gaps.items(), key=lambda item: (-item[1], item[0]))
     ]
     context = head(request, target, f"Gaps at {target.title}", "gaps", note=seen) | {
