@@ -71,6 +71,7 @@ def declare() -> RecordType:
                 dated.periods(CostCenterPeriod, CostCenterSlice, ("name", "responsible", "profit_center", "category")),
             ),
             periods=dated.PERIODS,
+            entity_field="legal_entity",
             references={"legal_entity": "legal_entity", "profit_center": "profit_center"},
             labels=dated.LABELS,
         )

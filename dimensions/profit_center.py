@@ -56,6 +56,7 @@ def declare() -> RecordType:
             search=("code", "name", "segment", "responsible"),
             children=(dated.periods(ProfitCenterPeriod, ProfitCenterSlice, ("name", "segment", "responsible")),),
             periods=dated.PERIODS,
+            entity_field="legal_entity",
             references={"legal_entity": "legal_entity"},
             labels=dated.LABELS,
         )

@@ -64,6 +64,7 @@ def declare() -> RecordType:
             search=("code", "name", "responsible"),
             children=(dated.periods(ProjectPeriod, ProjectSlice, ("name", "stage", "responsible")),),
             periods=dated.PERIODS,
+            entity_field="legal_entity",
             references={"legal_entity": "legal_entity", "profit_center": "profit_center"},
             labels=dated.LABELS,
         )

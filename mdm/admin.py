@@ -8,12 +8,16 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
 from mdm import models, registry
 from mdm.errors import HubError
-from mdm.permissions import ROLES, actor_of, scopes_of
+from mdm.permissions import ROLES, actor_of, entities_of, scopes_of
+from mdm.registry import RecordType
+from mdm.selectors import audit_log, request_items, visibility
+from mdm.selectors.visibility import Entities
 from mdm.services import audit, rule_changes, survivorship
 from mdm.survival.rules import Rule
 from mdm.types import Actor
@@ -69,6 +73,17 @@ class ReadOnlyAdmin(GovernanceAdmin):
         return False
 
     has_add_permission = has_change_permission = has_delete_permission = _never
+
+
+class ScopedAdmin(ReadOnlyAdmin):
+    """Only what the person may see of it anywhere else."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        user = cast(User, request.user)
+        return self.seen_by(super().get_queryset(request), actor_of(user), entities_of(user))
+
+    def seen_by(self, rows: QuerySet[Any], by: Actor, entities: Entities) -> QuerySet[Any]:
+        raise NotImplementedError
 
 
 class PolicyStepInline(admin.TabularInline):
@@ -296,10 +311,13 @@ class ApiTokenAdmin(GovernanceAdmin):
 
 
 @admin.register(models.ChangeRequest)
-class ChangeRequestAdmin(ReadOnlyAdmin):
+class ChangeRequestAdmin(ScopedAdmin):
     list_display = ("number", "title", "kind", "state", "requester_name", "created_at")
     list_filter = ("state", "kind", "origin")
     search_fields = ("title", "correlation_id")
+
+    def seen_by(self, rows: QuerySet[Any], by: Actor, entities: Entities) -> QuerySet[Any]:
+        return rows.filter(pk__in=request_items.seen_by(by, entities).values("pk"))
 
 
 @admin.register(models.MatchModel)
@@ -317,10 +335,20 @@ class MatchJobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ScopedAdmin):
     list_display = ("at", "actor_name", "action", "object_label", "seq")
     list_filter = ("action",)
     search_fields = ("object_label", "object_uid", "correlation_id")
+
+    def seen_by(self, rows: QuerySet[Any], by: Actor, entities: Entities) -> QuerySet[Any]:
+        return rows if entities is None else rows.filter(pk__in=audit_log.seen_by(by, entities).values("pk"))
+
+
+class GoldenAdmin(ScopedAdmin):
+    kind: RecordType
+
+    def seen_by(self, rows: QuerySet[Any], by: Actor, entities: Entities) -> QuerySet[Any]:
+        return visibility.visible(self.kind, rows, entities)
 
 
 def register_golden() -> None:
@@ -328,8 +356,9 @@ def register_golden() -> None:
     for kind in registry.all_types():
         golden = type(
             f"{kind.model.__name__}Admin",
-            (ReadOnlyAdmin,),
+            (GoldenAdmin,),
             {
+                "kind": kind,
                 "list_display": ("code", kind.name_field, "status", "version", "updated_at"),
                 "list_filter": ("status",),
                 "search_fields": ("code", kind.name_field),

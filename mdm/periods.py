@@ -53,6 +53,13 @@ def shown(periods: Sequence[Period], day: str) -> tuple[Period, Validity]:
     return min(periods, key=start_of), "planned"
 
 
+def at_top(periods: Sequence[Period], fields: Iterable[str], day: str) -> dict[str, Any]:
+    """What a record says of itself on a day: the values of the period shown, its bounds, and whether it holds."""
+    period, validity = shown(periods, day)
+    top = {name: period.get(name) for name in fields if name in period}
+    return {**top, **{name: period.get(name) for name in BOUNDS}, "validity": validity}
+
+
 def next_boundary(periods: Iterable[Period], day: str) -> str | None:
     """The first day after `day` on which something else holds."""
     bounds = {bound for p in periods for bound in (p.get("valid_from"), p.get("valid_to")) if bound}

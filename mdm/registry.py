@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,9 @@ class RecordType:
     sibling_field: str = ""  # field with the uids of records of the same group whose common parent is not on file
     listed: bool = True  # whether the rail leads to its list; not where another page shows its records better
     spends: bool = False  # systems may say what is spent with it a year, which ranks its duplicates
+    entity_field: str = (
+        ""  # field with the code of the legal entity it belongs to, whose people alone see it; empty: all
+    )
     periods: str = ""  # child list with the periods in which values hold; the record itself shows those of today
     gapless: bool = False  # whether its periods have to join
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -111,9 +114,13 @@ class RecordType:
     code_of: Callable[[Document], str] | None = None  # a record's code by its document, "" for the hub's next number
 
     def __post_init__(self) -> None:
-        """A dated field that refers to a record does so in every period."""
+        """A dated field that refers to a record does so in every period; each period belongs to its legal entity."""
         within = {f"{self.periods}.{path}": key for path, key in self.references.items() if path in self.dated}
         object.__setattr__(self, "references", {**self.references, **within})
+        if self.entity_field in self.dated:
+            owned = {self.periods: self.entity_field}
+            rows = (replace(c, entity_field=owned[c.name]) if c.name in owned else c for c in self.children)
+            object.__setattr__(self, "children", tuple(rows))
 
     @cached_property
     def dated(self) -> tuple[str, ...]:
@@ -159,6 +166,12 @@ class RecordType:
         words = self.labels.get(name) or known.get(name) or name.replace("_", " ").capitalize()
         key = rest.partition("/")[2]
         return f"{words} · {self.labels.get(key) or key.replace('_', ' ')}" if key else words
+
+    @property
+    def searched_by(self) -> str:
+        """What a search finds its records by, in words: “Code, name, responsible”."""
+        words = ", ".join(_in_a_sentence(self.label(name)) for name in self.search)
+        return words[:1].upper() + words[1:]
 
     def name_of(self, document: Mapping[str, Any]) -> str:
         return str(document.get(self.name_field) or document.get("code") or "")

@@ -14,7 +14,7 @@ from mdm.errors import CorrectInput
 from mdm.permissions import actor_of
 from sync import admin_rules, admin_targets  # noqa: F401 - they register their pages
 from sync.models import ValueMapRow
-from sync.selectors.mapping_views import DROP
+from sync.selectors.mapping_views import DROP, row_value
 from sync.services import mappings
 
 
@@ -23,14 +23,16 @@ class ValueMapRowForm(forms.ModelForm):
 
     class Meta:
         model = ValueMapRow
-        fields = ("target", "table", "ours", "theirs")
+        fields = ("target", "table", "ours", "theirs", "default")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         row: dict[str, Any] = {name: given.get(name) or getattr(self.instance, name, None) for name in self.Meta.fields}
         if not self.errors and row["target"]:
             try:
-                mappings.plan(row["target"], {(row["table"], row["ours"]): row["theirs"]})
+                mappings.plan(
+                    row["target"], {(row["table"], row["ours"]): row_value(row["theirs"], bool(given.get("default")))}
+                )
             except CorrectInput as error:
                 raise forms.ValidationError(error.message) from None
         return given
@@ -42,17 +44,17 @@ class ValueMapRowAdmin(GovernanceAdmin):
 
     form = ValueMapRowForm
 
-    list_display = ("target", "table", "ours", "theirs", "updated_by", "updated_at")
+    list_display = ("target", "table", "ours", "theirs", "default", "updated_by", "updated_at")
     list_filter = ("target", "table")
     search_fields = ("ours", "theirs")
-    fields = ("target", "table", "ours", "theirs")
+    fields = ("target", "table", "ours", "theirs", "default")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("target", "table", "ours") if obj else ()  # another value of ours is another row
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         by = actor_of(cast(User, request.user))
-        mappings.change(obj.target, {(obj.table, obj.ours): obj.theirs}, by=by)
+        mappings.change(obj.target, {(obj.table, obj.ours): row_value(obj.theirs, obj.default)}, by=by)
         row = ValueMapRow.objects.get(target=obj.target, table=obj.table.strip(), ours=obj.ours.strip())
         obj.pk = row.pk
 

@@ -23,6 +23,7 @@ from sync.mapping import Mapping as FieldMapping
 from sync.mapping import ValueMaps
 from sync.models import FieldRule, Target, ValueMapRow
 from sync.redact import mask_number
+from sync.value_maps import Default
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def renderer(target: Target, type: str) -> Renderer:
     """Reads the value maps once; keep it for a batch, not for longer."""
     mapping = platforms.mapping_of(target.connector, type)
     values: dict[str, dict[str, Any]] = {}
-    for table, ours, theirs in ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs"):
-        values.setdefault(table, {})[ours] = theirs
+    rows = ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs", "default")
+    for table, ours, theirs, default in rows:
+        values.setdefault(table, {})[ours] = Default(theirs) if default else theirs
     rules = dict(FieldRule.objects.filter(target=target, type=type).values_list("field", "rule"))
     said = [values, rules] if rules else values
     own = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8] if said else "default"

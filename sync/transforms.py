@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sync import value_maps
 from sync.errors import NotSupported, Unmapped
 from sync.normalise import NORMALISERS, is_empty
+from sync.value_maps import NONE
 
 ValueMaps = Mapping[str, Mapping[str, Any]]
 SKIP = object()  # a row whose value has no place at this target, by declaration
@@ -67,8 +69,8 @@ def _lookup(value: Any, argument: Any, scope: Scope) -> Any:
     if is_empty(value):
         return options.get("empty")
     table, key = scope.values.get(options["map"], {}), _key(value)
-    if key in table:
-        return table[key]
+    if (found := value_maps.find(table, key)) is not NONE:
+        return found
     if "default" in options:
         return options["default"]
     missing = _missing(options, table)
@@ -82,12 +84,15 @@ def _lookup_back(value: Any, argument: Any, scope: Scope) -> Any:
     if is_empty(value):
         return None
     table = scope.values.get(options["map"], {})
-    known = [ours for ours, theirs in table.items() if _key(theirs) == _key(value)]
-    if not known and _missing(options, table) == "same":
+    now = NONE if is_empty(scope.current) else value_maps.find(table, _key(scope.current))
+    if now is not NONE and _key(now) == _key(value):
+        return scope.current  # several of ours may share one of theirs
+    known = value_maps.back(table, lambda theirs: _key(theirs) == _key(value))
+    if known:
+        return known[0]
+    if _missing(options, table) == "same":
         return value
-    if not known:
-        raise Unmapped(path=scope.path, value=_key(value), table=options["map"])
-    return scope.current if _key(scope.current) in known else known[0]  # several of ours may share one of theirs
+    raise Unmapped(path=scope.path, value=_key(value), table=options["map"])
 
 
 def _missing(options: Mapping[str, Any], table: Mapping[str, Any]) -> str:

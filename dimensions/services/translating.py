@@ -171,7 +171,7 @@ def _by_row_or_key(by_key: Translation, by_row: Translation | None) -> Translati
 def keys(
     kind: RecordType, values: Sequence[str], *, from_system: str | None, to_system: str | None, entities: Entities
 ) -> list[Translation]:
-    """Keys of one system in another, in the order given; without a system the hub's own codes. At most four queries.
+    """Keys of one system in another, in the order given; without a system the hub's own codes. At most five queries.
 
     Merged records are followed. CorrectInput when there is no such system.
     """
@@ -194,7 +194,11 @@ def _golden(kind: RecordType, values: list[str], system: str | None, entities: E
         found = {key: now[str(uid)] for key, uid in uids.items() if str(uid) in now}
     else:
         found = records.survivors(kind, "code", values)
-    return {value: one for value, one in found.items() if visibility.may_see(kind, one.code, entities)}
+    if entities is None or not visibility.is_limited(kind):
+        return found
+    rows = kind.model._default_manager.filter(uid__in={one.uid for one in found.values()})
+    seen = set(visibility.reachable(kind, rows, entities).values_list("uid", flat=True))
+    return {value: one for value, one in found.items() if one.uid in seen}
 
 
 def _keys_of(kind: RecordType, system: str, uids: set[UUID]) -> dict[UUID, list[str]]:

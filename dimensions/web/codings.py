@@ -181,5 +181,6 @@ def _choices(request: HttpRequest, name: str) -> Sequence[tuple[str, str]]:
     kind = registry.find(name)
     if kind is None or kind.key == "gl_account":
         return ()
-    found = memory.remember(f"refs:{name}", KEEP, lambda: search_records.choices_of(name, CHOICES))
-    return [(code, words) for code, words in found if visibility.may_see(kind, code, visitor.entities(request))]
+    mine = visitor.entities(request)
+    kept = f"refs:{name}:{visibility.kept_for(kind, mine)}"
+    return memory.remember(kept, KEEP, lambda: search_records.choices_of(name, CHOICES, mine))

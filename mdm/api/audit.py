@@ -14,6 +14,7 @@ from mdm import crypto
 from mdm.api.operations import Moment, Page, PageQuery, Shown, operation
 from mdm.api.view import HubView
 from mdm.models import AuditEntry
+from mdm.selectors import audit_log
 from mdm.services import audit
 
 
@@ -77,7 +78,7 @@ def present(entry: AuditEntry) -> dict[str, Any]:
 class Audit(HubView):
     @operation("List audit entries", scope="audit", query=AuditQuery, answers={200: Page[AuditBody]})
     def get(self, request: Request) -> Response:
-        rows = AuditEntry.objects.all()
+        rows = audit_log.seen_by(self.actor, self.entities)
         for name in ("object_type", "object_uid", "correlation_id", "at__gte", "at__lte"):
             if (value := getattr(self.query, name)) is not None:
                 rows = rows.filter(**{name: value})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.urls import reverse
 
-from mdm import crypto, permissions, registry
+from mdm import crypto
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.selectors import request_items
 from mdm.selectors.visibility import Entities
@@ -16,16 +16,6 @@ from mdm.services import changes
 from mdm.types import Actor
 
 ITEMS_SHOWN = 50  # items in one answer; a load can have a million
-
-
-def visible(scopes: frozenset[str]) -> QuerySet[ChangeRequest]:
-    """Requests all of whose items are of types the caller may read."""
-    unreadable = [k.key for k in registry.all_types() if not permissions.allows(scopes, f"read:{k.path}")]
-    rows = ChangeRequest.objects.all()
-    if unreadable:
-        hidden = ChangeItem.objects.filter(type__in=unreadable).values("request")
-        rows = rows.exclude(pk__in=hidden)
-    return rows
 
 
 def present(change: ChangeRequest, *, by: Actor, entities: Entities) -> dict[str, Any]:
@@ -111,7 +101,17 @@ def present_items(change: ChangeRequest, items: Sequence[ChangeItem], entities: 
     if entities is None and change.kind != "load":
         return [_item(item, item.changes, item.conflicts) for item in items]
     looked = request_items.look(change, items, entities)
-    return [_item(part.item, [c.as_json() for c in part.changes], _seen(part), part.hidden) for part in looked]
+    return [_looked(part) for part in looked]
+
+
+def _looked(part: request_items.Looked) -> dict[str, Any]:
+    shown = _item(part.item, [c.as_json() for c in part.changes], _seen(part), part.hidden)
+    return {
+        **shown,
+        "label": part.label,
+        "code": part.code or None,
+        "conflicts": [] if part.unseen else shown["conflicts"],
+    }
 
 
 def _seen(part: request_items.Looked) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class ChangeView(HubView):
     """Finds and shows requests as the caller may see them."""
 
     def visible(self) -> QuerySet[ChangeRequest]:
-        return change_presenting.visible(self.scopes)
+        return request_items.seen_by(self.actor, self.entities)
 
     def find(self, reference: str) -> ChangeRequest:
         """By uid or by number (CR-10001)."""
@@ -154,7 +154,10 @@ def _proposed(view: HubView, index: int, item: change_shapes.ItemInput) -> Propo
         return ProposedItem(type=kind.key, action="create", patch=body)
     if not item.uid:
         raise refuse("uid", "missing", "Name the record.")
-    uid = documents.find_uid(kind, item.uid, view.entities)
+    try:
+        uid = documents.find_uid(kind, item.uid, view.entities)
+    except NotFound as error:
+        raise refuse("uid", "unknown_record", error.message) from None
     return ProposedItem(
         type=kind.key,
         action=item.action,

@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import permissions, registry
-from mdm.api import documents
 from mdm.api.operations import Body, Page, PageQuery, Shown, operation
 from mdm.api.view import HubView
 from mdm.models import Crosswalk
@@ -79,8 +78,8 @@ class CrosswalkView(HubView):
         readable = [k for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
         rows = Crosswalk.objects.select_related("system").filter(type__in=[kind.key for kind in readable])
         for kind in readable:
-            if self.entities is not None and visibility.is_entity_type(kind):
-                mine = documents.rows(kind, self.entities).values("uid")
+            if self.entities is not None and visibility.is_limited(kind):
+                mine = visibility.reachable(kind, kind.model._default_manager.all(), self.entities).values("uid")
                 rows = rows.exclude(pk__in=rows.filter(type=kind.key).exclude(uid__in=mine).values("pk"))
         return rows
 

@@ -28,7 +28,7 @@ HEADER = ("uid", "code", "status", "version", "schema", "updated_at")
 
 
 def rows(kind: RecordType, entities: Entities) -> QuerySet[Any]:
-    """Records the caller may see."""
+    """Records a list shows the caller."""
     return visibility.visible(kind, kind.model._default_manager.all(), entities)
 
 
@@ -90,14 +90,16 @@ def find(kind: RecordType, reference: str, entities: Entities) -> Found:
     with connection.cursor() as cursor:
         cursor.execute(_statement(kind, column), [value])
         row = cursor.fetchone()
-    if row is None or not visibility.may_see(kind, row[1], entities):
+    document = from_json(row[6]) if row else {}
+    if row is None or not visibility.sees(kind, document, entities):
         raise NotFound(f"There is no such {kind.noun}.")
-    uid, code, status, version, updated_at, merged_into, text = row
-    return Found(uid, code, status, version, updated_at, merged_into, from_json(text))
+    uid, code, status, version, updated_at, merged_into, _ = row
+    return Found(uid, code, status, version, updated_at, merged_into, document)
 
 
 def find_uid(kind: RecordType, reference: str, entities: Entities) -> uuid.UUID:
-    uid = rows(kind, entities).filter(**lookup(kind, reference)).values_list("uid", flat=True).first()
+    rows_ = visibility.reachable(kind, kind.model._default_manager.all(), entities)
+    uid = rows_.filter(**lookup(kind, reference)).values_list("uid", flat=True).first()
     if uid is None:
         raise NotFound(f"There is no such {kind.noun}.")
     return uid
@@ -209,10 +211,10 @@ def survivor(kind: RecordType, row: Any) -> str | None:
     return records.survivor_uid(kind, row.uid) if row.status == "merged" and row.merged_into else None
 
 
-def known_at(kind: RecordType, uid: uuid.UUID, moment: datetime) -> RecordVersion:
-    """The version the hub held at that time."""
+def known_at(kind: RecordType, uid: uuid.UUID, moment: datetime, entities: Entities) -> RecordVersion:
+    """The version the hub held at that time; NotFound also when it was of other companies then."""
     version = RecordVersion.objects.filter(type=kind.key, uid=uid, created_at__lte=moment).order_by("-version").first()
-    if version is None:
+    if version is None or not visibility.sees(kind, version.document, entities):
         raise NotFound("The hub did not know this record at that time.")
     return version
 

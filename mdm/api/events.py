@@ -20,7 +20,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mdm import crypto, permissions, registry
-from mdm.api import documents
 from mdm.api.operations import Answer, Query, Shown, operation
 from mdm.api.paging import InvalidCursor
 from mdm.api.view import HubView
@@ -192,8 +191,8 @@ class Events(HubView):
         if self.entities is None:
             return rows
         for kind in registry.all_types():
-            if visibility.is_entity_type(kind):
-                mine = documents.rows(kind, self.entities).values("uid")
+            if visibility.is_limited(kind):
+                mine = visibility.reachable(kind, kind.model._default_manager.all(), self.entities).values("uid")
                 rows = rows.exclude(Q(type=kind.key) & ~Q(subject__in=mine))
         return rows
 

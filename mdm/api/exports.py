@@ -62,7 +62,7 @@ class Export(RecordView):
         return response
 
     def _current(self) -> QuerySet[Any]:
-        rows = filters.apply(self.kind, documents.rows(self.kind, self.entities), self.query)
+        rows = filters.apply(self.kind, self.query, self.entities)
         return documents.with_document(rows).order_by("pk")
 
     def _known(self) -> QuerySet[Any]:

@@ -16,6 +16,8 @@ from mdm.api.operations import Moment, PageQuery, Query
 from mdm.folding import fold
 from mdm.periods import BOUNDS
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 
 _ALWAYS = {"uid": "uid", "updated_at": "updated_at"}
 _ORDERS = ("code", "updated_at", "created_at")
@@ -107,11 +109,18 @@ def query_shape(kind: RecordType) -> type[RecordQuery]:
     return shape
 
 
-def apply(kind: RecordType, rows: QuerySet[Any], query: Any) -> QuerySet[Any]:
-    """The rows the query asks for; with `as_of` those of dated records that hold on that day, by their values then."""
+def apply(kind: RecordType, query: Any, entities: Entities) -> QuerySet[Any]:
+    """The rows the query asks for, of those a list shows the caller; with `as_of` those of dated records that hold on that
+    day, by their values then, and of the companies they belonged to then.
+    """
+    rows = kind.model._default_manager.all()
     dated = kind.periods and query.as_of
     if dated:
         rows = valid_on(kind, rows, query.as_of)
+    if dated and kind.entity_field and entities is not None:
+        rows = rows.filter(visibility.of_entities(kind, entities, f"{_THEN}__"))
+    else:
+        rows = visibility.visible(kind, rows, entities)
     for name, value in given(kind, query).items():
         stem, _, lookup = name.partition("__")
         path = columns(kind)[stem]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm import permissions, registry
+from mdm import registry
 from mdm.api import bodies, documents, problems
 from mdm.api.import_shapes import (
     DismissInput,
@@ -30,6 +30,7 @@ from mdm.api.operations import Answer, Operation, Page, Upload, operation
 from mdm.api.view import HubView
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import ImportJob, KeySnapshot, QuarantinedRow, System
+from mdm.selectors import imports
 from mdm.services import importing, quarantine
 from mdm.types import Problem
 
@@ -72,10 +73,8 @@ def _progress(job: ImportJob) -> float | None:
 
 class ImportView(HubView):
     def visible(self) -> QuerySet[ImportJob]:
-        readable = [k.key for k in registry.all_types() if permissions.allows(self.scopes, f"read:{k.path}")]
         counted = Prefetch("snapshots", KeySnapshot.objects.defer("hashes", "held"))
-        rows = ImportJob.objects.filter(type__in=readable).select_related("system", "change")
-        return rows.prefetch_related(counted)
+        return imports.visible(self.actor, self.entities).prefetch_related(counted)
 
     def find(self, uid: str) -> ImportJob:
         job = self.visible().filter(**documents.lookup_uid(uid)).first()

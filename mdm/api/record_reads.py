@@ -53,6 +53,7 @@ class History(RecordView):
     def get(self, request: Request, uid: str) -> Response:
         found = documents.find_uid(self.kind, uid, self.entities)
         rows = RecordVersion.objects.filter(type=self.kind.key, uid=found).select_related("change")
+        rows = visibility.known(self.kind, rows, self.entities)
         if self.query.known_at:
             rows = rows.filter(created_at__lte=self.query.known_at)
         return self.page(rows, present_all=self._present_all, key="version", falling=True)
@@ -68,12 +69,14 @@ class History(RecordView):
     def _present(self, row: RecordVersion, before: Document | None) -> dict[str, Any]:
         own = visibility.strip(self.kind, row.document, self.entities)
         old = visibility.strip(self.kind, before, self.entities) if before else {}
+        theirs = visibility.sees_today(self.kind, row.document, self.entities)
+        title = row.change.title if theirs else "A request of another company"
         return {
             "version": row.version,
             "status": row.status,
             "at": row.created_at,
             "by": row.actor_name,
-            "change_request": {"uid": row.change.uid, "number": row.change.number, "title": row.change.title},
+            "change_request": {"uid": row.change.uid, "number": row.change.number, "title": title},
             "diff": [crypto.mask_tree(change.as_json()) for change in diff(old, own)],
         }
 
@@ -145,6 +148,8 @@ class ProvenanceView(RecordView):
     )
     def get(self, request: Request, uid: str) -> Response:
         row = self.find(uid)
+        if self.kind.entity_field and not visibility.sees_whole(self.kind, row.document, self.entities):
+            return Response({"results": []})  # sources do not say of which period they speak
         document = visibility.strip(self.kind, row.document, self.entities)
         return Response({"results": crypto.mask_tree(provenance.results(self.kind, document))})
 
@@ -200,7 +205,7 @@ class WhereUsed(RecordView):
     )
     def get(self, request: Request, uid: str) -> Response:
         row = self.find(uid)
-        found = references.to(self.kind, uid=row.uid, code=row.code, limit=self.query.limit + 1)
+        found = references.to(self.kind, uid=row.uid, code=row.code, entities=self.entities, limit=self.query.limit + 1)
         elsewhere = ports.collect(ports.where_used, self.kind.key, row.uid)
         return Response(
             {
@@ -232,8 +237,11 @@ class Deliveries(RecordView):
         id="{type}_deliveries",
     )
     def get(self, request: Request, uid: str) -> Response:
-        found = documents.find_uid(self.kind, uid, self.entities)
-        return Response({"results": ports.collect(ports.delivery_status, self.kind.key, found)})
+        row = self.find(uid)
+        found = ports.collect(ports.delivery_status, self.kind.key, row.uid)
+        if not visibility.sees_whole(self.kind, row.document, self.entities):
+            found = [{**line, "message": ""} for line in found]  # a target may have named a value of others
+        return Response({"results": found})
 
 
 class DocumentSchema(RecordView):

@@ -104,7 +104,7 @@ class Records(RecordView):
         fields = documents.fields_of(self.kind, self.query.fields)
         if self.query.known_at:
             return self._known(fields)
-        rows = filters.apply(self.kind, documents.rows(self.kind, self.entities), self.query)
+        rows = filters.apply(self.kind, self.query, self.entities)
         order = filters.order_of(self.kind, self.query)
         found = documents.with_document(rows, *(name.lstrip("-") for name in order))
         day = self.query.as_of if self.kind.periods else None
@@ -156,7 +156,7 @@ def versions_at(
     known = RecordVersion.objects.filter(type=kind.key, created_at__lte=moment)
     latest = known.order_by("uid", "-version").distinct("uid").values("pk")
     rows = RecordVersion.objects.filter(pk__in=latest).annotate(code=KT("document__code")).filter(**asked)
-    return rows.filter(code__in=entities) if entities is not None and visibility.is_entity_type(kind) else rows
+    return visibility.known(kind, rows, entities)
 
 
 class Record(RecordView):
@@ -173,7 +173,7 @@ class Record(RecordView):
         row = self.find(uid)
         fields = documents.fields_of(self.kind, self.query.fields)
         if self.query.known_at:
-            version = documents.known_at(self.kind, row.uid, self.query.known_at)
+            version = documents.known_at(self.kind, row.uid, self.query.known_at, self.entities)
             shown = documents.present_version(self.kind, version, self.entities, fields, self.query.as_of)
             return self.tagged(shown, version.version)
         headers = {}

@@ -10,13 +10,22 @@ from django.db.models import Count, Q, QuerySet
 from mdm import registry
 from mdm.models import DuplicatePair, ImportJob, QuarantinedRow, SourceRecord
 from mdm.permissions import may
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 from mdm.types import Actor
 
 
-def visible(by: Actor) -> QuerySet[ImportJob]:
-    """Imports of the record types the person may read."""
+def visible(by: Actor, entities: Entities) -> QuerySet[ImportJob]:
+    """Imports of the record types the person may read.
+
+    A file concerns every company: people of some see only their own files of types that belong to companies.
+    """
     readable = [kind.key for kind in registry.all_types() if may(by, f"read:{kind.path}")]
-    return ImportJob.objects.filter(type__in=readable).select_related("system", "change")
+    rows = ImportJob.objects.filter(type__in=readable).select_related("system", "change")
+    if entities is None:
+        return rows
+    limited = [kind.key for kind in registry.all_types() if visibility.is_limited(kind)]
+    return rows.filter(~Q(type__in=limited) | Q(created_by=by.user)) if by.user else rows.exclude(type__in=limited)
 
 
 def in_quarantine(jobs: Iterable[ImportJob]) -> dict[int, int]:

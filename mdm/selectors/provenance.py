@@ -54,6 +54,9 @@ class Sources:
         return system.title if system else code
 
 
+NOTHING = Sources({}, [], {}, {})
+
+
 def of(kind: RecordType, uid: Any) -> Sources:
     """Four queries, however many sources there are. Those that left come last."""
     row = Provenance.objects.filter(uid=uid).first()

@@ -12,6 +12,8 @@ from django.db.models import F, Q, UUIDField
 
 from mdm import registry
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class Reference:
         return {"type": self.type, "uid": self.uid, "code": self.code, "name": self.name, "path": self.path}
 
 
-def to(kind: RecordType, *, uid: UUID, code: str, limit: int = 100) -> list[Reference]:
-    """Records that name this one, merged ones left out; one query per declared reference."""
+def to(kind: RecordType, *, uid: UUID, code: str, entities: Entities, limit: int = 100) -> list[Reference]:
+    """Records that name this one, merged ones and those of other companies left out; one query per declared reference."""
     found: list[Reference] = []
     for other in registry.all_types():
         for path, key in other.references.items():
             if key == kind.key and len(found) < limit and path not in other.dated:  # asked of every period instead
-                found += _by_path(other, path, uid, code, limit - len(found))
+                found += _by_path(other, path, uid, code, entities, limit - len(found))
     return found
 
 
@@ -43,13 +45,21 @@ def in_use(kind: RecordType, *, uid: UUID | str, code: str, day: str, limit: int
         for path, key in other.references.items():
             if key == kind.key and len(found) < limit and path not in other.dated:
                 after = day if path.startswith(f"{other.periods}.") else ""
-                rows = _by_path(other, path, UUID(str(uid)), code, limit - len(found), after=after, living=True)
+                rows = _by_path(other, path, UUID(str(uid)), code, None, limit - len(found), after=after, living=True)
                 found += [one for one in rows if one.uid != str(uid)]
     return found
 
 
 def _by_path(
-    other: RecordType, path: str, uid: UUID, code: str, limit: int, *, after: str = "", living: bool = False
+    other: RecordType,
+    path: str,
+    uid: UUID,
+    code: str,
+    entities: Entities,
+    limit: int,
+    *,
+    after: str = "",
+    living: bool = False,
 ) -> Iterator[Reference]:
     """`after`: only rows that hold on this day or later; `living`: retired records left out."""
     name, _, column = path.partition(".")
@@ -57,10 +67,14 @@ def _by_path(
     field = model._meta.get_field(column or name)
     value: Any = uid if isinstance(field, UUIDField) else code
     rows = other.model._default_manager.exclude(status__in=("merged", "retired") if living else ("merged",))
+    rows = visibility.visible(other, rows, entities)
     if isinstance(field, ArrayField):
         rows = rows.filter(**{f"{name}__contains": [uid]})
     elif column:
         holders = model._default_manager.filter(**{column: value})
+        child = other.child(name)
+        if entities is not None and child.entity_field:
+            holders = holders.filter(visibility.of_rows(child, entities))
         if after:
             holders = holders.filter(Q(valid_to=None) | Q(valid_to__gt=after))
         rows = rows.filter(pk__in=holders.values("record_id"))

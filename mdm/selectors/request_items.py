@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mdm import registry
 from mdm.errors import NotFound
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
+from mdm.permissions import may
 from mdm.registry import RecordType
 from mdm.selectors import records, three_way, visibility
 from mdm.selectors.visibility import Entities
-from mdm.types import Change, Document, apply_changes, diff
+from mdm.types import Actor, Change, Document, apply_changes, diff
 
 FIRST_NUMBER = 10_000
 GIVEN = ("code", "status")  # by the hub to every new record: nothing anybody asked for
@@ -31,7 +32,33 @@ class Looked:
     after: Document
     changes: list[Change]
     hidden: int
+    unseen: bool  # the whole record is of companies that are not the person's
     clashes: list[dict[str, Any]]  # paths somebody else changed since, while the request is open
+
+    @property
+    def label(self) -> str:
+        return f"A {self.kind.noun} of another company" if self.unseen else self.item.label
+
+    @property
+    def code(self) -> str:
+        return "" if self.unseen else str(self.item.detail.get("code") or "")
+
+
+def seen_by(by: Actor, entities: Entities) -> QuerySet[ChangeRequest]:
+    """Requests all of whose items are of types the person may read, and at least one about a record they may see.
+
+    Their own requests stay theirs. A load concerns every company: its items are cut one by one.
+    """
+    unreadable = [kind.key for kind in registry.all_types() if not may(by, f"read:{kind.path}")]
+    rows = ChangeRequest.objects.all()
+    if unreadable:
+        rows = rows.exclude(pk__in=ChangeItem.objects.filter(type__in=unreadable).values("request"))
+    if entities is None:
+        return rows
+    own = ChangeItem.objects.filter(request=OuterRef("pk"))
+    foreign = visibility.foreign_items(entities)
+    seen = Exists(own.exclude(foreign)) | ~Exists(own)
+    return rows.filter(Q(requester=by.user) | Q(kind="load") | seen if by.user else Q(kind="load") | seen)
 
 
 def full(rows: QuerySet[ChangeRequest]) -> QuerySet[ChangeRequest]:
@@ -73,8 +100,9 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
             changes = [change for change in diff({}, created) if change.path not in GIVEN]
         header = {"uid": str(item.uid), "code": item.detail.get("code")}
         after = apply_changes(before or header, changes)
+        unseen = not any(visibility.sees(kind, document, entities) for document in (before, now, after) if document)
         hidden = visibility.hidden_paths(kind, [c.as_json() for c in changes], (before, now, after), entities)
-        seen = [c for c in changes if c.path not in hidden]
+        seen = [] if unseen else [c for c in changes if c.path not in hidden]
         clashes: list[dict[str, Any]] = []
         if change.state == "in_review" and now and item.action != "create":
             _, clashes = three_way.together(kind, changes, before, now)
@@ -82,11 +110,12 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
             Looked(
                 item=item,
                 kind=kind,
-                before=visibility.strip(kind, before, entities) if before else None,
-                after=visibility.strip(kind, after, entities),
+                before=visibility.strip(kind, before, entities) if before and not unseen else None,
+                after={"uid": str(item.uid)} if unseen else visibility.strip(kind, after, entities),
                 changes=seen,
                 hidden=len(changes) - len(seen),
-                clashes=[c for c in clashes if c["path"] not in hidden],
+                unseen=unseen,
+                clashes=[c for c in clashes if not unseen and c["path"] not in hidden],
             )
         )
     return looked
@@ -123,7 +152,7 @@ def sees_all(change: ChangeRequest, entities: Entities) -> bool:
         return True
     if change.kind == "load":
         return False
-    return not any(part.hidden for part in look(change, list(change.items.all()), entities))
+    return not any(part.hidden or part.unseen for part in look(change, list(change.items.all()), entities))
 
 
 def touching(rows: QuerySet[ChangeRequest], kind: RecordType, uid: Any) -> QuerySet[ChangeRequest]:

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from mdm import permissions, ports, registry
 from mdm.folding import fold
-from mdm.models import ChangeRequest, Crosswalk
+from mdm.models import Crosswalk
 from mdm.registry import RecordType
-from mdm.selectors import visibility
+from mdm.selectors import request_items, visibility
 from mdm.selectors.search_records import found_by
 from mdm.types import Actor
 
@@ -46,7 +46,7 @@ def everything(query: str, by: Actor) -> list[tuple[str, list[Hit]]]:
         for kind in registry.all_types()
         if permissions.may(by, f"read:{kind.path}")
     ]
-    groups.append(("Requests", _requests(text)))
+    groups.append(("Requests", _requests(text, by, entities)))
     for group in ports.collect(ports.search, text, by.user):
         found = [Hit(title=r["title"], hint=r["hint"], icon=r["icon"], url=r["url"]) for r in group["results"]]
         groups.append((group["title"], found))
@@ -73,12 +73,13 @@ def _records(kind: RecordType, text: str, entities: visibility.Entities, keyed: 
     ]
 
 
-def _requests(text: str) -> list[Hit]:
+def _requests(text: str, by: Actor, entities: visibility.Entities) -> list[Hit]:
+    rows = request_items.seen_by(by, entities)
     number = re.fullmatch(r"(?:CR-)?(\d{5,9})", text, re.IGNORECASE)
     if number:
-        rows = ChangeRequest.objects.filter(pk=int(number[1]) - 10_000)
+        rows = rows.filter(pk=int(number[1]) - 10_000)
     else:
-        rows = ChangeRequest.objects.filter(title__icontains=text) | ChangeRequest.objects.filter(correlation_id=text)
+        rows = rows.filter(Q(title__icontains=text) | Q(correlation_id=text))
     return [
         Hit(title=row.title, hint=f"{row.number} · {row.state.replace('_', ' ')}", icon="inbox", number=row.pk + 10_000)
         for row in rows.order_by("-pk")[:MOST]

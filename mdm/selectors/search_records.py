@@ -15,6 +15,8 @@ from mdm import registry
 from mdm.models import ChangeItem, DuplicatePair, Pin
 from mdm.models.change import OPEN_STATES
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 
 MOST_WORDS = 12
 MOST_VALUES = 60  # of one column, for a filter that offers them to choose from
@@ -86,18 +88,20 @@ def having(kind: RecordType, rows: QuerySet[Any], what: str) -> QuerySet[Any]:
     return rows.none()
 
 
-def values_of(kind: RecordType, name: str) -> list[str]:
-    """The values a column has, for a filter to choose from; empty when there are too many to choose from."""
+def values_of(kind: RecordType, name: str, entities: Entities = None) -> list[str]:
+    """The values a column has in the records the person is shown, to choose from; empty when there are too many."""
     column = kind.filters[name]
-    rows = kind.model._default_manager.exclude(**{f"{column}__isnull": True}).order_by(column)
+    rows = visibility.visible(kind, kind.model._default_manager.exclude(**{f"{column}__isnull": True}), entities)
+    rows = rows.order_by(column)
     found = [str(value) for value in rows.values_list(column, flat=True).distinct()[: MOST_VALUES + 1] if value != ""]
     return found if len(found) <= MOST_VALUES else []
 
 
-def choices_of(key: str, most: int = MOST_VALUES) -> list[tuple[str, str]]:
-    """(code, name) of the records a reference may lead to; empty when there are too many to choose from."""
+def choices_of(key: str, most: int = MOST_VALUES, entities: Entities = None) -> list[tuple[str, str]]:
+    """(code, name) of the records a reference may lead to and the person is shown; empty when there are too many."""
     kind = registry.get(key)
-    rows = kind.model._default_manager.exclude(status__in=("retired", "merged")).order_by("code")
+    rows = kind.model._default_manager.exclude(status__in=("retired", "merged"))
+    rows = visibility.visible(kind, rows, entities).order_by("code")
     found = list(rows.values_list("code", F(kind.name_field))[: most + 1])
     return found if len(found) <= most else []
 

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from mdm.models import RecordVersion
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 
 MOST = 200  # versions drawn; older ones are reached by the as-of date
 
@@ -24,10 +26,10 @@ class Held:
     until: date | None
 
 
-def versions(kind: RecordType, uid: Any) -> list[RecordVersion]:
-    """Newest first, with documents."""
+def versions(kind: RecordType, uid: Any, entities: Entities) -> list[RecordVersion]:
+    """Newest first, with whole documents; those of which the person may see nothing are left out."""
     rows = RecordVersion.objects.filter(type=kind.key, uid=uid).select_related("change", "actor")
-    return list(rows.order_by("-version")[:MOST])
+    return list(visibility.known(kind, rows, entities).order_by("-version")[:MOST])
 
 
 def at_end_of(day: date) -> datetime:
@@ -35,9 +37,11 @@ def at_end_of(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.max))
 
 
-def version_at(kind: RecordType, uid: Any, known_at: datetime) -> RecordVersion | None:
+def version_at(kind: RecordType, uid: Any, known_at: datetime, entities: Entities) -> RecordVersion | None:
+    """None when the hub did not know the record then, or when it was of other companies."""
     rows = RecordVersion.objects.filter(type=kind.key, uid=uid, created_at__lte=known_at).select_related("change")
-    return rows.order_by("-version").first()
+    version = rows.order_by("-version").first()
+    return version if version and visibility.sees(kind, version.document, entities) else None
 
 
 def spans(newest_first: Sequence[RecordVersion], read: Callable[[dict[str, Any]], str]) -> list[Held]:

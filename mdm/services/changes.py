@@ -13,7 +13,7 @@ from django.utils import timezone
 from mdm import correlation, registry
 from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
-from mdm.permissions import may
+from mdm.permissions import entities_of, may
 from mdm.selectors import records, request_items, three_way
 from mdm.services import applying, policy, proposing, uniqueness
 from mdm.services.deciding import (
@@ -80,6 +80,7 @@ def propose(
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
     built = proposing.build(listed, effective_on=effective_on)
+    proposing.refuse_foreign(built, entities_of(by.user))
     stored = [part.item for part in built]
     for key in sorted({item.type for item in stored}):  # a plan brings records of other types along
         if not may(by, f"propose:{registry.get(key).path}"):
@@ -186,6 +187,7 @@ def edit(
         change.effective_on = effective_on
     if items is not None:
         built = proposing.build(items, effective_on=change.effective_on)
+        proposing.refuse_foreign(built, entities_of(by.user))
         change.items.all().delete()
         _store(change, built)
         change.kind = proposing.kind_of([part.item for part in built])

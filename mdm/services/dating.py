@@ -133,11 +133,8 @@ def shown(kind: RecordType, body: Document, day: str) -> Document:
     if not _are_periods(rows):
         return {**body, kind.periods: rows}
     rows = periods.in_order(rows)
-    period, validity = periods.shown(rows, day)
-    top = {name: period.get(name) for name in kind.dated if name in period}
     rest = {name: value for name, value in body.items() if name not in kind.derived}
-    bounds = {name: period.get(name) for name in periods.BOUNDS}
-    return {**rest, **top, **bounds, "validity": validity, kind.periods: rows}
+    return {**rest, **periods.at_top(rows, kind.dated, day), kind.periods: rows}
 
 
 def as_of(kind: RecordType, document: Document, day: date) -> Document:

@@ -103,7 +103,7 @@ def _entities(type_key: str, changes: list[PathChange], proposed: Document) -> I
     for child in registry.get(type_key).children:
         if child.entity_field:
             for row in proposed.get(child.name) or []:
-                if (child.name, row.get("uid")) in touched:
+                if (child.name, row.get("uid")) in touched and row.get(child.entity_field):
                     yield row[child.entity_field]
 
 

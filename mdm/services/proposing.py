@@ -16,7 +16,8 @@ from mdm import registry
 from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
-from mdm.selectors import records
+from mdm.selectors import records, visibility
+from mdm.selectors.visibility import Entities
 from mdm.services import dating, documents, retiring, uniqueness
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
@@ -162,6 +163,22 @@ def _across(built: Sequence[Built], given: Sequence[Document]) -> list[Problem]:
             prefix = f"items/{n}/" if len(built) > 1 else ""
             found += [Problem(prefix + p.path, p.code, p.message) for p in own]
     return found
+
+
+def refuse_foreign(built: Iterable[Built], entities: Entities) -> None:
+    """Nobody changes what belongs to other companies, by whatever door: a period of theirs, or a record that is theirs today."""
+    for part in built:
+        kind = registry.get(part.item.type)
+        if entities is None or not kind.entity_field:
+            continue
+        documents_ = (part.before, part.after)
+        if not all(visibility.sees_today(kind, document, entities) for document in documents_ if document):
+            path = kind.entity_field
+        else:
+            path = min(visibility.hidden_paths(kind, part.item.changes, documents_, entities), default="")
+        if path:
+            text = f"This would change what belongs to a company that is not yours: {kind.label(path)}."
+            raise CorrectInput(text, problems=[Problem(path, "foreign_entity", text)])
 
 
 def _build_one(proposed: ProposedItem, index: int, together: uniqueness.Together) -> Built:

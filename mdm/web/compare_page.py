@@ -35,7 +35,7 @@ def url(kind: RecordType, uids: Sequence[str]) -> str:
 def documents(kind: RecordType, uids: Sequence[str], entities: Entities) -> list[Document]:
     """The documents in the order asked for; NotFound when one is not there, or not for this person."""
     found = records.current_documents(kind.key, uids) if uids else {}
-    if any(uid not in found or not visibility.may_see(kind, found[uid]["code"], entities) for uid in uids):
+    if any(uid not in found or not visibility.sees(kind, found[uid], entities) for uid in uids):
         raise NotFound(f"One of these {kind.nouns} does not exist.")
     return [visibility.strip(kind, found[uid], entities) for uid in uids]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mdm import registry
 from mdm.folding import fold
 from mdm.models.record import RecordStatus
 from mdm.registry import Column as RecordColumn
 from mdm.registry import RecordType
 from mdm.selectors import keyset, search_records, visibility
+from mdm.selectors.visibility import Entities
 from mdm.services import preferences
 from mdm.web import browsing, memory, visitor
 from mdm.web.browsing import Filter
@@ -29,9 +32,9 @@ _KINDS: dict[str, Any] = {"code": "id", "date": "time", "status": "state", "numb
 # --- what is asked for ----------------------------------------------------------------------------------------
 
 
-def filters(kind: RecordType) -> list[Filter]:
+def filters(kind: RecordType, entities: Entities) -> list[Filter]:
     """The filters of the type, with their choices where there are few enough to choose from."""
-    found = [_filter(kind, name) for name in kind.filters if name not in (kind.name_field, "code")]
+    found = [_filter(kind, name, entities) for name in kind.filters if name not in (kind.name_field, "code")]
     paths = [(name, kind.label(name)) for name in kind.document.model_fields if name != kind.name_field]
     return [
         *found,
@@ -40,16 +43,19 @@ def filters(kind: RecordType) -> list[Filter]:
     ]
 
 
-def _filter(kind: RecordType, name: str) -> Filter:
+def _filter(kind: RecordType, name: str, entities: Entities) -> Filter:
     words = f"{kind.label(name)[0].lower()}{kind.label(name)[1:]} is"
     if name == "status":
         return Filter(name=name, words=words, label="Status", options=list(RecordStatus.choices))
-    key = f"choices:{kind.key}:{name}"
     if name in kind.references:
-        options = memory.remember(key, KEEP_CHOICES, lambda: search_records.choices_of(kind.references[name]))
+        other = kind.references[name]
+        key = f"choices:{kind.key}:{name}:{visibility.kept_for(registry.get(other), entities)}"
+        choose = partial(search_records.choices_of, other, entities=entities)
+        options = memory.remember(key, KEEP_CHOICES, choose)
         options = [(code, f"{code} · {title}") for code, title in options]
     else:
-        values = memory.remember(key, KEEP_CHOICES, lambda: search_records.values_of(kind, name))
+        key = f"choices:{kind.key}:{name}:{visibility.kept_for(kind, entities)}"
+        values = memory.remember(key, KEEP_CHOICES, lambda: search_records.values_of(kind, name, entities))
         options = [(value, value) for value in values]
     return Filter(name=name, words=words, label=kind.label(name), kind="select" if options else "text", options=options)
 

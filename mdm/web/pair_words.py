@@ -109,7 +109,9 @@ def what_if(pair: DuplicatePair, limits: tuple[float, float]) -> list[str]:
     shown, linked = limits
     if pair.score < shown:
         missing = engine.why_not(_score_of(pair))
-        return [f"It is {shown - pair.score:.1f} points short of being shown to a person.", *missing[-3:]]
+        # The engine says the distance too, in its own words: once is enough.
+        helps = [line for line in missing if " short of " not in line]
+        return [f"It is {shown - pair.score:.1f} points short of being shown to a person.", *helps[-3:]]
     floor, name = (linked, "being linked unasked") if pair.band == "link" else (shown, "being shown at all")
     spare = pair.score - floor
     strong = sorted((part for part in pair.explanation if part["weight"] > _SMALL), key=lambda part: -part["weight"])

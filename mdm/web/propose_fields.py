@@ -108,16 +108,21 @@ class Controls:
     def choices(self, key: str) -> list[tuple[str, str]]:
         """(code, words) a reference may lead to; companies of others are not offered."""
         if key not in self._choices:
-            found = memory.remember(f"refs:{key}", KEEP, lambda: search_records.choices_of(key, MOST_CHOICES))
-            mine = self.entities if visibility.is_entity_type(registry.get(key)) else None
-            self._choices[key] = [(c, f"{c} · {title}") for c, title in found if mine is None or c in mine]
+            found = memory.remember(
+                f"refs:{key}:{visibility.kept_for(registry.get(key), self.entities)}",
+                KEEP,
+                lambda: search_records.choices_of(key, MOST_CHOICES, self.entities),
+            )
+            self._choices[key] = [(c, f"{c} · {title}") for c, title in found]
         return self._choices[key]
 
     def _used(self, column: str) -> list[str]:
         if column not in self.kind.filters:
             return []
         return memory.remember(
-            f"choices:{self.kind.key}:{column}", 300, lambda: search_records.values_of(self.kind, column)
+            f"choices:{self.kind.key}:{column}:{visibility.kept_for(self.kind, self.entities)}",
+            300,
+            lambda: search_records.values_of(self.kind, column, self.entities),
         )
 
 

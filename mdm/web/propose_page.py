@@ -114,7 +114,7 @@ def head(subject: Subject) -> Page:
     meta = [Meta(kind="link", text=change.number, url=_request_url(subject))] if change else []
     if subject.current is None:
         return Page(title=f"Propose {kind.one}", crumbs=[listing, Link("New", "")], badges=badges, meta=meta)
-    name, code = kind.name_of(subject.current), str(subject.current["code"])
+    name, code = kind.name_of(visibility.strip(kind, subject.current, subject.entities)), str(subject.current["code"])
     record = Link(code, visitor.record_url(kind, subject.current["uid"]))
     meta = [Meta(kind="id", text=code), Meta(text=f"version {subject.version}"), *meta]
     return Page(title=f"Change {name}", crumbs=[listing, record, Link("Change", "")], badges=badges, meta=meta)

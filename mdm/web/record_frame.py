@@ -42,6 +42,8 @@ class Frame:
     kind: RecordType
     row: Any
     document: Document
+    whole: bool  # no period of it is of another company
+    elsewhere: bool  # a dated record that was theirs and is of another company today
     open: list[ChangeRequest]
     twins: int
     targets: list[dict[str, Any]]
@@ -64,7 +66,8 @@ class Frame:
 def load(request: HttpRequest, type_path: str, uid: Any) -> Frame:
     kind = visitor.kind_at(request, type_path)
     row = visitor.record_at(request, kind, uid)
-    document = visibility.strip(kind, records.current_document(kind.key, uid), visitor.entities(request))
+    seen, whole = visitor.entities(request), records.current_document(kind.key, uid)
+    document = visibility.strip(kind, whole, seen)
     touching = request_items.touching(visitor.requests_seen(request), kind, uid)
     pairs = DuplicatePair.objects.filter(Q(left=uid) | Q(right=uid), state="open") if kind.match else None
     return Frame(
@@ -72,13 +75,21 @@ def load(request: HttpRequest, type_path: str, uid: Any) -> Frame:
         kind=kind,
         row=row,
         document=document,
+        whole=not kind.entity_field or document == whole,
+        elsewhere=not visibility.sees_today(kind, whole, seen),
         open=list(
             touching.filter(state__in=OPEN_STATES).prefetch_related("participants", "steps", "approvals__participant")
         ),
         twins=pairs.count() if pairs is not None else 0,
-        targets=ports.collect(ports.delivery_status, kind.key, uid),
+        targets=statuses(kind, uid, whole=document == whole),
         survivor=_survivor(kind, row),
     )
+
+
+def statuses(kind: RecordType, uid: Any, *, whole: bool) -> list[dict[str, Any]]:
+    """Where it stands at every target; what a target said only to those who see the whole record."""
+    found = ports.collect(ports.delivery_status, kind.key, uid)
+    return found if whole else [{**line, "message": ""} for line in found]
 
 
 def _survivor(kind: RecordType, row: Any) -> Link | None:
@@ -172,6 +183,8 @@ def _may_propose(frame: Frame) -> tuple[bool, str]:
         return False, "This record was merged: change the surviving one."
     if not permissions.may(visitor.actor(frame.request), f"propose:{frame.kind.path}"):
         return False, "Your role may read these records only."
+    if frame.elsewhere:
+        return False, "It belongs to another company now."
     return True, ""
 
 

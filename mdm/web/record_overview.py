@@ -30,12 +30,12 @@ def overview(frame: Frame, *, revealed: bool = False) -> dict[str, Any]:
         return _overview_on(frame, past)
     if past is not None or moment is not None:
         return _overview_then(frame, past, moment)
-    marks = Marks(frame.kind, frame.document, sources_of.of(frame.kind, frame.row.uid))
+    marks = Marks(frame.kind, frame.document, _sources(frame))
     why = frame.request.GET.get("why", "")
     shown = Showing(
         kind=frame.kind,
         document=frame.document,
-        names=Names(frame.kind, [frame.document]),
+        names=Names(frame.kind, [frame.document], visitor.entities(frame.request)),
         marks=marks,
         pending=_pending(frame),
         why_url=lambda path: f"{frame.url()}?{urlencode({'why': path})}",
@@ -50,6 +50,11 @@ def overview(frame: Frame, *, revealed: bool = False) -> dict[str, Any]:
         "as_of": {"value": timezone.localdate(), "url": frame.url(), "known_at": None},
         "extra": _extra(frame),
     }
+
+
+def _sources(frame: Frame) -> sources_of.Sources:
+    """Sources do not say of which period they speak: of a record that other companies have a part in, nothing is told."""
+    return sources_of.of(frame.kind, frame.row.uid) if frame.whole else sources_of.NOTHING
 
 
 def panel(frame: Frame, marks: Marks, path: str, tab: str = "") -> dict[str, Any] | None:
@@ -96,8 +101,9 @@ def _overview_on(frame: Frame, when: date) -> dict[str, Any]:
     period = diffs.period_words(document)
     words = {"current": f"The period shown is {period}", "planned": f"It begins {period}", "ended": f"It held {period}"}
     text = f"{words[document['validity']]}, as known today."
+    names = Names(kind, [document], visitor.entities(frame.request))
     return {
-        "sections": presenting.sections(Showing(kind=kind, document=document, names=Names(kind, [document]))),
+        "sections": presenting.sections(Showing(kind=kind, document=document, names=names)),
         "as_of": {"value": when, "url": frame.url(), "known_at": None},
         "then": Callout(
             title=f"{held[document['validity']]} on {day(when)}", body=text,
@@ -110,7 +116,7 @@ def _overview_on(frame: Frame, when: date) -> dict[str, Any]:
 def _overview_then(frame: Frame, past: date | None, moment: Any) -> dict[str, Any]:
     known_at = moment or timeline.at_end_of(past)  # type: ignore[arg-type]
     when = past or timezone.localtime(known_at).date()
-    version = timeline.version_at(frame.kind, frame.row.uid, known_at)
+    version = timeline.version_at(frame.kind, frame.row.uid, known_at, visitor.entities(frame.request))
     back = Action(label="Back to today", url=frame.url())
     as_of = {"value": when, "url": frame.url(), "known_at": moment}
     if version is None:
@@ -121,7 +127,9 @@ def _overview_then(frame: Frame, past: date | None, moment: Any) -> dict[str, An
             "then": Callout(title=f"Nothing on {day(when)}", body=text, action=back),
         }
     document = visibility.strip(frame.kind, version.document, visitor.entities(frame.request))
-    shown = Showing(kind=frame.kind, document=document, names=Names(frame.kind, [document]))
+    shown = Showing(
+        kind=frame.kind, document=document, names=Names(frame.kind, [document], visitor.entities(frame.request))
+    )
     text = f"As the hub knew it then: version {version.version}, from {version.change.number}, {version.status}."
     return {
         "sections": presenting.sections(shown),

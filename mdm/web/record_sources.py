@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mdm import permissions, ports, registry
+from mdm.errors import NotFound
 from mdm.models import SourceRecord
 from mdm.reading import exports
 from mdm.selectors import provenance as sources_of
@@ -28,6 +29,9 @@ REFERRERS = 100
 
 def sources(frame: Frame) -> dict[str, Any]:
     """The grid field × source. `?show=differing`: only where sources disagree; `?why=path`: the panel of one value."""
+    if not frame.whole:
+        text = "It also belongs to companies that are not yours, and sources do not say of which period they speak."
+        return {"systems": [], "rows": [], "views": [], "empty": Empty(title="Hidden", text=text, icon="lock")}
     found = sources_of.of(frame.kind, frame.row.uid)
     marks = Marks(frame.kind, frame.document, found)
     heads = provenance.columns(marks)
@@ -68,6 +72,8 @@ def _views(frame: Frame, marks: Marks, differing: bool) -> list[Link]:
 
 def as_csv(frame: Frame) -> StreamingHttpResponse:
     """The grid as a file, one line per value and source."""
+    if not frame.whole:
+        raise NotFound("Its sources are hidden: it also belongs to companies that are not yours.")
     marks = Marks(frame.kind, frame.document, sources_of.of(frame.kind, frame.row.uid))
     name = f"{frame.document['code']}-sources-{timezone.localdate():%Y-%m-%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
@@ -196,7 +202,13 @@ def _may_detach(frame: Frame) -> tuple[bool, str]:
 
 
 def where_used(frame: Frame) -> dict[str, Any]:
-    found = references.to(frame.kind, uid=frame.row.uid, code=frame.document["code"], limit=REFERRERS)
+    found = references.to(
+        frame.kind,
+        uid=frame.row.uid,
+        code=frame.document["code"],
+        entities=visitor.entities(frame.request),
+        limit=REFERRERS,
+    )
     groups: dict[str, list[dict[str, Any]]] = {}
     for ref in found:
         kind = registry.get(ref.type)

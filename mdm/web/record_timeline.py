@@ -23,7 +23,7 @@ MOST_LANES = 8
 
 
 def timeline_of(frame: Frame) -> dict[str, Any]:
-    found = timeline.versions(frame.kind, frame.row.uid)
+    found = timeline.versions(frame.kind, frame.row.uid, visitor.entities(frame.request))
     seen = visitor.entities(frame.request)
     for version in found:
         version.document = visibility.strip(frame.kind, version.document, seen)
@@ -37,7 +37,7 @@ def timeline_of(frame: Frame) -> dict[str, Any]:
     facts: list[Fact] = []
     if asked != today and then is not None:
         facts = presenting.facts(
-            Showing(kind=frame.kind, document=then.document, names=Names(frame.kind, [then.document]))
+            Showing(kind=frame.kind, document=then.document, names=Names(frame.kind, [then.document], seen))
         )
     return {
         "family": record_family.family_of(frame),
@@ -55,7 +55,7 @@ def _dated(frame: Frame, found: list[RecordVersion], today: date, asked: date) -
     against = _date(frame.request.GET.get("against", ""))
     chosen = _chosen(frame, found)
     then = dating.as_of(kind, document, asked)
-    shown = Showing(kind=kind, document=then, names=Names(kind, [then]))
+    shown = Showing(kind=kind, document=then, names=Names(kind, [then], visitor.entities(frame.request)))
     rows = record_periods.lanes(kind, document, today)
     if against:
         compare: dict[str, Any] | None = record_periods.between(kind, document, asked, against)

@@ -10,6 +10,8 @@ from django.db.models import F, UUIDField
 
 from mdm import registry
 from mdm.registry import RecordType
+from mdm.selectors import visibility
+from mdm.selectors.visibility import Entities
 from mdm.types import Document
 from mdm.web.visitor import record_url
 
@@ -22,15 +24,15 @@ class Named:
 
 
 class Names:
-    """Names of everything a few documents refer to; one query per referenced type."""
+    """Names of everything a few documents refer to and the person may see; one query per referenced type."""
 
-    def __init__(self, kind: RecordType, documents: Iterable[Document]) -> None:
+    def __init__(self, kind: RecordType, documents: Iterable[Document], entities: Entities) -> None:
         self.kind = kind
         wanted: dict[str, set[str]] = {}
         for document in documents:
             for path, key in kind.references.items():
                 wanted.setdefault(key, set()).update(_values(document, path))
-        self.found = {key: _named(registry.get(key), values) for key, values in wanted.items() if values}
+        self.found = {key: _named(registry.get(key), values, entities) for key, values in wanted.items() if values}
 
     def of(self, path: str, value: Any) -> Named | None:
         """`path` as references are declared: `parent`, `extensions.payment_terms`."""
@@ -46,9 +48,10 @@ def _values(document: Document, path: str) -> set[str]:
     return {str(row[column]) for row in document.get(name) or [] if row.get(column)}
 
 
-def _named(kind: RecordType, values: set[str]) -> dict[str, Named]:
+def _named(kind: RecordType, values: set[str], entities: Entities) -> dict[str, Named]:
     by = "uid" if all(_is_uid(value) for value in values) else "code"
-    rows = kind.model._default_manager.filter(**{f"{by}__in": values}).values_list("uid", "code", F(kind.name_field))
+    found = visibility.visible(kind, kind.model._default_manager.filter(**{f"{by}__in": values}), entities)
+    rows = found.values_list("uid", "code", F(kind.name_field))
     return {
         str(uid) if by == "uid" else code: Named(code, str(name), record_url(kind, uid)) for uid, code, name in rows
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -15,9 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from mdm import permissions, registry
 from mdm.errors import CorrectInput, HubError, NotAllowed, NotFound
-from mdm.models import ChangeItem, ChangeRequest
+from mdm.models import ChangeRequest
 from mdm.registry import RecordType
-from mdm.selectors import visibility
+from mdm.selectors import request_items, visibility
 from mdm.selectors.visibility import Entities
 from mdm.types import Actor
 
@@ -79,21 +80,16 @@ def kind_at(request: HttpRequest, type_path: str, verb: str = "read") -> RecordT
 
 
 def record_at(request: HttpRequest, kind: RecordType, uid: Any) -> Any:
-    """The golden row, when the person may see it; to everybody else it is not there."""
-    row = visibility.visible(kind, kind.model._default_manager.all(), entities(request)).filter(uid=uid).first()
+    """The golden row, when the person may see something of it; to everybody else it is not there."""
+    row = visibility.reachable(kind, kind.model._default_manager.all(), entities(request)).filter(uid=uid).first()
     if row is None:
         raise NotFound(f"There is no such {kind.noun}, or it is not one of your companies.")
     return row
 
 
-def requests_seen(request: HttpRequest) -> Any:
-    """Requests all of whose items are of types the person may read."""
-    by = actor(request)
-    unreadable = [kind.key for kind in registry.all_types() if not permissions.may(by, f"read:{kind.path}")]
-    rows = ChangeRequest.objects.all()
-    if unreadable:
-        rows = rows.exclude(pk__in=ChangeItem.objects.filter(type__in=unreadable).values("request"))
-    return rows
+def requests_seen(request: HttpRequest) -> QuerySet[ChangeRequest]:
+    """Requests the person may see, whole or in part."""
+    return request_items.seen_by(actor(request), entities(request))
 
 
 def link(name: str, *args: Any) -> str:

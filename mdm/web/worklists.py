@@ -41,8 +41,7 @@ def rows(request: HttpRequest, tab: str, kind: str = "") -> QuerySet[ChangeReque
 
 
 def tabs(request: HttpRequest, current: str) -> list[Link]:
-    by = visitor.actor(request)
-    counts = {"mine": worklist.mine(by).count(), "team": worklist.team(by).count()}
+    counts = {tab: rows(request, tab).count() for tab in ("mine", "team")}
     base = reverse("web:inbox")
     return [Link(title, f"{base}?tab={key}", counts.get(key), key == current) for key, title in TABS]
 

@@ -9,7 +9,7 @@ from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
 from sync.api import job_shapes, shapes
 from sync.selectors import jobs as jobs_view
-from sync.selectors import ledger
+from sync.selectors import ledger, sight
 from sync.services import exceptions, replay
 
 
@@ -24,8 +24,8 @@ class Deliveries(HubView):
         "stored as `unknown` and shown as `in_flight`.",
     )
     def get(self, request: Request) -> Response:
-        rows = ledger.matching(ledger.deliveries(), self.query.model_dump())
-        return self.page(rows, present_all=ledger.page_as_json, order=("-pk",))
+        rows = ledger.matching(ledger.deliveries(self.entities), self.query.model_dump())
+        return self.page(rows, present_all=lambda found: ledger.page_as_json(found, self.entities), order=("-pk",))
 
 
 class OneDelivery(HubView):
@@ -36,10 +36,17 @@ class OneDelivery(HubView):
         id="deliveries_show",
     )
     def get(self, request: Request, uid: str) -> Response:
-        return Response(ledger.as_json(ledger.find(uid), exchanges=True))
+        return self.shown(uid)
+
+    def shown(self, uid: str) -> Response:
+        row = ledger.find(uid, self.entities)
+        hidden = bool(sight.hidden_deliveries([row], self.entities))
+        return Response(ledger.as_json(row, hidden=hidden, exchanges=True))
 
 
-class Release(HubView):
+class Release(OneDelivery):
+    http_method_names = ["post"]
+
     @operation(
         "Release the lane of a delivery that was set aside",
         scope="sync:operate",
@@ -48,8 +55,8 @@ class Release(HubView):
         notes="For `poison`: it ended its process three times, so its lane is held. The current version is sent.",
     )
     def post(self, request: Request, uid: str) -> Response:
-        exceptions.retry_poison(ledger.find(uid), by=self.actor)
-        return Response(ledger.as_json(ledger.find(uid), exchanges=True))
+        exceptions.retry_poison(ledger.find(uid, self.entities), by=self.actor)
+        return self.shown(uid)
 
 
 class Replay(HubView):

@@ -13,7 +13,8 @@ from mdm.errors import CorrectInput
 from mdm.types import Problem
 from sync.api import drift_shapes as shapes
 from sync.api import targets
-from sync.selectors import drift_views
+from sync.models import DriftFinding
+from sync.selectors import drift_views, sight
 from sync.services import drift, resolving
 
 _FINDING = {200: Answer(shapes.FindingBody)}
@@ -87,8 +88,10 @@ class Findings(HubView):
         notes="Bank numbers are masked. `run` is the last run that saw the finding.",
     )
     def get(self, request: Request) -> Response:
-        rows = drift_views.matching(drift_views.findings(), self.query.model_dump())
-        return self.page(rows, present=drift_views.finding_as_json, order=("-pk",))
+        rows = drift_views.matching(drift_views.findings(self.entities), self.query.model_dump())
+        return self.page(
+            rows, present_all=lambda found: drift_views.findings_as_json(found, self.entities), order=("-pk",)
+        )
 
 
 class OneFinding(HubView):
@@ -97,7 +100,14 @@ class OneFinding(HubView):
         return self.shown(uid)
 
     def shown(self, uid: str) -> Response:
-        return Response(drift_views.finding_as_json(drift_views.find_finding(uid)))
+        found = drift_views.find_finding(uid, self.entities)
+        return Response(drift_views.findings_as_json([found], self.entities)[0])
+
+    def decided(self, uid: str) -> DriftFinding:
+        """The finding, for those who see what it says."""
+        found = drift_views.find_finding(uid, self.entities)
+        sight.require(drift_views.hides(found, drift_views.sight_of([found], self.entities)))
+        return found
 
 
 class PushFinding(OneFinding):
@@ -105,7 +115,7 @@ class PushFinding(OneFinding):
 
     @operation("Push ours over a difference", scope="sync:operate", answers=_FINDING, id="drift_findings_push")
     def post(self, request: Request, uid: str) -> Response:
-        resolving.push([drift_views.find_finding(uid)], by=self.actor)
+        resolving.push([self.decided(uid)], by=self.actor)
         return self.shown(uid)
 
 
@@ -122,7 +132,7 @@ class AdoptFinding(OneFinding):
         notes="Makes a change request, decided like any other; `change_request` names it.",
     )
     def post(self, request: Request, uid: str) -> Response:
-        resolving.adopt([drift_views.find_finding(uid)], by=self.actor, reason=self.body.reason)
+        resolving.adopt([self.decided(uid)], by=self.actor, reason=self.body.reason)
         return self.shown(uid)
 
 
@@ -137,5 +147,5 @@ class IgnoreFinding(OneFinding):
         id="drift_findings_ignore",
     )
     def post(self, request: Request, uid: str) -> Response:
-        resolving.ignore([drift_views.find_finding(uid)], reason=self.body.reason, until=self.body.until, by=self.actor)
+        resolving.ignore([self.decided(uid)], reason=self.body.reason, until=self.body.until, by=self.actor)
         return self.shown(uid)

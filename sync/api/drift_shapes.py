@@ -65,6 +65,7 @@ class FindingBody(Shown):
     path: str
     golden: Any
     target_value: Any
+    hidden: bool = Field(description="The values are left out: they are about companies that are not the caller's.")
     cause: Cause
     state: FindingState
     first_seen_at: datetime

@@ -30,7 +30,7 @@ class Exceptions(HubView):
         notes="Newest first.",
     )
     def get(self, request: Request) -> Response:
-        rows = exception_views.matching(exception_views.items(), self.query.model_dump())
+        rows = exception_views.matching(exception_views.items(self.entities), self.query.model_dump())
         return self.page(rows, present=exception_views.as_json, order=("-pk",))
 
 
@@ -40,7 +40,7 @@ class OneException(HubView):
         return self.shown(uid)
 
     def shown(self, uid: str) -> Response:
-        return Response(exception_views.as_json(exception_views.find(uid)))
+        return Response(exception_views.as_json(exception_views.find(uid, self.entities)))
 
 
 def _person(request: Request, name: str | None) -> Any:
@@ -65,7 +65,9 @@ class Assign(OneException):
         id="exceptions_assign",
     )
     def post(self, request: Request, uid: str) -> Response:
-        exceptions.assign(exception_views.find(uid), user=_person(request, self.body.user), by=self.actor)
+        exceptions.assign(
+            exception_views.find(uid, self.entities), user=_person(request, self.body.user), by=self.actor
+        )
         return self.shown(uid)
 
 
@@ -79,7 +81,7 @@ class Retry(OneException):
         id="exceptions_retry",
     )
     def post(self, request: Request, uid: str) -> Response:
-        exceptions.retry(exception_views.find(uid), by=self.actor)
+        exceptions.retry(exception_views.find(uid, self.entities), by=self.actor)
         return self.shown(uid)
 
 
@@ -94,7 +96,7 @@ class Cancel(OneException):
         id="exceptions_cancel",
     )
     def post(self, request: Request, uid: str) -> Response:
-        exceptions.cancel(exception_views.find(uid), reason=self.body.reason, by=self.actor)
+        exceptions.cancel(exception_views.find(uid, self.entities), reason=self.body.reason, by=self.actor)
         return self.shown(uid)
 
 
@@ -109,7 +111,7 @@ class Resolve(OneException):
         id="exceptions_resolve",
     )
     def post(self, request: Request, uid: str) -> Response:
-        item = exception_views.find(uid)
+        item = exception_views.find(uid, self.entities)
         if self.body.theirs is None:
             exceptions.resolve(item, note=self.body.note or "", by=self.actor)
             return self.shown(uid)
@@ -134,7 +136,7 @@ class Decide(HubView):
     )
     def post(self, request: Request) -> Response:
         wanted = self.body
-        found = list(exception_views.items().filter(uid__in=wanted.uids).order_by("pk"))
+        found = list(exception_views.items(self.entities).filter(uid__in=wanted.uids).order_by("pk"))
         user = _person(request, wanted.user) if wanted.action == "assign" else None
         decided = exceptions.decide(found, wanted.action, by=self.actor, reason=wanted.reason, user=user)
         there = {item.uid for item in found}

@@ -117,6 +117,7 @@ class PushRowBody(Shown):
     version: int | None = Field(description="Of the delivery that is repeated.")
     effect: Effect | None = Field(description="Of a plan: what would happen there.")
     changes: list[PlannedChange] = Field(description="Of a plan; bank numbers are masked.")
+    hidden: int = Field(description="Changes left out: they are about companies that are not the caller's.")
     planned_version: int | None
     state: RowState
     why: str

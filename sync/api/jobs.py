@@ -6,7 +6,6 @@ from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mdm import permissions, registry
 from mdm.api.operations import Answer, Page, operation
 from mdm.api.view import HubView
 from mdm.errors import NotFound
@@ -57,8 +56,8 @@ class Rows(HubView):
         notes="Of a plan: what would happen to each record, and why a row was not applied.",
     )
     def get(self, request: Request, uid: str) -> Response:
-        rows = views.rows_of(views.find(uid), self.query.model_dump())
-        return self.page(rows, present=views.row_as_json, order=("place",))
+        rows = views.rows_of(views.find(uid), self.entities, self.query.model_dump())
+        return self.page(rows, present_all=lambda found: views.rows_as_json(found, self.entities), order=("place",))
 
 
 class Approve(OneJob):
@@ -151,8 +150,7 @@ class Chain(HubView):
         notes="From the change request through its events and deliveries to what each target answered.",
     )
     def get(self, request: Request, correlation_id: str) -> Response:
-        hidden = [kind.key for kind in registry.all_types() if not permissions.may(self.actor, f"read:{kind.path}")]
-        found = chain.of(correlation_id, hidden=hidden, exchanges=True)
+        found = chain.of(correlation_id, by=self.actor, entities=self.entities, exchanges=True)
         if not found:
             raise NotFound("Nothing carries this correlation id.")
         return Response(chain.as_json(found))

@@ -79,6 +79,9 @@ class DeliveryBody(Shown):
     superseded_by: UUID | None
     corrected_by: UUID | None
     attempts: list[AttemptBody]
+    hidden: bool = Field(
+        description="It carries data of companies that are not the caller's: what was said is left out."
+    )
 
 
 class DeliveryQuery(PageQuery):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,15 +17,23 @@ class ValueMapUse(Shown):
 
 
 class ValueMapRowBody(Shown):
-    ours: str
+    ours: str = Field(description="One value, a range `A..B`, a list `A, B` or a pattern `A*`, as in every mapping.")
     theirs: str | None
+    default: bool = Field(description="Of several rows with one counterpart, the one that is read back.")
     own: bool = Field(description="This target's own row; else the connector's file says so.")
+
+
+class ValueMapFinding(Shown):
+    ours: str
+    severity: Literal["error", "warning", "note"]
+    message: str
 
 
 class ValueMapBody(Shown):
     map: str
     used_by: list[ValueMapUse]
     rows: list[ValueMapRowBody]
+    findings: list[ValueMapFinding] = Field(description="What is wrong with its ranges, lists and patterns.")
 
 
 class ValueMapsBody(Shown):
@@ -70,8 +79,11 @@ class GapsBody(Shown):
 
 class WantedRow(Body):
     map: str = Field(min_length=1, max_length=60)
-    ours: str = Field(min_length=1, max_length=200)
+    ours: str = Field(
+        min_length=1, max_length=600, description="One value, a range `A..B`, a list `A, B` or a pattern `A*`."
+    )
     theirs: str | None = Field(None, max_length=200, description="Without it the target's own row is taken away.")
+    default: bool = Field(False, description="Of several rows with one counterpart, the one that is read back.")
 
 
 class ChangeValueMaps(Body):

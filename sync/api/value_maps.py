@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework.request import Request
@@ -26,11 +27,12 @@ def present(target: Target) -> dict[str, Any]:
         defaults = platforms.mapping_of(target.connector, uses[0].type).value_maps.get(table, {})
         own = {name: value for (map_, name), value in state.items() if map_ == table}
         rows = [
-            {"ours": ours, "theirs": _text(own.get(ours, defaults.get(ours))), "own": ours in own}
-            for ours in sorted({*defaults, *own})
+            {"ours": ours, "theirs": _text(theirs), "default": default, "own": ours in own}
+            for ours, (theirs, default) in sorted(mapping_views.rows_of(defaults, own).items())
         ]
         used = [{"type": use.type, "field": use.field, "path": use.path} for use in uses]
-        maps.append({"map": table, "used_by": used, "rows": rows})
+        findings = [asdict(one) for one in mapping_views.findings_of(defaults, own)]
+        maps.append({"map": table, "used_by": used, "rows": rows, "findings": findings})
     return {
         "target": target.code,
         "connector": target.connector,
@@ -80,7 +82,8 @@ class ValueMaps(HubView):
         for row in body.rows or []:
             if row.map.startswith(FIELDS):
                 raise CorrectInput("Rules of fields are changed by a file.")
-            wanted[(row.map, row.ours)] = DROP if row.theirs is None else row.theirs
+            value = DROP if row.theirs is None else mapping_views.row_value(row.theirs, row.default)
+            wanted[(row.map, row.ours)] = value
         changes = mappings.plan(target, wanted)
         number = mapping_views.number_of(target)
         if not body.dry_run:

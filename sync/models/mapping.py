@@ -8,12 +8,17 @@ from django.db import models
 
 
 class ValueMapRow(models.Model):
-    """One row of a value map of one target, on top of the defaults in the connector's mapping file."""
+    """One row of a value map of one target, on top of the defaults in the connector's mapping file.
+
+    `ours`: in the notation of every mapping (`sync.value_maps`). `default`: of several rows with one counterpart, the one
+    that is meant when the target's value is read back.
+    """
 
     target = models.ForeignKey("sync.Target", on_delete=models.CASCADE, related_name="value_rows")
     table = models.CharField(max_length=60)
-    ours = models.CharField(max_length=200)
+    ours = models.CharField(max_length=600)
     theirs = models.CharField(max_length=200)
+    default = models.BooleanField("read back", default=False)
     updated_by = models.CharField(max_length=200, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
-from mdm.models import ChangeItem, ChangeRequest, Event
+from mdm import registry
+from mdm.models import ChangeRequest, Event
+from mdm.permissions import may
+from mdm.selectors import request_items
+from mdm.selectors.visibility import Entities
+from mdm.types import Actor
 from sync.models import Delivery, PushJob
-from sync.selectors import jobs, ledger
+from sync.selectors import jobs, ledger, sight
 
 MOST = 50  # deliveries shown with everything that was said
 
@@ -25,22 +29,23 @@ class Chain:
     jobs: list[PushJob]
     deliveries: list[Delivery]
     more: bool
+    silent: frozenset[int]  # row ids of deliveries of which only the way is shown, not what was said
 
     def __bool__(self) -> bool:
         return bool(self.requests or self.events or self.jobs or self.deliveries)
 
 
-def of(correlation_id: str, *, hidden: Collection[str] = (), exchanges: bool = False) -> Chain:
-    """A fixed number of queries whatever hangs on the id. `hidden`: record types the reader may not see."""
-    asked = ChangeRequest.objects.filter(correlation_id=correlation_id)
-    if hidden:
-        asked = asked.exclude(pk__in=ChangeItem.objects.filter(type__in=hidden).values("request"))
+def of(correlation_id: str, *, by: Actor, entities: Entities, exchanges: bool = False) -> Chain:
+    """What the person may see of it; a fixed number of queries whatever hangs on the id."""
+    hidden = [kind.key for kind in registry.all_types() if not may(by, f"read:{kind.path}")]
+    asked = request_items.seen_by(by, entities).filter(correlation_id=correlation_id)
     requests = list(asked.order_by("pk")[:MOST])
-    rows = ledger.deliveries(exchanges=exchanges).filter(correlation_id=correlation_id)
+    rows = ledger.deliveries(entities, exchanges=exchanges).filter(correlation_id=correlation_id)
     found = list(rows.order_by("pk")[: MOST + 1])
     deliveries = found[:MOST]
     by_event = [row.event_id for row in deliveries if row.event_id]
-    events = Event.objects.filter(Q(pk__in=by_event) | Q(change__in=requests)).exclude(type__in=hidden).order_by("pk")
+    events = Event.objects.filter(Q(pk__in=by_event) | Q(change__in=requests)).exclude(type__in=hidden)
+    events = sight.seen(events, entities, record="subject").order_by("pk")
     return Chain(
         correlation_id,
         requests,
@@ -48,6 +53,7 @@ def of(correlation_id: str, *, hidden: Collection[str] = (), exchanges: bool = F
         list(jobs.jobs().filter(correlation_id=correlation_id).order_by("pk")[:MOST]),
         deliveries,
         len(found) > MOST,
+        sight.hidden_deliveries(deliveries, entities),
     )
 
 
@@ -86,6 +92,6 @@ def as_json(chain: Chain) -> dict[str, Any]:
             for row in chain.events
         ],
         "jobs": [jobs.as_json(row) for row in chain.jobs],
-        "deliveries": [ledger.as_json(row, exchanges=True) for row in chain.deliveries],
+        "deliveries": [ledger.as_json(row, hidden=row.pk in chain.silent, exchanges=True) for row in chain.deliveries],
         "more": chain.more,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,10 +10,15 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from mdm import registry
 from mdm.crypto import mask_tree
 from mdm.errors import NotFound
+from mdm.selectors.visibility import Entities
 from mdm.web import charts, grids
+from sync import labels
 from sync.models import DriftFinding, DriftRun, Target
+from sync.selectors import sight
+from sync.selectors.sight import Sight
 
 ROWS = 8  # of the heat map; the rest is one row
 MOST_PATHS = 5_000  # different ones looked at when a field is asked for by its words
@@ -28,12 +33,13 @@ def find_run(uid: str | UUID) -> DriftRun:
     return _find(runs(), uid, "There is no such drift run.")
 
 
-def findings() -> QuerySet[DriftFinding]:
-    return DriftFinding.objects.select_related("target", "last_run", "delivery", "change")
+def findings(entities: Entities) -> QuerySet[DriftFinding]:
+    rows = DriftFinding.objects.select_related("target", "last_run", "delivery", "change")
+    return sight.seen(rows, entities)
 
 
-def find_finding(uid: str | UUID) -> DriftFinding:
-    return _find(findings(), uid, "There is no such finding.")
+def find_finding(uid: str | UUID, entities: Entities) -> DriftFinding:
+    return _find(findings(entities), uid, "There is no such finding.")
 
 
 def _find(rows: QuerySet[Any], uid: str | UUID, words: str) -> Any:
@@ -99,7 +105,20 @@ def counts_of(run: DriftRun) -> dict[str, int]:
     return {name: int(run.counts.get(name, 0)) for name in names}
 
 
-def finding_as_json(row: DriftFinding) -> dict[str, Any]:
+def sight_of(rows: Iterable[DriftFinding], entities: Entities) -> Sight:
+    return sight.over(((row.type, row.record) for row in rows), entities)
+
+
+def hides(row: DriftFinding, seen: Sight) -> bool:
+    return seen.hides(row.type, row.record, row.path, row.field)
+
+
+def findings_as_json(rows: Sequence[DriftFinding], entities: Entities) -> list[dict[str, Any]]:
+    seen = sight_of(rows, entities)
+    return [_finding_as_json(row, hides(row, seen)) for row in rows]
+
+
+def _finding_as_json(row: DriftFinding, hidden: bool) -> dict[str, Any]:
     return {
         "uid": str(row.uid),
         "run": str(row.last_run.uid),
@@ -111,8 +130,9 @@ def finding_as_json(row: DriftFinding) -> dict[str, Any]:
         "kind": row.kind,
         "field": row.field,
         "path": row.path,
-        "golden": mask_tree(row.golden),
-        "target_value": mask_tree(row.target_value),
+        "golden": None if hidden else mask_tree(row.golden),
+        "target_value": None if hidden else mask_tree(row.target_value),
+        "hidden": hidden,
         "cause": row.cause,
         "state": row.state,
         "first_seen_at": row.first_seen_at.isoformat(),
@@ -134,11 +154,11 @@ def heat_map(run: DriftRun | None = None, url_of: Callable[[str, str], str] | No
     rows = DriftFinding.objects.filter(state="open")
     # Over all runs only what needs a person, as in the rail; a run's own page shows everything it found.
     rows = rows.filter(last_run=run) if run else rows.exclude(cause="never_pushed")
-    found = rows.order_by().values_list("path", "kind", "target__code", "target__title").annotate(n=Count("pk"))
+    found = rows.order_by().values_list("type", "path", "kind", "target__title").annotate(n=Count("pk"))
     totals: dict[str, int] = {}
     cells: dict[tuple[str, str], int] = {}
-    for path, kind, _, title, number in found:
-        name = field_words(path, kind)
+    for type, path, kind, title, number in found:
+        name = field_words(type, path, kind)
         totals[name] = totals.get(name, 0) + number
         cells[(name, title)] = cells.get((name, title), 0) + number
     if not totals:
@@ -161,27 +181,31 @@ def heat_map(run: DriftRun | None = None, url_of: Callable[[str, str], str] | No
     return grids.heat(names, columns, shown, title="Open differences by field and target")
 
 
-def field_words(path: str, kind: str) -> str:
-    """`addresses/<uid>/city` and `addresses[registered].city` both read “Addresses · city”."""
+def field_words(type: str, path: str, kind: str) -> str:
+    """What differs, in the words of the field: “Address · city”."""
     if not path:
         return {"missing": "Record missing there", "extra": "Record extra there", "duplicate_key": "Several keys"}.get(
             kind, "Whole record"
         )
-    name, _, rest = path.replace("[", "/").partition("/")
-    steps = [step for step in rest.replace("]", "").replace(".", "/").replace("[", "/").split("/") if step]
-    # Places in a list and "every row" say nothing to people: the field before them does.
-    named = [step for step in steps if not step.isdigit() and step != "*"]
-    leaf = named[-1] if named and len(steps) > 1 else ""
-    words = name.partition(".")[0].replace("_", " ").capitalize()
-    return f"{words} · {leaf.replace('_', ' ')}" if leaf else words
+    return labels.of(registry.find(type), path)
 
 
 def about(rows: QuerySet[DriftFinding], words: str) -> QuerySet[DriftFinding]:
     """The findings that `field_words` calls so; what the heat map leads to."""
-    name = words.partition(" · ")[0].replace(" ", "_")
-    near = rows.filter(Q(path="") | Q(path__istartswith=name)).order_by().values_list("path", "kind").distinct()
-    found = {(path, kind) for path, kind in near[:MOST_PATHS] if field_words(path, kind) == words}
-    return rows.filter(path__in={path for path, _ in found}, kind__in={kind for _, kind in found})
+    near = rows.filter(_beginning(words)).order_by().values_list("type", "path", "kind").distinct()
+    found = {row for row in near[:MOST_PATHS] if field_words(*row) == words}
+    return rows.filter(path__in={path for _, path, _ in found}, kind__in={kind for _, _, kind in found})
+
+
+def _beginning(words: str) -> Q:
+    """Paths that can be called so: of records as a whole, or of the fields with that label."""
+    label = words.partition(" · ")[0].partition(" (")[0]
+    condition = Q(path="")
+    for kind in registry.all_types():
+        for name in kind.document.model_fields:
+            if kind.label(name) == label:
+                condition |= Q(type=kind.key, path__startswith=name) | Q(type=kind.key, path__startswith=f"$.{name}")
+    return condition
 
 
 def trend(days: int = 30) -> charts.LineChart | None:

@@ -17,7 +17,9 @@ from mdm import permissions
 from mdm.errors import NotFound
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.models.change import OPEN_STATES
+from mdm.selectors.visibility import Entities
 from sync.models import ExceptionItem
+from sync.selectors import sight
 
 LIVE = ("open", "retrying")
 CAUSE = ("target__code", "field", "words", "table", "value")
@@ -29,15 +31,16 @@ _HINTS = {
 _HINT = "Correct the record: its next version is sent by itself. Or send it again once the platform was put right."
 
 
-def items() -> QuerySet[ExceptionItem]:
-    return ExceptionItem.objects.select_related(
+def items(entities: Entities) -> QuerySet[ExceptionItem]:
+    rows = ExceptionItem.objects.select_related(
         "target__system", "delivery__corrected_by__event__change", "assignee", "rule", "follows"
     )
+    return sight.seen(rows, entities)
 
 
-def find(uid: str | UUID) -> ExceptionItem:
+def find(uid: str | UUID, entities: Entities) -> ExceptionItem:
     try:
-        row = items().filter(uid=UUID(str(uid))).first()
+        row = items(entities).filter(uid=UUID(str(uid))).first()
     except ValueError:
         row = None
     if row is None:

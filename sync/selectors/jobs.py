@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,11 @@ from django.db.models import Q, QuerySet
 
 from mdm.crypto import mask_tree
 from mdm.errors import NotFound
+from mdm.selectors.visibility import Entities
 from sync.models import PushJob, PushRow
 from sync.models.job import LIVE
+from sync.selectors import sight
+from sync.selectors.sight import Sight
 from sync.services.replay import Replay
 
 
@@ -37,8 +40,8 @@ def matching(rows: QuerySet[PushJob], filter: Mapping[str, Any]) -> QuerySet[Pus
     return rows
 
 
-def rows_of(job: PushJob, filter: Mapping[str, Any] | None = None) -> QuerySet[PushRow]:
-    rows = PushRow.objects.filter(job=job).select_related("source", "made")
+def rows_of(job: PushJob, entities: Entities, filter: Mapping[str, Any] | None = None) -> QuerySet[PushRow]:
+    rows = sight.seen(PushRow.objects.filter(job=job).select_related("source", "made"), entities)
     for name in ("state", "effect"):
         if filter and filter.get(name) not in (None, ""):
             rows = rows.filter(**{name: filter[name]})
@@ -97,7 +100,22 @@ def _iso(moment: Any) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def row_as_json(row: PushRow) -> dict[str, Any]:
+def changes_of(row: PushRow, seen: Sight) -> list[dict[str, Any]]:
+    """The planned changes a person may see; bank numbers masked."""
+    return [one for one in mask_tree(row.changes) if not seen.hides(row.type, row.record, one["path"], one["field"])]
+
+
+def sight_of(rows: Iterable[PushRow], entities: Entities) -> Sight:
+    return sight.over(((row.type, row.record) for row in rows), entities)
+
+
+def rows_as_json(rows: Sequence[PushRow], entities: Entities) -> list[dict[str, Any]]:
+    seen = sight_of(rows, entities)
+    return [_row_as_json(row, seen) for row in rows]
+
+
+def _row_as_json(row: PushRow, seen: Sight) -> dict[str, Any]:
+    changes = changes_of(row, seen)
     return {
         "place": row.place,
         "type": row.type,
@@ -107,7 +125,8 @@ def row_as_json(row: PushRow) -> dict[str, Any]:
         "source": str(row.source.uid) if row.source else None,
         "version": row.version,
         "effect": row.effect or None,
-        "changes": mask_tree(row.changes),
+        "changes": changes,
+        "hidden": len(row.changes) - len(changes),
         "planned_version": row.planned_version,
         "state": row.state,
         "why": row.why,

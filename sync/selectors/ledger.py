@@ -11,22 +11,24 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from mdm.errors import NotFound
+from mdm.selectors.visibility import Entities
 from sync.models import Attempt, AttemptResult, Delivery, FreezeWindow
-from sync.selectors import freeze_views
+from sync.selectors import freeze_views, sight
 
 
-def deliveries(*, exchanges: bool = False) -> QuerySet[Delivery]:
+def deliveries(entities: Entities, *, exchanges: bool = False) -> QuerySet[Delivery]:
     """With target, lane, exception and attempts; four queries whatever the number of rows."""
     results = AttemptResult.objects.all() if exchanges else AttemptResult.objects.defer("exchanges")
     attempts = Attempt.objects.prefetch_related(Prefetch("result", queryset=results)).order_by("pk")
     rows = Delivery.objects.select_related("target", "lane", "superseded_by", "corrected_by", "exception")
+    rows = sight.seen(rows, entities)
     return rows.prefetch_related(Prefetch("attempt_rows", queryset=attempts), "corrects")
 
 
-def find(uid: str | UUID) -> Delivery:
-    """One delivery with everything that was said; NotFound otherwise."""
+def find(uid: str | UUID, entities: Entities) -> Delivery:
+    """One delivery with everything that was said; NotFound when there is none, or none for these companies."""
     try:
-        row = deliveries(exchanges=True).filter(uid=UUID(str(uid))).first()
+        row = deliveries(entities, exchanges=True).filter(uid=UUID(str(uid))).first()
     except ValueError:
         row = None
     if row is None:
@@ -62,9 +64,17 @@ def shown_state(delivery: Delivery, now: datetime | None = None) -> str:
 
 
 def as_json(
-    delivery: Delivery, *, exchanges: bool = False, freezes: Mapping[int, FreezeWindow] | None = None
+    delivery: Delivery,
+    *,
+    hidden: bool,
+    exchanges: bool = False,
+    freezes: Mapping[int, FreezeWindow] | None = None,
 ) -> dict[str, Any]:
-    """The shape of the API; needs a row of `deliveries()`. `freezes`: the windows that hold lanes, when known."""
+    """The shape of the API; needs a row of `deliveries()`. `freezes`: the windows that hold lanes, when known.
+
+    `hidden`: without what was said, as `sight.hidden_deliveries` tells.
+    """
+    said = sight.HIDDEN if hidden else delivery.error_text
     held = delivery.state == "held"
     window = (freeze_views.of_lanes([delivery.lane]) if freezes is None else freezes).get(delivery.lane_id)
     return {
@@ -82,7 +92,7 @@ def as_json(
         "state": shown_state(delivery),
         "effect": delivery.effect,
         "verified": delivery.verified,
-        "error": {"code": delivery.error_code, "message": delivery.error_text} if delivery.error_code else None,
+        "error": {"code": delivery.error_code, "message": said} if delivery.error_code else None,
         "mapping_version": delivery.mapping_version,
         "payload_hash": delivery.payload_hash,
         "as_of": delivery.as_of.isoformat(),
@@ -97,11 +107,12 @@ def as_json(
         "corrects": [str(row.uid) for row in delivery.corrects.all()],
         "superseded_by": str(delivery.superseded_by.uid) if delivery.superseded_by else None,
         "corrected_by": str(delivery.corrected_by.uid) if delivery.corrected_by else None,
-        "attempts": [_attempt(row, exchanges=exchanges) for row in delivery.attempt_rows.all()],
+        "attempts": [_attempt(row, exchanges=exchanges, hidden=hidden) for row in delivery.attempt_rows.all()],
+        "hidden": hidden,
     }
 
 
-def _attempt(row: Attempt, *, exchanges: bool) -> dict[str, Any]:
+def _attempt(row: Attempt, *, exchanges: bool, hidden: bool) -> dict[str, Any]:
     """An attempt without a result: its process died, or is still waiting for the answer."""
     result: AttemptResult | None = getattr(row, "result", None)
     shown: dict[str, Any] = {
@@ -111,21 +122,22 @@ def _attempt(row: Attempt, *, exchanges: bool) -> dict[str, Any]:
         "finished_at": result.finished_at.isoformat() if result else None,
         "outcome": result.outcome if result else "no_answer",
         "status": result.status if result else None,
-        "message": result.message if result else "",
+        "message": "" if result is None else sight.HIDDEN if hidden and result.message else result.message,
         "duration_ms": result.duration_ms if result else None,
     }
     if exchanges:
-        shown["exchanges"] = result.exchanges if result else []
+        shown["exchanges"] = result.exchanges if result and not hidden else []
     return shown
 
 
 def latest_of_lanes(record: UUID | str) -> list[Delivery]:
     """The last word of every lane of a record, one per target and key."""
     newest = Delivery.objects.filter(lane__uid=record).order_by("lane_id", "-seq").distinct("lane_id").values("pk")
-    return list(deliveries().filter(pk__in=newest).order_by("target__code", "target_key"))
+    return list(deliveries(None).filter(pk__in=newest).order_by("target__code", "target_key"))
 
 
-def page_as_json(rows: Iterable[Delivery]) -> list[dict[str, Any]]:
+def page_as_json(rows: Iterable[Delivery], entities: Entities) -> list[dict[str, Any]]:
     shown = list(rows)
+    hidden = sight.hidden_deliveries(shown, entities)
     freezes = freeze_views.of_lanes(row.lane for row in shown)
-    return [as_json(row, freezes=freezes) for row in shown]
+    return [as_json(row, hidden=row.pk in hidden, freezes=freezes) for row in shown]

@@ -15,7 +15,7 @@ from mdm import registry
 from mdm.errors import CorrectInput
 from mdm.selectors.records import with_documents
 from mdm.types import Document, Problem
-from sync import filters, paths, platforms
+from sync import filters, paths, platforms, value_maps
 from sync.errors import SyncError
 from sync.models import FieldRule, MappingVersion, Subscription, Target, ValueMapRow
 from sync.normalise import is_empty
@@ -24,6 +24,7 @@ from sync.rendering import children
 from sync.rules import Rule
 from sync.transforms import SKIP, Scope, Unfit, apply
 
+FORMAT = 2  # of exported files: names in value maps are ranges, lists and patterns too
 FIELDS = "fields of "  # the name of a "map" that holds the field rules of a type
 DROP: Any = object()  # no row of ours; None is a rule: the field is left out
 Key = tuple[str, str]
@@ -36,10 +37,26 @@ def number_of(target: Target) -> int:
 
 
 def state_of(target: Target) -> dict[Key, Any]:
-    rows = ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs")
-    found: dict[Key, Any] = {(table, ours): theirs for table, ours, theirs in rows}
+    rows = ValueMapRow.objects.filter(target=target).values_list("table", "ours", "theirs", "default")
+    found: dict[Key, Any] = {(table, ours): row_value(theirs, default) for table, ours, theirs, default in rows}
     rules = FieldRule.objects.filter(target=target).values_list("type", "field", "rule")
     return found | {(FIELDS + type, name): rule for type, name, rule in rules}
+
+
+def row_value(theirs: str, default: bool) -> Any:
+    """A row of a value map in a state, a version or a file: theirs, or {theirs, default} of one that is read back."""
+    return {"theirs": theirs, "default": True} if default else theirs
+
+
+def of_row(value: Any) -> tuple[Any, bool]:
+    """(theirs, default) of a row; of what is no row at all the value itself."""
+    if (
+        isinstance(value, dict)
+        and set(value) <= {"theirs", "default"}
+        and isinstance(value.get("default", False), bool)
+    ):
+        return value.get("theirs"), value.get("default", False)
+    return value, False
 
 
 def state_at(target: Target, number: int) -> dict[Key, Any]:
@@ -47,12 +64,18 @@ def state_at(target: Target, number: int) -> dict[Key, Any]:
     found = state_of(target)
     for later in MappingVersion.objects.filter(target=target, number__gt=number).order_by("-number"):
         for row in later.changes:
-            key = (row["map"], row["name"])
+            key = (row["map"], _name_of(row))
             if row["before"] == _NO_ROW:
                 found.pop(key, None)
             else:
                 found[key] = row["before"]
     return found
+
+
+def _name_of(row: Mapping[str, Any]) -> str:
+    """Before rows could be patterns, a name was one value, whatever characters it had."""
+    plain = row["map"].startswith(FIELDS) or row.get("written")
+    return str(row["name"]) if plain else value_maps.row_for(row["name"])
 
 
 _NO_ROW = {"row": None}  # in a version's changes: there was, or is, no row of ours
@@ -65,7 +88,9 @@ def difference(before: State, after: State) -> list[dict[str, Any]]:
         old, new = before.get(key, DROP), after.get(key, DROP)
         if old is not new and (old is DROP or new is DROP or old != new):
             shown = [_NO_ROW if side is DROP else side for side in (old, new)]
-            rows.append({"map": key[0], "name": key[1], "before": shown[0], "after": shown[1]})
+            row = {"map": key[0], "name": key[1], "before": shown[0], "after": shown[1]}
+            special = not key[0].startswith(FIELDS) and value_maps.row_for(key[1]) != key[1]
+            rows.append(row | ({"written": True} if special else {}))
     return rows
 
 
@@ -75,6 +100,9 @@ def shown(value: Any) -> str:
         return ""
     if value is None:
         return "left out"
+    theirs, default = of_row(value)
+    if default:
+        return f"{theirs} (read back)"
     return (
         yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip() if isinstance(value, dict) else value
     )
@@ -128,6 +156,15 @@ def rules_of(render: Renderer) -> Iterator[tuple[Rule, Any]]:
     yield from ((rule, rows) for rows in rules.rows for rule in rows.fields)
 
 
+def rows_of(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
+    """{ours: (theirs, default)} of one map: the connector's rows with the target's own in their place."""
+    return {str(ours): of_row(value) for ours, value in {**defaults, **own}.items()}
+
+
+def findings_of(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> list[value_maps.Finding]:
+    return value_maps.findings({ours: theirs for ours, (theirs, _) in rows_of(defaults, own).items()})
+
+
 # --- as a file ----------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +182,7 @@ def to_file(target: Target, state: State | None = None) -> str:
         "connector": target.connector,
         "target": target.code,
         "version": number_of(target),
+        "format": FORMAT,
         "values": values,
         "fields": fields,
     }
@@ -161,17 +199,22 @@ def from_file(target: Target, text: str) -> dict[Key, Any]:
         content = yaml.load(text, Loader=_Texts)
     except yaml.YAMLError as error:
         raise CorrectInput(f"The file is neither YAML nor JSON: {str(error).splitlines()[0]}.") from None
-    if not isinstance(content, dict) or set(content) - {"connector", "target", "version", "values", "fields"}:
+    if not isinstance(content, dict) or set(content) - {"connector", "target", "version", "format", "values", "fields"}:
         raise CorrectInput("This is no exported mapping: it holds connector, target, version, values and fields.")
     if content.get("connector") != target.connector:
         raise CorrectInput(
             f"This mapping is for {content.get('connector') or 'no connector'}, not for {target.connector}."
         )
+    format_ = content.get("format", 1)
+    if format_ not in (1, FORMAT):
+        raise CorrectInput(f"This file is of format {format_}; formats 1 and {FORMAT} are known here.")
     found: dict[Key, Any] = {}
     for part, prefix in (("values", ""), ("fields", FIELDS)):
         for table, rows in _mapping(content.get(part), part).items():
             for name, value in _mapping(rows, f"{part}/{table}").items():
-                found[(prefix + str(table), str(name))] = value
+                # In format 1 a name was one value, whatever characters it had.
+                name = str(name) if prefix or format_ == FORMAT else value_maps.row_for(str(name))
+                found[(prefix + str(table), name)] = value
     return found
 
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from mdm import permissions
 from mdm.models import Event
+from mdm.permissions import entities_of
 from mdm.web import charts
 from mdm.web.page import Link, Notice, Tile
 from sync.models import Delivery, DispatchCursor, DriftFinding, ExceptionItem, Target, TargetAlert
 from sync.models.states import OPEN
-from sync.selectors import chain, dead_letters, drift_views, freeze_views, jobs
+from sync.selectors import chain, dead_letters, drift_views, freeze_views, jobs, sight
 from sync.selectors.record_status import link
 from sync.services.dispatch import CURSOR
 
@@ -171,7 +172,9 @@ def search(query: str, user: Any) -> list[dict[str, Any]]:
         hint = "from who asked to what the targets answered"
         found = {"title": f"Follow {query}", "hint": hint, "url": link("sync:chain", query), "icon": "link"}
         groups.append({"title": "Correlation", "results": [found]})
-    rows = Delivery.objects.select_related("target").filter(Q(target_key=query) | Q(correlation_id=query))
+    rows = sight.seen(Delivery.objects.select_related("target"), entities_of(user)).filter(
+        Q(target_key=query) | Q(correlation_id=query)
+    )
     results = [
         {
             "title": f"{row.label or row.record} to {row.target.title}",

@@ -13,6 +13,7 @@ from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow
 from mdm.permissions import may
 from mdm.services import audit
 from mdm.types import Actor
+from sync import value_maps
 from sync.models import Delivery, ExceptionItem, Target, ValueMapRow
 from sync.services import lanes, mappings, pushing
 from sync.services.dispatch import Basis
@@ -107,9 +108,13 @@ def decide(found: Iterable[ExceptionItem], what: str, *, by: Actor, reason: str 
 def map_value(
     target: Target, *, table: str, ours: str, theirs: str, by: Actor, retry_waiting: bool = True
 ) -> tuple[ValueMapRow, int]:
-    """Give a value its counterpart and send again everything that waited for it; (row, deliveries queued)."""
-    mappings.change(target, {(table, ours): theirs}, by=by)
-    row = ValueMapRow.objects.get(target=target, table=table.strip(), ours=ours.strip())
+    """Give a value its counterpart and send again everything that waited for it; (row, deliveries queued).
+
+    `ours`: the one value, whatever characters it has.
+    """
+    name = value_maps.row_for(ours.strip())
+    mappings.change(target, {(table, name): theirs}, by=by)
+    row = ValueMapRow.objects.get(target=target, table=table.strip(), ours=name)
     if not retry_waiting:
         return row, 0
     waiting = ExceptionItem.objects.filter(target=target, table=table, value=ours, state="open")

@@ -15,12 +15,12 @@ from mdm.errors import CorrectInput, NotAllowed, NotNow
 from mdm.permissions import may
 from mdm.services import audit
 from mdm.types import Actor, Problem
-from sync import platforms
+from sync import platforms, value_maps
 from sync.models import FieldRule, MappingVersion, Target, ValueMapRow
 from sync.selectors import mapping_views
 from sync.selectors.mapping_views import DROP, FIELDS, Key, State
 
-LONGEST = 200
+LONGEST, LONGEST_OURS = 200, 600  # characters
 
 
 def require_map(by: Actor) -> None:
@@ -92,15 +92,31 @@ def check(target: Target, changed: State, after: State) -> None:
         if table not in maps:
             known = ", ".join(sorted(maps)) or "none"
             problems.append(Problem(where, "unknown_map", f"No field looks into a map “{table}”; there are: {known}."))
-        elif not name or not isinstance(value, str) or not value:
+            continue
+        theirs, default = mapping_views.of_row(value)
+        if not name or not isinstance(theirs, str) or not theirs:
             problems.append(Problem(where, "empty", "Give both our value and theirs."))
-        elif max(len(name), len(value)) > LONGEST:
-            problems.append(Problem(where, "too_long", f"At most {LONGEST} characters on either side."))
+        elif len(name) > LONGEST_OURS or len(theirs) > LONGEST:
+            words = f"At most {LONGEST_OURS} characters of ours, {LONGEST} of theirs."
+            problems.append(Problem(where, "too_long", words))
+        elif words := value_maps.problem(name):
+            problems.append(Problem(where, "unreadable", words))
+        elif default and value_maps.code_of(name) is None:
+            words = "Only a row that names one value can be the one that is read back."
+            problems.append(Problem(where, "default_of_many", words))
+        elif default and _marked(after, table, theirs) > 1:
+            words = f"Another row of “{table}” is already the one that “{theirs}” is read back as."
+            problems.append(Problem(where, "default_twice", words))
     for type in sorted({table.removeprefix(FIELDS) for table, _ in changed if table.startswith(FIELDS)}):
         problems += _field_problems(target, type, after)
     if problems:
         words = problems[0].message if len(problems) == 1 else f"{len(problems)} rows cannot be so."
         raise CorrectInput(words, problems=problems)
+
+
+def _marked(state: State, table: str, theirs: str) -> int:
+    """How many rows say that theirs is read back as them."""
+    return sum(map_ == table and mapping_views.of_row(value) == (theirs, True) for (map_, _), value in state.items())
 
 
 def _field_problems(target: Target, type: str, after: State) -> list[Problem]:
@@ -124,6 +140,13 @@ def _tidy(table: str, value: Any) -> Any:
         return value
     if value is None:
         return DROP
+    theirs, default = mapping_views.of_row(value)
+    if default or theirs is not value:
+        return mapping_views.row_value(_text(theirs), default)
+    return _text(value)
+
+
+def _text(value: Any) -> Any:
     return str(value).strip() if isinstance(value, (str, int, float)) and not isinstance(value, bool) else value
 
 
@@ -141,5 +164,6 @@ def _write(target: Target, key: Key, value: Any, by: Actor) -> None:
     if value is DROP:
         ValueMapRow.objects.filter(target=target, table=table, ours=name).delete()
     else:
-        new = {"theirs": value, "updated_by": by.name}
+        theirs, default = mapping_views.of_row(value)
+        new = {"theirs": theirs, "default": default, "updated_by": by.name}
         ValueMapRow.objects.update_or_create(target=target, table=table, ours=name, defaults=new)

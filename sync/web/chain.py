@@ -9,7 +9,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from mdm import permissions, registry
 from mdm.errors import NotFound
 from mdm.selectors import records
 from mdm.web import visitor
@@ -39,9 +38,8 @@ JOBS = (Column(label="Job"), Column(label="State"), Column(label="Done", numeric
 @visitor.page
 def show(request: HttpRequest, correlation_id: str) -> HttpResponse:
     doors.require_read(request)
-    by = visitor.actor(request)
-    hidden = [kind.key for kind in registry.all_types() if not permissions.may(by, f"read:{kind.path}")]
-    found = chain.of(correlation_id, hidden=hidden, exchanges=True)
+    by, seen = visitor.actor(request), visitor.entities(request)
+    found = chain.of(correlation_id, by=by, entities=seen, exchanges=True)
     if not found:
         raise NotFound("Nothing carries this correlation id.")
     context = {
@@ -54,7 +52,9 @@ def show(request: HttpRequest, correlation_id: str) -> HttpResponse:
         "requests": _requests(found),
         "events": _events(found),
         "jobs": _jobs(found),
-        "deliveries": [_delivery(row, few=len(found.deliveries) <= FEW) for row in found.deliveries],
+        "deliveries": [
+            _delivery(row, few=len(found.deliveries) <= FEW, hidden=row.pk in found.silent) for row in found.deliveries
+        ],
         "more_url": f"{reverse('sync:deliveries')}?correlation_id={found.id}" if found.more else "",
     }
     return render(request, "sync/chain.html", context)
@@ -139,7 +139,7 @@ def _jobs(found: Chain) -> Table | None:
     return Table(caption="Push jobs", columns=JOBS, rows=rows, plain=True) if rows else None
 
 
-def _delivery(row: Delivery, few: bool) -> dict[str, Any]:
+def _delivery(row: Delivery, few: bool, hidden: bool) -> dict[str, Any]:
     """Its story with every attempt, and what the target answered to the last thing it was told to write."""
     attempts = list(row.attempt_rows.all())
     said = [one for attempt in attempts for one in getattr(getattr(attempt, "result", None), "exchanges", [])]
@@ -151,6 +151,6 @@ def _delivery(row: Delivery, few: bool) -> dict[str, Any]:
         "key": row.target_key,
         # Of many only those that stopped lie open: what went well is counted above.
         "open": few or row.state in DEAD,
-        "story": delivery_page.story(row, attempts),
-        "answer": delivery_page.exchange(told[-1]) if told else None,
+        "story": delivery_page.story(row, attempts, hidden),
+        "answer": delivery_page.exchange(told[-1]) if told and not hidden else None,
     }

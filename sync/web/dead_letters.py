@@ -25,7 +25,7 @@ from mdm.web.states import look
 from mdm.web.tables import Cell, Column, Row, Table
 from sync.models import Delivery, Target
 from sync.models.states import DEAD
-from sync.selectors import dead_letters
+from sync.selectors import dead_letters, sight
 from sync.web import doors
 
 FORM = "letters-form"
@@ -62,9 +62,9 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = _matching(request, held)
     part = browsing.cut(request, rows.select_related("target", "corrected_by"), size=50)
     may_act = doors.may_act(request)
-    table = Table(
-        caption="Dead letters", columns=COLUMNS, rows=[_row(row) for row in part.rows], selectable=may_act, form_id=FORM
-    )
+    hidden = sight.hidden_deliveries(part.rows, visitor.entities(request))
+    listed = [_row(row, hidden=row.pk in hidden) for row in part.rows]
+    table = Table(caption="Dead letters", columns=COLUMNS, rows=listed, selectable=may_act, form_id=FORM)
     context = {
         "page": Page(
             title="Dead letters",
@@ -101,7 +101,7 @@ def _filters() -> list[Filter]:
 
 
 def _matching(request: HttpRequest, held: Mapping[str, str]) -> QuerySet[Delivery]:
-    rows = dead_letters.select(_wanted(request, held))
+    rows = sight.seen(dead_letters.select(_wanted(request, held)), visitor.entities(request))
     if held["followed"] == "no":
         rows = rows.filter(corrected_by=None)
     elif held["followed"] == "yes":
@@ -141,7 +141,7 @@ def _tiles(held: str) -> list[Tile]:
     ]  # fmt: skip
 
 
-def _row(row: Delivery) -> Row:
+def _row(row: Delivery, *, hidden: bool) -> Row:
     followed = row.corrected_by is not None
     return Row(
         uid="" if followed else str(row.uid),
@@ -153,7 +153,7 @@ def _row(row: Delivery) -> Row:
             ),
             Cell(value=row.target.title),
             Cell(value="corrected" if followed else row.state, kind="state", domain="delivery", loud=not followed),
-            Cell(value=Truncator(row.error_text).chars(200), sub=row.error_code.replace("_", " ")),
+            Cell(value=sight.HIDDEN if hidden else Truncator(row.error_text).chars(200), sub=row.error_code.replace("_", " ")),
             Cell(value=row.version, kind="number"),
             Cell(value=row.attempts, kind="number"),
             Cell(value=row.changed_at, kind="time"),
@@ -201,9 +201,12 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     rows = _matching(request, browsing.values_of(request, _filters())).select_related("target", "corrected_by")
 
     def lines() -> Iterator[list[Any]]:
-        for row in rows.iterator(chunk_size=2000):
-            plain = {"target": row.target.code, "corrected_by": row.corrected_by.uid if row.corrected_by else None}
-            yield [plain.get(name, getattr(row, name)) for name in EXPORTED]
+        for some in sight.parts(rows.iterator(chunk_size=2000)):
+            hidden = sight.hidden_deliveries(some, visitor.entities(request))
+            for row in some:
+                plain = {"target": row.target.code, "corrected_by": row.corrected_by.uid if row.corrected_by else None}
+                plain |= {"error_text": sight.HIDDEN} if row.pk in hidden else {}
+                yield [plain.get(name, getattr(row, name)) for name in EXPORTED]
 
     response = StreamingHttpResponse(exports.csv_chunks(EXPORTED, lines()), content_type=exports.CSV_TYPE)
     response["Content-Disposition"] = f'attachment; filename="dead-letters-{timezone.now():%Y-%m-%d}.csv"'

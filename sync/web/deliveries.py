@@ -34,7 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
     filters = _filters()
     held = browsing.values_of(request, filters)
     chosen = request.GET.get("delivery", "")
-    delivery = ledger.find(chosen) if chosen else None
+    delivery = ledger.find(chosen, visitor.entities(request)) if chosen else None
     context: dict[str, Any] = {
         "delivery": delivery_page.build(request, delivery) if delivery else None,
         "close_url": reverse("sync:deliveries") + visitor.changed_query(request, delivery=None, attempt=None),
@@ -71,7 +71,7 @@ def _dead_letters() -> Action:
 @visitor.page
 def detail(request: HttpRequest, uid: Any) -> HttpResponse:
     doors.require_read(request)
-    delivery = ledger.find(uid)
+    delivery = ledger.find(uid, visitor.entities(request))
     shown = delivery_page.build(request, delivery)
     page = Page(
         title=f"{shown['title']} to {delivery.target.title}",
@@ -99,7 +99,7 @@ def _matching(request: HttpRequest, held: Mapping[str, str]) -> Any:
         return Delivery.objects.none()
     if words := request.GET.get("q", "").strip()[:100]:
         asked["q"] = words
-    rows = ledger.matching(ledger.deliveries(), asked)
+    rows = ledger.matching(ledger.deliveries(visitor.entities(request)), asked)
     state = request.GET.get("state", "")
     if state == "open":
         return rows.filter(state__in=OPEN)
@@ -147,7 +147,7 @@ def _item(request: HttpRequest, row: Delivery, chosen: str) -> Item:
 @require_POST
 @visitor.page
 def again(request: HttpRequest, uid: Any) -> HttpResponse:
-    delivery = ledger.find(uid)
+    delivery = ledger.find(uid, visitor.entities(request))
 
     def do() -> str:
         by, record = visitor.actor(request), str(delivery.record)

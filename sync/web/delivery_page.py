@@ -17,7 +17,7 @@ from mdm.web.states import look
 from sync import platforms
 from sync.models import Attempt, Delivery
 from sync.models.states import DEAD
-from sync.selectors import awaiting, freeze_views, ledger
+from sync.selectors import awaiting, freeze_views, ledger, sight
 from sync.web import doors, payload_table
 
 ADDRESS = 90  # characters of an address that fit one line
@@ -58,18 +58,20 @@ def build(request: HttpRequest, row: Delivery) -> dict[str, Any]:
     attempts = list(row.attempt_rows.all())
     wanted = request.GET.get("attempt", "")
     shown = next((a for a in attempts if str(a.pk) == wanted), attempts[-1] if attempts else None)
-    mapping, note = payload_table.build(row, entities=visitor.entities(request))
+    seen = visitor.entities(request)
+    hidden = bool(sight.hidden_deliveries([row], seen))
+    mapping, note = payload_table.build(row, entities=seen)
     return {
         "title": row.label or str(row.record),
         "state": ledger.shown_state(row),
         "state_label": look(ledger.shown_state(row), "delivery").label,
         "meta": _meta(row),
-        "callouts": _callouts(row),
+        "callouts": _callouts(row, hidden),
         "actions": [_release(request, row) if row.state == "poison" else _again(request, row)],
         "facts": _facts(row),
-        "story": story(row, attempts),
+        "story": story(row, attempts, hidden),
         "attempts": _attempt_links(request, attempts, shown),
-        "attempt": _attempt(shown, attempts.index(shown) + 1) if shown else None,
+        "attempt": _attempt(shown, attempts.index(shown) + 1, hidden) if shown else None,
         "mapping": mapping,
         "mapping_link": Link(note, "") if note else None,
         "payload_hash": row.payload_hash,
@@ -108,7 +110,7 @@ def _change(row: Delivery) -> ChangeRequest | None:
     return ChangeRequest.objects.filter(events__pk=row.event_id).first() if row.event_id else None
 
 
-def _callouts(row: Delivery) -> list[Callout]:
+def _callouts(row: Delivery, hidden: bool) -> list[Callout]:
     if row.state == "held":
         return [_held(row)]
     if row.corrected_by:
@@ -134,7 +136,7 @@ def _callouts(row: Delivery) -> list[Callout]:
         body = "It ended the process three times and was set aside; what follows it waits until its line is released."
     else:
         body = "Nothing of this delivery was kept there; what the platform held before still stands."
-    title = row.error_text or "Its process ended three times"
+    title = (sight.HIDDEN if hidden else row.error_text) or "Its process ended three times"
     return [Callout(title=title, body=body, tone="red", icon="no", action=fix)]
 
 
@@ -218,10 +220,11 @@ def _verified(row: Delivery) -> str:
     return "Acknowledged by the receiver" if row.verified else "Not possible: the receiver cannot be read"
 
 
-def story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
+def story(row: Delivery, attempts: Sequence[Attempt], hidden: bool) -> list[Event]:
+    """`hidden`: without what the target said, as `sight.hidden_deliveries` tells."""
     words = f"Queued: {REASONS[row.reason].lower()}, version {row.version}"
     story = [Event(at=row.created_at, text=words, icon="clock", tone="blue", exact=True)]
-    story += [_tried(number, attempt) for number, attempt in enumerate(attempts, 1)]
+    story += [_tried(number, attempt, hidden) for number, attempt in enumerate(attempts, 1)]
     if row.posted_at:
         how = "verified by reading it back" if platforms.readable(row.target.connector) else "acknowledged"
         end = "Posted" + (f", and {how}" if row.verified else "")
@@ -234,7 +237,7 @@ def story(row: Delivery, attempts: Sequence[Attempt]) -> list[Event]:
     return story
 
 
-def _tried(number: int, attempt: Attempt) -> Event:
+def _tried(number: int, attempt: Attempt, hidden: bool) -> Event:
     doing = "Read back" if attempt.kind == "read_back" else f"Attempt {number}"
     result = getattr(attempt, "result", None)
     if result is None:
@@ -245,20 +248,20 @@ def _tried(number: int, attempt: Attempt) -> Event:
     # What never left took no time of the platform.
     after = f" after {result.duration_ms:,} ms" if result.exchanges or result.status else ""
     said = f", {words}{status}{after}"
-    message = f". {result.message}" if result.message else ""
+    message = f". {result.message}" if result.message and not hidden else ""
     return Event(
         at=result.finished_at, text=[Part(text=doing, strong=True), said, message], icon="send", tone=tone, exact=True
     )
 
 
-def _attempt(attempt: Attempt, number: int) -> dict[str, Any]:
+def _attempt(attempt: Attempt, number: int, hidden: bool) -> dict[str, Any]:
     result = getattr(attempt, "result", None)
-    exchanges = result.exchanges if result else []
+    exchanges = result.exchanges if result and not hidden else []
     return {
         "title": "Read back" if attempt.kind == "read_back" else f"Attempt {number}",
         "state": result.outcome if result else "",
         "at": attempt.started_at,
-        "note": "",
+        "note": sight.HIDDEN if hidden else "",
         "exchanges": [exchange(one) for one in exchanges],
     }
 

@@ -16,6 +16,7 @@ from mdm.errors import HubError, NotAllowed
 from mdm.models import System
 from mdm.web import visitor
 from mdm.web.page import Action, Source
+from sync.web import forms
 
 WHY_NOT = "This needs the role of an operator or a data steward."
 UNREADABLE = "This receiver cannot be asked what it holds, so there is no drift to look for."
@@ -37,11 +38,12 @@ def may_map(request: HttpRequest) -> bool:
 
 
 def act(
-    request: HttpRequest, do: Callable[[], str], default: str, onward: Callable[[], str] | None = None
+    request: HttpRequest, do: Callable[[], str], default: str, onward: Callable[[], str] | None = None, form: str = ""
 ) -> HttpResponse:
     """Run one action and go back to where the person was (or `onward`, to what it made), with what happened in words.
 
-    A refusal changes nothing: the page the person was on is drawn again, with the words and its status.
+    A refusal changes nothing: the page the person was on is drawn again, with the words and its status. `form`: the one
+    on that page that was sent; it keeps what was typed and says the words itself (`forms.drawn`).
     """
     back = visitor.onward(request, default)
     try:
@@ -49,7 +51,10 @@ def act(
     except NotAllowed:
         raise
     except HubError as error:
-        messages.error(request, error.message)
+        if form:
+            forms.keep(request, form, error)
+        else:
+            messages.error(request, error.message)
         return again(request, back, visitor.status_of(error))
     return redirect(onward() if onward else back)
 

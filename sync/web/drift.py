@@ -18,7 +18,7 @@ from mdm.web.browsing import plural
 from mdm.web.page import Action, Confirm, Page, Tile
 from mdm.web.tables import Cell, Column, Field, Option, Row, Table
 from sync.models import DriftFinding, DriftRun, Target
-from sync.selectors import drift_views
+from sync.selectors import drift_views, sight
 from sync.services import drift, resolving
 from sync.web import doors
 from sync.web.findings import CAUSES, is_uid, listed
@@ -45,7 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
     doors.require_read(request)
     runs = list(drift_views.runs()[:RUNS])
     running = next((run for run in runs if run.state in LIVE_RUNS), None)
-    open_ = DriftFinding.objects.filter(state="open")
+    open_ = drift_views.findings(visitor.entities(request)).filter(state="open")
     context = {
         "page": Page(
             title="Drift",
@@ -58,7 +58,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "heat": drift_views.heat_map(url_of=heat_url),
         "running": _running(running) if running else None,
         "runs": _runs(runs) if runs else None,
-        **listed(request, drift_views.findings()),
+        **listed(request, drift_views.findings(visitor.entities(request))),
     }
     return render(request, "sync/drift.html", context)
 
@@ -152,7 +152,11 @@ def decide(request: HttpRequest) -> HttpResponse:
     def do() -> str:
         if not uids:
             raise CorrectInput("Choose at least one finding.")
-        found = list(drift_views.findings().filter(uid__in=[uid for uid in uids if is_uid(uid)]))
+        found = list(
+            drift_views.findings(visitor.entities(request)).filter(uid__in=[uid for uid in uids if is_uid(uid)])
+        )
+        seen = drift_views.sight_of(found, visitor.entities(request))
+        sight.require(any(drift_views.hides(one, seen) for one in found))
         return _decided(request, found)
 
     return doors.act(request, do, reverse("sync:drift"))

@@ -14,8 +14,8 @@ from mdm.crypto import mask_tree
 from mdm.reading import exports
 from mdm.web import live, visitor
 from mdm.web.page import Action, Badge, Callout, Fact, Link, Meta, Page, Tile
-from sync.models import DriftRun, Target
-from sync.selectors import drift_views
+from sync.models import DriftFinding, DriftRun, Target
+from sync.selectors import drift_views, sight
 from sync.services import drift
 from sync.web import doors
 from sync.web.drift import LIVE_RUNS, heat_url
@@ -64,7 +64,7 @@ def run(request: HttpRequest, uid: Any) -> HttpResponse:
         "tiles": _run_tiles(row),
         "heat": drift_views.heat_map(row, heat_url),
         "facts": _run_facts(row),
-        **listed(request, drift_views.findings().filter(last_run=row)),
+        **listed(request, drift_views.findings(visitor.entities(request)).filter(last_run=row)),
     }
     return live.ended(request, render(request, "sync/drift_run.html", context), live=moving)
 
@@ -117,17 +117,23 @@ def cancel(request: HttpRequest, uid: Any) -> HttpResponse:
 def report(request: HttpRequest, uid: Any) -> HttpResponse | StreamingHttpResponse:
     """What a run found, as a table; its first line tells which run and the fingerprint it is recognised by."""
     doors.require_read(request)
-    row = drift_views.find_run(uid)
+    row, seen = drift_views.find_run(uid), visitor.entities(request)
     if row.state in LIVE_RUNS:
         return redirect("sync:drift-run", uid)
     head = [*REPORT, f"run {row.uid}", f"fingerprint {row.report_hash}"]
 
     def lines() -> Iterator[list[Any]]:
-        found = drift_views.findings().filter(last_run=row).order_by("target_key", "record", "kind", "field")
-        for one in found.iterator(chunk_size=1000):
-            values = [one.target.code if name == "target" else getattr(one, name) for name in REPORT]
-            yield [mask_tree(value) for value in values]
+        found = drift_views.findings(seen).filter(last_run=row).order_by("target_key", "record", "kind", "field")
+        for some in sight.parts(found.iterator(chunk_size=1000)):
+            hidden = drift_views.sight_of(some, seen)
+            for one in some:
+                yield [mask_tree(value) for value in _reported(one, drift_views.hides(one, hidden))]
 
     response = StreamingHttpResponse(exports.csv_chunks(head, lines()), content_type=exports.CSV_TYPE)
     response["Content-Disposition"] = f'attachment; filename="drift-{row.target.code}-{row.created_at:%Y-%m-%d}.csv"'
     return response
+
+
+def _reported(one: DriftFinding, hidden: bool) -> list[Any]:
+    own = {"target": one.target.code} | ({"golden": sight.HIDDEN, "target_value": sight.HIDDEN} if hidden else {})
+    return [own[name] if name in own else getattr(one, name) for name in REPORT]

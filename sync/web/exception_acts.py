@@ -35,7 +35,7 @@ BULK = {
 @require_POST
 @visitor.page
 def retry(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
+    item = exception_views.find(uid, visitor.entities(request))
 
     def do() -> str:
         exceptions.retry(item, by=visitor.actor(request))
@@ -52,7 +52,7 @@ def retry_many(request: HttpRequest) -> HttpResponse:
     cause = {name: request.POST.get(name, "") for name in ("field", "words", "table", "value")}
 
     def do() -> str:
-        items = list(same(exception_views.items(), target, cause).order_by("pk")[:MOST])
+        items = list(same(exception_views.items(visitor.entities(request)), target, cause).order_by("pk")[:MOST])
         if not items:
             raise CorrectInput("None of these is open any more.")
         decided = exceptions.decide(items, "retry", by=visitor.actor(request))
@@ -75,7 +75,9 @@ def decide(request: HttpRequest) -> HttpResponse:
             raise CorrectInput("Choose at least one exception.")
         action, reason, words = BULK[what]
         user = _person(request, request.POST.get("user", "") if what == "assign" else "")
-        found: list[ExceptionItem] = list(exception_views.items().filter(uid__in=uids).order_by("pk"))
+        found: list[ExceptionItem] = list(
+            exception_views.items(visitor.entities(request)).filter(uid__in=uids).order_by("pk")
+        )
         why = request.POST.get(reason, "") if reason else ""
         decided = exceptions.decide(found, action, by=visitor.actor(request), reason=why, user=user)
         done = words.format(who=people.name_of(user))
@@ -95,7 +97,7 @@ def _left(decided: Decided) -> str:
 @require_POST
 @visitor.page
 def cancel(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
+    item = exception_views.find(uid, visitor.entities(request))
 
     def do() -> str:
         exceptions.cancel(item, reason=request.POST.get("reason", ""), by=visitor.actor(request))
@@ -107,7 +109,7 @@ def cancel(request: HttpRequest, uid: Any) -> HttpResponse:
 @require_POST
 @visitor.page
 def close(request: HttpRequest, uid: Any) -> HttpResponse:
-    item = exception_views.find(uid)
+    item = exception_views.find(uid, visitor.entities(request))
 
     def do() -> str:
         exceptions.resolve(item, note=request.POST.get("reason", ""), by=visitor.actor(request))
@@ -120,7 +122,7 @@ def close(request: HttpRequest, uid: Any) -> HttpResponse:
 @visitor.page
 def take(request: HttpRequest, uid: Any) -> HttpResponse:
     """For oneself, or for whom the form names."""
-    item = exception_views.find(uid)
+    item = exception_views.find(uid, visitor.entities(request))
 
     def do() -> str:
         user = _person(request, request.POST.get("user", ""))

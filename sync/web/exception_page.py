@@ -10,14 +10,16 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from mdm import registry
 from mdm.models import ChangeRequest
 from mdm.web import deadlines, visitor
 from mdm.web.page import Badge, Callout, Event, Fact, Link, Meta, Page, Part, Rich
 from mdm.web.pointers import request_url
 from mdm.web.states import look
 from mdm.web.tables import Cell, Column, Row, Table
+from sync import labels
 from sync.models import Delivery, ExceptionItem
-from sync.selectors import drift_views, exception_views
+from sync.selectors import exception_views
 from sync.web import doors, exception_rows
 from sync.web.exception_groups import map_form, title_of
 
@@ -33,7 +35,7 @@ PROBLEM_COLUMNS = (
 @visitor.page
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     doors.require_read(request)
-    item = exception_views.find(uid)
+    item = exception_views.find(uid, visitor.entities(request))
     change = exception_views.proposals([item]).get((item.type, item.record))
     live = item.state == "open"
     people_ = exception_rows.operators() if live and doors.may_act(request) else []
@@ -121,7 +123,7 @@ def _facts(item: ExceptionItem, change: ChangeRequest | None) -> list[Fact]:
     found = [
         Fact(label="Target", value=item.target.title, kind="link", url=reverse("sync:targets")),
         Fact(label="Field there", value=item.field or None, kind="mono"),
-        Fact(label="Golden field", value=drift_views.field_words(item.path, "") if item.path else None),
+        Fact(label="Golden field", value=labels.of(registry.find(item.type), item.path) if item.path else None),
         Fact(label="Code", value=item.code or None, kind="mono"),
         Fact(label="Owner", value=exception_views.owner_of(item) or "Nobody"),
         Fact(label="Assigned to", value=item.assignee or "Nobody", kind="person" if item.assignee else ""),
@@ -148,7 +150,7 @@ def _problems(item: ExceptionItem) -> Table | None:
         Row(
             cells=[
                 Cell(value=problem["field"] or None, kind="mono"),
-                Cell(value=drift_views.field_words(problem["path"], "") if problem["path"] else None),
+                Cell(value=labels.of(registry.find(item.type), problem["path"]) if problem["path"] else None),
                 Cell(value=problem["code"] or None, kind="mono"),
                 Cell(value=problem["message"]),
             ]

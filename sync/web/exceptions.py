@@ -53,7 +53,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 def found(request: HttpRequest, filters: list[Filter]) -> tuple[QuerySet[ExceptionItem], str]:
     """What the tab and the filters leave."""
     held = {name: value for name, value in browsing.values_of(request, filters).items() if value}
-    rows = exception_views.matching(exception_views.items(), held)
+    rows = exception_views.matching(exception_views.items(visitor.entities(request)), held)
     tab = request.GET.get("tab", "")
     if tab == "closed":
         return rows.exclude(state__in=exception_views.LIVE), tab

@@ -10,8 +10,7 @@ from mdm.registry import RecordType
 from mdm.selectors.records import current_documents
 from mdm.types import Document
 from mdm.web.diffs import child_name
-from sync import flat
-from sync.web import mapping_words
+from sync import flat, labels
 
 _UID = re.compile(r"^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
 
@@ -34,7 +33,7 @@ def of_change(kind: RecordType, change: Mapping[str, Any], document: Mapping[str
 def of_path(kind: RecordType, path: str, document: Mapping[str, Any]) -> str:
     """A path into the document as people name it; `addresses[registered].city` reads “Address · city (registered)”."""
     if "/" not in path:
-        return mapping_words.label(kind, path)
+        return labels.of(kind, path)
     collection, _, rest = path.partition("/")
     uid, _, rest = rest.partition("/")
     leaf = rest.removeprefix("$.").partition("[")[0]

@@ -21,7 +21,7 @@ from mdm.web.pointers import request_url
 from mdm.web.tables import Cell, Column, Field, Row, Table
 from sync.models import DriftFinding, Target
 from sync.models.drift import LIVE
-from sync.selectors import drift_views
+from sync.selectors import drift_views, sight
 from sync.web import doors, field_words
 
 # cause → (words, what it means for the reader); in the order a steward should look at them
@@ -51,6 +51,7 @@ COLUMNS = (
     Column(label="Since", priority=2, tight=True),
     Column(label="Actions", hidden_label=True, tight=True),
 )
+ABSENT = {"missing": "not there", "unmapped": "no counterpart there"}
 DECIDABLE = ("open", "ignored", "pushed")
 FORM = "findings-form"
 STATES = [
@@ -103,13 +104,14 @@ def findings_of(request: HttpRequest, rows: QuerySet[DriftFinding]) -> dict[str,
     documents = field_words.documents(
         (finding.type, finding.record) for finding in part.rows if finding.record and "/" in finding.path
     )
+    seen = drift_views.sight_of(part.rows, visitor.entities(request))
     shown: list[Row] = []
     last = ""
     for finding in part.rows:
         if finding.cause != last:
             last = finding.cause
             shown.append(_heading(request, last, counts[last]))
-        shown.append(_row(request, finding, finding.pk in returned, documents))
+        shown.append(_row(request, finding, finding.pk in returned, documents, hidden=drift_views.hides(finding, seen)))
     may_act = doors.may_act(request)
     table = Table(caption="Findings", columns=COLUMNS, rows=shown, selectable=may_act, form_id=FORM)
     return {
@@ -141,10 +143,12 @@ def _came_back(found: Sequence[DriftFinding]) -> set[int]:
     return {identity[row] for row in rows if row in identity}
 
 
-def _row(request: HttpRequest, finding: DriftFinding, returned: bool, documents: Mapping[str, Document]) -> Row:
+def _row(
+    request: HttpRequest, finding: DriftFinding, returned: bool, documents: Mapping[str, Document], *, hidden: bool
+) -> Row:
     label = finding.label or f"Key {finding.target_key}"
     return Row(
-        uid=str(finding.uid) if finding.state in DECIDABLE else "",
+        uid=str(finding.uid) if finding.state in DECIDABLE and not hidden else "",
         title=label,
         cells=[
             Cell(
@@ -156,14 +160,26 @@ def _row(request: HttpRequest, finding: DriftFinding, returned: bool, documents:
             ),
             Cell(value=_field(finding, documents)),
             Cell(value=finding.target.title),
-            Cell(value=_ours(finding)),
-            Cell(value=_theirs(finding), kind="differs")
-            if finding.kind != "missing"
-            else Cell(value="", note="not there"),
+            *_values(finding, hidden),
             Cell(value=finding.first_seen_at, kind="time"),
-            Cell(kind="actions", actions=_actions(request, finding), note=f"What to do about {label}"),
+            Cell(
+                kind="actions", actions=[] if hidden else _actions(request, finding), note=f"What to do about {label}"
+            ),
         ],
     )
+
+
+def _values(finding: DriftFinding, hidden: bool) -> list[Cell]:
+    if hidden:
+        return [Cell(value="", note=sight.HIDDEN), Cell(value="", note="hidden")]
+    ours, theirs = Cell(value=_ours(finding)), Cell(value=_theirs(finding), kind="differs")
+    if finding.kind in ABSENT:
+        theirs = Cell(value="", note=ABSENT[finding.kind])
+    elif finding.shape == "row_missing":
+        theirs = Cell(value="", note="not there")
+    if finding.kind == "extra" or finding.shape == "row_extra":
+        ours = Cell(value="", note="not here")
+    return [ours, theirs]
 
 
 def _field(finding: DriftFinding, documents: Mapping[str, Document]) -> str:
@@ -172,7 +188,7 @@ def _field(finding: DriftFinding, documents: Mapping[str, Document]) -> str:
         return KINDS[finding.kind]
     if "/" in finding.path and finding.record:
         return field_words.of_path(registry.get(finding.type), finding.path, documents.get(str(finding.record), {}))
-    return drift_views.field_words(finding.path, finding.kind)
+    return drift_views.field_words(finding.type, finding.path, finding.kind)
 
 
 def _badges(finding: DriftFinding, returned: bool) -> list[Badge]:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 
 from mdm import registry
-from mdm.crypto import mask_tree
 from mdm.types import Document
-from mdm.web import browsing
+from mdm.web import browsing, visitor
 from mdm.web.browsing import Filter, plural
 from mdm.web.page import Badge, Becomes, Callout, Fact, Link, Meta, Page, Part, Rich, Step, Tile
 from mdm.web.states import LOOKS
@@ -22,6 +20,8 @@ from mdm.web.values import is_empty, show
 from sync.models import PushJob, PushRow
 from sync.models.job import LIMIT, MOVES
 from sync.selectors import jobs as views
+from sync.selectors import sight
+from sync.selectors.sight import Sight
 from sync.web import doors, field_words, job_levers, job_words
 
 MOVING = ("building", "planning", "queued", "checking", "running")
@@ -48,7 +48,7 @@ _OUTCOMES = ("posted", "unchanged", "refused", "failed", "overtaken", "cancelled
 def build(request: HttpRequest, job: PushJob) -> dict[str, Any]:
     filters = _filters(job)
     held = browsing.values_of(request, filters)
-    part = browsing.cut(request, _rows(job, held), order=("place",), size=50)
+    part = browsing.cut(request, _rows(request, job, held), order=("place",), size=50)
     return {
         "page": Page(
             title=job_words.title(job),
@@ -70,16 +70,17 @@ def build(request: HttpRequest, job: PushJob) -> dict[str, Any]:
         "facts": _facts(job),
         "track": _track(job),
         "filters": browsing.bar(request, "Rows where", filters),
-        "table": _table(job, part.rows) if part.rows else None,
+        "table": _table(request, job, part.rows) if part.rows else None,
         "pager": browsing.pager(request, part, "rows"),
         "nothing": _nothing(job, held) if not part.rows else "",
     }
 
 
-def _rows(job: PushJob, held: Mapping[str, str]) -> Any:
+def _rows(request: HttpRequest, job: PushJob, held: Mapping[str, str]) -> Any:
+    seen = visitor.entities(request)
     if held.get("effect") != ACTS:
-        return views.rows_of(job, held)
-    return views.rows_of(job, {"state": held["state"]}).filter(effect__in=_ACTS)
+        return views.rows_of(job, seen, held)
+    return views.rows_of(job, seen, {"state": held["state"]}).filter(effect__in=_ACTS)
 
 
 def _nothing(job: PushJob, held: Mapping[str, str]) -> Rich:
@@ -96,7 +97,7 @@ def _nothing(job: PushJob, held: Mapping[str, str]) -> Rich:
 
 
 def _looked_up(job: PushJob) -> int:
-    return PushRow.objects.filter(job=job).exclude(effect="").count()
+    return sum(job.counts.get(f"plan_{name}", 0) for name in PushRow.EFFECTS)
 
 
 def _badges(job: PushJob) -> list[Badge]:
@@ -159,7 +160,7 @@ def _stands_still(job: PushJob) -> str:
 def _tiles(job: PushJob, held: Mapping[str, str]) -> list[Tile]:
     """Numbers, and at the same time what the rows below are chosen by."""
     if job.kind == "plan":
-        effects = dict(PushRow.objects.filter(job=job).order_by().values_list("effect").annotate(n=Count("pk")))
+        effects = {name: job.counts.get(f"plan_{name}", 0) for name in PushRow.EFFECTS}
         planned = [
             Tile(
                 label=words, value=effects.get(name, 0), url=f"?effect={name}", current=held["effect"] == name,
@@ -254,15 +255,16 @@ def _track(job: PushJob) -> list[Step]:
     return [asked, Step(title="Second person", state=now, body=body)]  # type: ignore[arg-type]
 
 
-def _table(job: PushJob, rows: list[PushRow]) -> Table:
+def _table(request: HttpRequest, job: PushJob, rows: list[PushRow]) -> Table:
     if job.kind != "plan":
         return Table(caption="Rows of the job", columns=COLUMNS, rows=[Row(cells=_sent(row)) for row in rows])
     documents = field_words.documents(
         (row.type, row.record) for row in rows if any("/" in one["path"] for one in row.changes)
     )
+    seen = views.sight_of(rows, visitor.entities(request))
     # Before anything was sent there is no outcome to show.
     columns = PLAN_COLUMNS[:3] if job.state in NOT_BEGUN else PLAN_COLUMNS
-    shown = [Row(cells=_planned(row, documents.get(str(row.record)))[: len(columns)]) for row in rows]
+    shown = [Row(cells=_planned(row, documents.get(str(row.record)), seen)[: len(columns)]) for row in rows]
     return Table(caption="Rows of the job", columns=columns, rows=shown)
 
 
@@ -283,28 +285,32 @@ def _sent(row: PushRow) -> list[Cell]:
     return [_name(row), _outcome(row), Cell(value=version, kind="number", sub=note), Cell(value=_why(row))]
 
 
-def _planned(row: PushRow, document: Document | None) -> list[Cell]:
-    lines = _changes(row, document)
+def _planned(row: PushRow, document: Document | None, seen: Sight) -> list[Cell]:
+    lines = _changes(row, document, seen)
     effect = Cell(value=row.effect, kind="state", domain="effect", loud=row.effect == "refused")
-    more = len(lines) - SHOWN_CHANGES
+    more, hidden = len(lines) - SHOWN_CHANGES, len(views.changes_of(row, seen)) < len(row.changes)
     return [
         _name(row),
         effect if row.effect else Cell(value="", note="not looked up yet"),
-        Cell(value=lines[:SHOWN_CHANGES], kind="becomes", label=False, sub=f"and {more} more" if more > 0 else "")
+        Cell(value=lines[:SHOWN_CHANGES], kind="becomes", label=False, sub=_more(more, hidden))
         if lines
-        else Cell(value=_why(row), muted=True, label=False),
+        else Cell(value=_why(row) or (sight.HIDDEN if row.changes else ""), muted=True, label=False),
         _outcome(row) if row.state != "left" else Cell(value="", note=""),
     ]
 
 
-def _changes(row: PushRow, document: Document | None) -> list[Becomes]:
+def _more(more: int, hidden: bool) -> str:
+    return ", ".join([*([f"and {more} more"] if more > 0 else []), *([sight.HIDDEN.lower()] if hidden else [])])
+
+
+def _changes(row: PushRow, document: Document | None, seen: Sight) -> list[Becomes]:
     """Each difference once: what a target keeps in two places is one value of ours."""
     kind = registry.get(row.type)
     said = [
         Becomes(
             label=field_words.of_change(kind, one, document), before=_short(one["theirs"]), after=_short(one["ours"])
         )
-        for one in mask_tree(row.changes)
+        for one in views.changes_of(row, seen)
     ]
     return list(dict.fromkeys(said))
 

@@ -62,7 +62,7 @@ def _may_read(request: HttpRequest, kind: registry.RecordType) -> bool:
 def _found(request: HttpRequest, kind: registry.RecordType) -> list[Link]:
     """Records by words or code, newest ones when nothing was asked for."""
     asked = request.GET.get("q", "").strip()
-    rows = kind.model._default_manager.exclude(status="merged")
+    rows = visibility.visible(kind, kind.model._default_manager.exclude(status="merged"), visitor.entities(request))
     if asked:
         rows = search_records.found_by(rows, fold(asked).split()) | rows.filter(code__iexact=asked)
     return [
@@ -78,7 +78,7 @@ def _rendered(request: HttpRequest, target: Target, kind: registry.RecordType, u
     if not is_uid(uid):
         raise NotFound("There is no such record.")
     document = current_document(kind.key, visitor.record_at(request, kind, uid).uid)
-    if visibility.strip(kind, document, visitor.entities(request)) != document:
+    if not visibility.sees_whole(kind, document, visitor.entities(request)):
         return {"record": Callout(title="Hidden", body="This record carries data of companies that are not yours.")}
     render_ = renderer(target, kind.key)
     found = render_.mapping.collect(open_tree(document), render_.values)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mdm import registry
+from sync import labels
 from sync.paths import Path
 from sync.rules import Rows, Rule
 
@@ -38,21 +39,8 @@ def sources(kind: registry.RecordType | None, rule: Rule) -> str:
 
 
 def _source(kind: registry.RecordType | None, source: Path) -> str:
-    names = [label(kind, text.strip()) for text in source.text.removeprefix("$.").split(" or ")]
+    names = [labels.of(kind, text.strip()) for text in source.text.removeprefix("$.").split(" or ")]
     return ", else ".join(dict.fromkeys(names))
-
-
-def label(kind: registry.RecordType | None, text: str) -> str:
-    """A path of the mapping, `addresses[registered|0].city`: “Address · city (registered)”."""
-    name, _, rest = text.removeprefix("$.").partition("[")
-    choice, _, tail = rest.partition("]")
-    leaf = tail.lstrip(".").partition("[")[0] or name.partition(".")[2]
-    name = name.partition(".")[0]
-    if kind is None:
-        return text
-    words = kind.label(f"{name}/x/{leaf}") if leaf and rest else kind.label(name)
-    which = "" if choice in ("", "*", "0") or not choice.split("|")[0].isalpha() else f" ({choice.split('|')[0]})"
-    return f"{words}{which.replace('_', ' ')}"
 
 
 def steps(rule: Rule) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import yaml
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mdm import registry
 from mdm.errors import CorrectInput, NotFound
+from mdm.types import Problem
 from mdm.web import visitor
 from mdm.web.browsing import plural
 from mdm.web.page import Action, Badge, Callout, Link, Page
@@ -22,7 +24,7 @@ from sync.payloads import Renderer, renderer
 from sync.rules import Rule
 from sync.selectors.mapping_views import DROP, FIELDS, rules_of
 from sync.services import mappings
-from sync.web import doors, mapping_words
+from sync.web import doors, forms, mapping_words
 
 FIELD_COLUMNS = (
     Column(label="Field there"),
@@ -175,13 +177,16 @@ def field(request: HttpRequest, code: str) -> HttpResponse:
     """One field's own rule at this target: words of the mapping file, checked by its parser."""
     doors.require_read(request)
     target = get_object_or_404(Target, code=code)
-    given = request.POST or request.GET
+    given = request.POST if request.method == "POST" else request.GET
     type_key, name = given.get("type", ""), given.get("field", "")
     if not platforms.takes(target.connector, type_key):
         raise NotFound(f"{target.title} takes no such records.")
     back = f"{reverse('sync:mapping', args=[code])}?type={type_key}"
     if request.method == "POST":
-        return doors.act(request, lambda: _save_field(request, target, type_key, name), back)
+        here = f"{request.path}?{urlencode({'type': type_key, 'field': name})}"
+        return doors.act(
+            request, lambda: _save_field(request, target, type_key, name), here, lambda: back, form="field"
+        )
     held = FieldRule.objects.filter(target=target, type=type_key, field=name).first()
     text = yaml.safe_dump(held.rule, allow_unicode=True, sort_keys=False) if held and held.rule else ""
     said = (
@@ -195,7 +200,11 @@ def field(request: HttpRequest, code: str) -> HttpResponse:
     leave = Field(name="leave_out", label="Leave the field out: never sent, never compared", kind="checkbox", value="1",
                   checked=bool(held and held.rule is None))  # fmt: skip
     context = head(request, target, f"{name} at {target.title}", type_key, note=f"Now {said}") | {
-        "form": {"url": request.path, "fields": [rule, leave, _note_field()], "label": "Change the field"},
+        "form": {
+            "url": request.path,
+            **forms.drawn(request, "field", [rule, leave, _note_field()]),
+            "label": "Change the field",
+        },
         "hidden": {"type": type_key, "field": name},
         "declared": yaml.safe_dump(_declared(target, type_key, name), allow_unicode=True, sort_keys=False).strip(),
         "cancel_url": back,
@@ -221,10 +230,17 @@ def _save_field(request: HttpRequest, target: Target, type_key: str, name: str) 
     try:
         rule = yaml.safe_load(text) if text else DROP
     except yaml.YAMLError:
-        raise CorrectInput("The rule is no YAML: one word, a colon and its value a line.") from None
+        raise _wrong("The rule is no YAML: one word, a colon and its value a line.") from None
     rule = None if request.POST.get("leave_out") else rule
     if rule is not DROP and rule is not None and not isinstance(rule, dict):
-        raise CorrectInput("Give words of a mapping, such as “length: 80”.")
+        raise _wrong("Give words of a mapping, such as “length: 80”.")
     by, note = visitor.actor(request), request.POST.get("note", "")
-    made = mappings.change(target, {(FIELDS + type_key, name): rule}, by=by, note=note)
+    try:
+        made = mappings.change(target, {(FIELDS + type_key, name): rule}, by=by, note=note)
+    except CorrectInput as error:
+        raise _wrong(error.message) from None
     return f"{name}: version {made.number}" if made else f"{name} is so already"
+
+
+def _wrong(words: str) -> CorrectInput:
+    return CorrectInput(words, problems=[Problem("rule", "invalid_rule", words)])

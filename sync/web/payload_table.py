@@ -8,7 +8,6 @@ from typing import Any
 from mdm import registry
 from mdm.crypto import mask_tree
 from mdm.models import RecordVersion
-from mdm.selectors import visibility
 from mdm.selectors.visibility import Entities
 from mdm.types import Document
 from mdm.web.diffs import child_name
@@ -20,6 +19,7 @@ from sync.models import Delivery
 from sync.payloads import Renderer, renderer
 from sync.redact import mask_number
 from sync.rules import Rows, Rule
+from sync.selectors import sight
 
 COLUMNS = (
     Column(label="Golden field"),
@@ -43,8 +43,8 @@ def build(delivery: Delivery, *, entities: Entities) -> tuple[Table | None, str]
         render = renderer(delivery.target, delivery.type)
     except SyncError:
         return None, ""
-    if visibility.strip(kind, document, entities) != document:
-        return None, "Hidden: it carries data of companies that are not yours"
+    if sight.hidden_deliveries([delivery], entities):
+        return None, sight.HIDDEN
     try:
         payload = render.render(document)
     except SyncError as error:

@@ -18,7 +18,7 @@ from mdm.web.record_frame import Frame
 from mdm.web.tables import Cell, Column, Row, Table
 from sync import platforms
 from sync.models import Delivery, DriftFinding, Target
-from sync.selectors import drift_views, ledger
+from sync.selectors import drift_views, ledger, sight
 from sync.services import drift
 from sync.web import doors
 from sync.web.delivery_page import ASKED, REASONS
@@ -48,7 +48,7 @@ COLUMNS = (
 def tab(request: HttpRequest, type_path: str, uid: UUID) -> HttpResponse:
     doors.require_read(request)
     frame = record_frame.load(request, type_path, uid)
-    part = browsing.cut(request, ledger.deliveries().filter(record=uid), size=25)
+    part = browsing.cut(request, ledger.deliveries(None).filter(record=uid), size=25)
     context = {
         "rows": _rows(frame),
         "deliveries": _deliveries(part.rows) if part.rows else None,
@@ -68,6 +68,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
     differences: dict[tuple[int, str], list[DriftFinding]] = {}
     for finding in found:
         differences.setdefault((finding.target_id, finding.target_key), []).append(finding)
+    seen = drift_views.sight_of(found, visitor.entities(frame.request))
     rows = []
     for line in frame.targets:
         row = record_sync.row_of(line) | {"golden_version": frame.row.version, "status": _status(line)}
@@ -77,7 +78,7 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
         if target := targets.get(line["target"]):
             row["source"] = doors.source(target.system)
             here = differences.get((target.pk, line.get("target_key") or ""), [])
-            row["fields"] = [_difference(one) for one in here[:FIELDS]]
+            row["fields"] = [_difference(one, drift_views.hides(one, seen)) for one in here[:FIELDS]]
             row["actions"] = [] if line["state"] == "not_pushable" else _actions(frame, target, line)
         rows.append(row)
     return rows
@@ -85,17 +86,17 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
 
 def _status(line: dict[str, Any]) -> str:
     """The business word, and of what was posted whether anybody looked; a receiver that shows nothing has a note."""
-    word = STATUS.get(line.get("status") or "", "")
+    word = "Refused" if line["state"] == "refused" else STATUS.get(line.get("status") or "", "")
     if line.get("status") in ("posted", "corrected") and line.get("readable"):
         return f"{word}, {'read back and the same' if line.get('verified') else 'not read back'}"
     return word
 
 
-def _difference(finding: DriftFinding) -> dict[str, Any]:
+def _difference(finding: DriftFinding, hidden: bool) -> dict[str, Any]:
     return {
-        "label": drift_views.field_words(finding.path, finding.kind),
-        "ours": mask_tree(finding.golden),
-        "theirs": mask_tree(finding.target_value),
+        "label": drift_views.field_words(finding.type, finding.path, finding.kind),
+        "ours": sight.HIDDEN if hidden else mask_tree(finding.golden),
+        "theirs": "hidden" if hidden else mask_tree(finding.target_value),
     }
 
 

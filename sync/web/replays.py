@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from mdm import permissions
 from mdm.errors import CorrectInput
+from mdm.selectors.visibility import Entities
+from mdm.types import Problem
 from mdm.web import visitor
 from mdm.web.browsing import plural
 from mdm.web.page import Empty, Link, Page, Tile
@@ -20,9 +22,10 @@ from mdm.web.tables import Cell, Column, Field, Row, Table
 from mdm.web.values import number
 from sync.models.job import LIMIT
 from sync.models.states import DEAD
+from sync.selectors import sight
 from sync.selectors.dead_letters import FILTERS, Look
 from sync.services import jobs, replay
-from sync.web import doors, job_words
+from sync.web import doors, forms, job_words
 
 EVER = "2000-01-01T00:00:00Z"
 COLUMNS = (
@@ -67,7 +70,7 @@ def again(request: HttpRequest) -> HttpResponse:
             Tile(label="On their way already", value=counts["already_waiting"], note="left as they are"),
         ],
         "targets": _table(found.looks) if found.looks else None,
-        "samples": _samples(found.looks),
+        "samples": _samples(found.looks, visitor.entities(request)),
         "large": queued > LIMIT or not _exact(found),
         "limit": LIMIT,
         "form": _form(request, queued),
@@ -109,7 +112,7 @@ def _start(request: HttpRequest, wanted: dict[str, Any]) -> HttpResponse:
             return f"{plural(waiting, 'job waits', 'jobs wait')} for a second person"
         return f"{plural(len(found.jobs), 'job is', 'jobs are')} under way"
 
-    return doors.act(request, do, request.get_full_path(), lambda: _onward(made))
+    return doors.act(request, do, request.get_full_path(), lambda: _onward(made), form="replay")
 
 
 def _onward(made: list[Any]) -> str:
@@ -125,7 +128,8 @@ def rate_of(request: HttpRequest) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise CorrectInput("Give the pace as a number, such as 2.5.") from None
+        text = "Give the pace as a number, such as 2.5."
+        raise CorrectInput(text, problems=[Problem("rate", "no_number", text)]) from None
 
 
 def _form(request: HttpRequest, queued: int) -> dict[str, Any]:
@@ -134,16 +138,15 @@ def _form(request: HttpRequest, queued: int) -> dict[str, Any]:
         Field(
             name="rate", label="Pace, records a second", optional=True, placeholder="as fast as the target allows",
             help="Never more than the target's own rate. Urgent changes overtake it.",
-            value=request.POST.get("rate", ""),
         ),
-        Field(name="reason", label="Why", kind="textarea", optional=True, value=request.POST.get("reason", "")),
+        Field(name="reason", label="Why", kind="textarea", optional=True),
     ]  # fmt: skip
     if permissions.may(by, jobs.FORCE):
         words = "Send the versions as they were, not the newest. Needs a reason and a second person."
         fields.append(Field(name="force", label=words, kind="checkbox"))
     may = doors.may_act(request)
     return {
-        "fields": fields,
+        **forms.drawn(request, "replay", fields),
         "label": f"Send {number(queued)} again",
         "allowed": may and queued > 0,
         "why_not": "" if may else doors.WHY_NOT,
@@ -201,7 +204,7 @@ def _table(looks: list[Look]) -> Table:
     )
 
 
-def _samples(looks: list[Look]) -> Table | None:
+def _samples(looks: list[Look], entities: Entities) -> Table | None:
     def cells(row: Any) -> list[Cell]:
         newer = row.current is not None and row.current > row.version
         return [
@@ -216,5 +219,7 @@ def _samples(looks: list[Look]) -> Table | None:
             Cell(value=Truncator(row.error_text).chars(160)),
         ]  # fmt: skip
 
-    rows = [Row(cells=cells(row)) for look in looks for row in look.samples][:20]
+    found = [row for look in looks for row in look.samples]
+    hidden = sight.hidden_deliveries(found, entities)
+    rows = [Row(cells=cells(row)) for row in found if row.pk not in hidden][:20]
     return Table(caption="Some of them", columns=SAMPLE_COLUMNS, rows=rows, plain=True) if rows else None

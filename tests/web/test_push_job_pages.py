@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -209,9 +210,10 @@ def planned(target: Target, *rows: dict[str, Any]) -> PushJob:
     job = PushJob.objects.create(
         target=target, kind="plan", scope={"types": ["supplier"]}, rate_per_s=5, correlation_id="plan-1",
         total=len(rows), sends=sum(row["effect"] in PushRow.SENT for row in rows), requested_by_name="Samir",
+        counts=Counter(f"plan_{row['effect']}" for row in rows),
     )  # fmt: skip
     for place, row in enumerate(rows):
-        PushRow.objects.create(job=job, place=place, type="supplier", **row)
+        PushRow.objects.create(job=job, place=place, **{"type": "supplier", **row})
     for state in ("planning", "waiting"):
         PushJob.objects.filter(pk=job.pk).update(state=state)
     return job

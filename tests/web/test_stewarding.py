@@ -188,6 +188,7 @@ def test_any_two_are_compared_and_nothing_is_stored(mara: Client) -> None:
     other = supplier(legal_name="Quarz Optik Ltd", country="GB")
     html = read(mara, compare_url(one, other))
     assert "Why the score is 0.0" in html and "points short of being shown to a person" in html
+    assert html.count("short of") == 1
     assert "This pair is not in the queue" in html and not DuplicatePair.objects.exists()
     assert compare_url(one).replace("&", "&amp;") in read(mara, f"/records/suppliers/{one['uid']}/")
 

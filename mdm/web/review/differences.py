@@ -24,8 +24,8 @@ def _item(change: ChangeRequest, part: Looked) -> dict[str, Any]:
     item, kind = part.item, part.kind
     exists = part.before is not None or item.result_version is not None
     return {
-        "title": f"{item.label} ({item.detail['code']})" if item.detail.get("code") else item.label,
-        "url": record_url(kind, item.uid) if exists else "",
+        "title": f"{part.label} ({part.code})" if part.code else part.label,
+        "url": record_url(kind, item.uid) if exists and not part.unseen else "",
         "type_label": kind.title,
         "action": words.ACTIONS.get(item.action, item.action),
         "version": item.base_version,
@@ -37,7 +37,7 @@ def _item(change: ChangeRequest, part: Looked) -> dict[str, Any]:
 
 
 def _hidden(part: Looked) -> list[Notice]:
-    if not part.hidden:
+    if part.unseen or not part.hidden:
         return []
     text = f"{part.hidden} change{'s' * (part.hidden > 1)} of other companies {'are' if part.hidden > 1 else 'is'} not shown"
     return [Notice(title=text, tone="grey", icon="lock")]
@@ -45,7 +45,7 @@ def _hidden(part: Looked) -> list[Notice]:
 
 def _warnings(change: ChangeRequest, part: Looked) -> list[Notice]:
     """What the rules of the record type say of the outcome, while it can still be changed."""
-    if not change.is_open or part.item.action not in ("create", "update"):
+    if not change.is_open or part.unseen or part.item.action not in ("create", "update"):
         return []
     problems = [problem for rule in part.kind.rules for problem in rule(part.after)]
     return [
@@ -73,8 +73,10 @@ def conflicts(change: ChangeRequest, looked: Sequence[Looked]) -> list[diffs.Con
         return []
     rows = []
     for part in looked:
-        for row in diffs.conflict_rows(part.kind, part.item.conflicts):
-            label = row.label if len(looked) == 1 else f"{part.item.label}: {row.label}"
+        seen = {one.path for one in part.changes}
+        shown = [one for one in part.item.conflicts if one["path"] in seen or not (part.hidden or part.unseen)]
+        for row in diffs.conflict_rows(part.kind, shown):
+            label = row.label if len(looked) == 1 else f"{part.label}: {row.label}"
             rows.append(
                 diffs.Conflict(
                     path=f"{part.item.position}/{row.path}",

@@ -58,9 +58,9 @@ def review(
         "items_pager": None if brief or total <= ITEMS else _pager(request, looked, more, total),
         "diff_summary": differences.summary(looked, listed, total),
         "conflicts": differences.conflicts(change, looked),
-        "targets": surroundings.targets(change),
+        "targets": [] if any(part.hidden or part.unseen for part in looked) else surroundings.targets(change),
         "duplicates": surroundings.duplicates(change, looked),
-        "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first)),
+        "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first), seen),
         "track": approval.track(change, by),
         "decision": approval.decision(change, permits, url=_url(change, "decide"), comment=comment),
         "permits": permits,
@@ -112,12 +112,10 @@ def _pager(request: HttpRequest, looked: list[Looked], more: int, total: int) ->
 
 
 def _record(part: Looked | None) -> Link | None:
-    if part is None or (part.before is None and part.item.result_version is None):
+    if part is None or part.unseen or (part.before is None and part.item.result_version is None):
         return None
     version = f", version {part.item.base_version}" if part.item.base_version else ""
-    return Link(
-        f"{part.item.detail.get('code') or part.item.label}{version}", visitor.record_url(part.kind, part.item.uid)
-    )
+    return Link(f"{part.code or part.label}{version}", visitor.record_url(part.kind, part.item.uid))
 
 
 def _others(request: HttpRequest, change: ChangeRequest, part: Looked | None) -> list[ChangeRequest]:

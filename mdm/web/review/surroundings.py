@@ -15,6 +15,7 @@ from mdm.models import ChangeRequest, DuplicatePair
 from mdm.selectors import duplicates as selected
 from mdm.selectors import records, references
 from mdm.selectors.request_items import Looked
+from mdm.selectors.visibility import Entities
 from mdm.services import comparisons, matching
 from mdm.web.page import Badge, Fact, Part
 from mdm.web.values import day
@@ -106,17 +107,24 @@ def percent(probability: float) -> str:
 # --- use ------------------------------------------------------------------------------------------------------
 
 
-def used_by(change: ChangeRequest, looked: Sequence[Looked], others: Sequence[ChangeRequest]) -> list[Fact]:
+def used_by(
+    change: ChangeRequest, looked: Sequence[Looked], others: Sequence[ChangeRequest], entities: Entities
+) -> list[Fact]:
     """For a request about one record: who names it, what other parts say, and what else is asked of it."""
-    if len(looked) != 1 or looked[0].item.action == "create":
+    if len(looked) != 1 or looked[0].item.action == "create" or looked[0].unseen:
         return []
     part = looked[0]
     facts = []
     for child in part.kind.children:
         rows = part.after.get(child.name) or []
-        if child.entity_field and rows:
-            facts.append(Fact(label=child.title, value=[str(row[child.entity_field]) for row in rows]))
-    facts += referrers(part.kind, part.item.uid, str(part.item.detail.get("code") or ""))
+        if child.entity_field and child.name != part.kind.periods and rows:
+            facts.append(
+                Fact(
+                    label=child.title,
+                    value=[str(row[child.entity_field]) for row in rows],
+                )
+            )
+    facts += referrers(part.kind, part.item.uid, part.code, entities)
     for used in ports.collect(ports.where_used, part.kind.key, part.item.uid):
         facts.append(
             Fact(label=str(used["kind"]), value=used["title"], url=used.get("url") or "", note=used.get("note") or "")
@@ -130,8 +138,8 @@ def used_by(change: ChangeRequest, looked: Sequence[Looked], others: Sequence[Ch
     return facts
 
 
-def referrers(kind: Any, uid: Any, code: str) -> list[Fact]:
-    found = references.to(kind, uid=uid, code=code, limit=FEW + 1)
+def referrers(kind: Any, uid: Any, code: str, entities: Entities) -> list[Fact]:
+    found = references.to(kind, uid=uid, code=code, entities=entities, limit=FEW + 1)
     if not found:
         return []
     listed: list[Part | str] = []

@@ -44,7 +44,7 @@ def log(request: HttpRequest) -> HttpResponse:
     filters = _filters()
     held = browsing.values_of(request, filters) | {"q": request.GET.get("q", "").strip()[:200]}
     held["action"] = held["action"].replace(" ", ".", 1).replace(" ", "_") or held.pop("area")
-    part = browsing.cut(request, audit_log.find(held))
+    part = browsing.cut(request, audit_log.find(held, visitor.actor(request), visitor.entities(request)))
     about = audit_words.urls(part.rows)
     context = {
         "page": Page(title="Audit log", note="Every entry is chained to the one before it", primary=_verify(request)),

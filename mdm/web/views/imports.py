@@ -33,7 +33,7 @@ STATES = [
 def job_at(request: HttpRequest, uid: UUID, *, to_change: bool = False) -> ImportJob:
     """The import, when the person may see it (or load such records)."""
     by = visitor.actor(request)
-    job = imports.visible(by).filter(uid=uid).first()
+    job = imports.visible(by, visitor.entities(request)).filter(uid=uid).first()
     if job is None:
         raise NotFound("There is no such import.")
     if to_change:
@@ -52,7 +52,9 @@ def index(request: HttpRequest) -> HttpResponse:
     by = visitor.actor(request)
     filters = _filters()
     held = browsing.values_of(request, filters)
-    rows = imports.visible(by).filter(**{name: value for name, value in held.items() if value})
+    rows = imports.visible(by, visitor.entities(request)).filter(
+        **{name: value for name, value in held.items() if value}
+    )
     part = browsing.cut(request, rows)
     propose = any(may(by, f"propose:{kind.path}") for kind in registry.all_types())
     new = (

@@ -42,15 +42,13 @@ def answer(
     """The list as the address asks for it. `fixed`: filters that always hold, {name: value}; `head`: the page's head for
     the rows found."""
     held_by_page = dict(fixed or {})
-    offered = [one for one in listing.filters(kind) if one.name not in held_by_page]
+    offered = [one for one in listing.filters(kind, visitor.entities(request)) if one.name not in held_by_page]
     found = listing.rows(request, kind, listing.held(request, offered) | held_by_page)
     shown = listing.columns(request, kind)
     part = listing.page(request, kind, found, shown)
     base = request.path if fixed else reverse("web:records", args=[kind.path])
     page = head(found) if head else _head(request, kind, found)
-    filters = browsing.bar(
-        request, f"{kind.plural} where", offered, placeholder="Name, code, tax number", keep=("sort",)
-    )
+    filters = browsing.bar(request, f"{kind.plural} where", offered, placeholder=kind.searched_by, keep=("sort",))
     context = {
         "page": page,
         "views": saved_views.tabs(request, kind),
@@ -130,7 +128,7 @@ def _bulk(request: HttpRequest, kind: RecordType) -> list[Action]:
 @visitor.page
 def export(request: HttpRequest, type_path: str) -> HttpResponseBase:
     kind = visitor.kind_at(request, type_path)
-    found = listing.rows(request, kind, listing.held(request, listing.filters(kind)))
+    found = listing.rows(request, kind, listing.held(request, listing.filters(kind, visitor.entities(request))))
     return exporting.answer(request, kind, found, request.GET.get("format", "csv"))
 
 
