@@ -34,6 +34,7 @@ def one_of_each_class() -> list[str]:
     return sorted({platforms.connector_class(name).capability: name for name in with_sandbox()}.values())
 
 
+GROUPS = ("north", "south")  # every supplier of a storm is in one of them
 COMPANY = "NH10"  # some platforms keep a supplier per company, and take none without one
 
 

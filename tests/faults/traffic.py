@@ -23,7 +23,7 @@ from mdm.services.proposing import ProposedItem
 from mdm.types import Actor, Document
 from sync.models import Delivery, DispatchCursor
 from sync.models.states import OPEN
-from tests.faults.platforms import COMPANY
+from tests.faults.platforms import COMPANY, GROUPS
 
 BY = Actor.system("faults")
 EACH_WAITS = 20  # deliveries to a target on the average: what the slowest can send within a minute
@@ -143,6 +143,7 @@ class Traffic(threading.Thread):
         place = {"postal_code": "20457", "country": "DE"}
         document: Document = {
             "legal_name": self._fresh_name(), "country": "DE", "payment_terms": "NET30", "currency": "EUR",
+            "group": GROUPS[number % len(GROUPS)],
             "addresses": [{**registered, **place}, {**remit_to, **place}],
             "extensions": [{"legal_entity": COMPANY}],
             "contacts": [
