@@ -30,6 +30,9 @@ from sync.transforms import ValueMaps
 __all__ = ["Difference", "Mapping", "Pairing", "ValueMaps", "load"]
 
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where PyYAML was built with it
+
+
 @dataclass(frozen=True)
 class Difference:
     """One disagreement. `field` names ours (`Bank[<our row>].IBAN`), an extra row is named by theirs.
@@ -184,11 +187,11 @@ class Mapping:
         return found
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def load(path: Path, type: str = "") -> Mapping:
     """Read one type of a mapping file; `type` may be left out when the file has only one."""
     text = Path(path).read_text("utf-8")
-    declared = yaml.safe_load(text)
+    declared = yaml.load(text, _LOADER)
     types = declared["types"]
     name = type or next(iter(types))
     if name not in types or (not type and len(types) > 1):

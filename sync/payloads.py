@@ -101,5 +101,6 @@ def conceal(text: str, values: Iterable[str], limit: int = 2000) -> str:
     """Words from outside, without the bank numbers we know of and without control characters."""
     for value in sorted((value for value in values if len(value) >= 4), key=len, reverse=True):
         text = text.replace(value, mask_number(value))
-    text = "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

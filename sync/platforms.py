@@ -39,19 +39,28 @@ def connector_class(name: str) -> type[Connector]:
     return cast(type[Connector], importlib.import_module(f"sync.connectors.{name}.connector").connector)
 
 
+def _installed(name: str) -> type[Connector] | None:
+    """None when this installation has no such connector: one target must not stop the others."""
+    try:
+        return connector_class(name)
+    except NotSupported:
+        return None
+
+
 def takes(connector: str, type: str) -> bool:
-    """False also when this installation has no such connector: one target must not stop the others."""
-    return connector in names() and type in connector_class(connector).types
+    kind = _installed(connector)
+    return kind is not None and type in kind.types
 
 
 def readable(connector: str) -> bool:
     """Can it be asked what it holds: else there is neither read-back nor drift."""
-    return connector in names() and issubclass(connector_class(connector), Readable)
+    kind = _installed(connector)
+    return kind is not None and issubclass(kind, Readable)
 
 
 def bulk(connector: str) -> type[Bulk] | None:
     """Does it make several records in one request: then first loads go so."""
-    kind = connector_class(connector) if connector in names() else None
+    kind = _installed(connector)
     return cast(type[Bulk], kind) if hasattr(kind, "push_many") else None
 
 
@@ -76,6 +85,13 @@ def why_not(connector: str, type: str) -> str:
     return mapping.not_pushable(Path(next(iter(connectors.__path__))) / connector / "mapping.yaml").get(type, "")
 
 
+def load_all() -> None:
+    """Connectors and mapping files into memory, before a worker forks: else every process of its pool reads them anew."""
+    for name in names():
+        for type in connector_class(name).types:
+            mapping_of(name, type)
+
+
 def max_inflight(target: Target) -> float:
     """The longest a request we gave up on may still be applied there."""
     own = target.max_inflight_s
@@ -84,12 +100,12 @@ def max_inflight(target: Target) -> float:
 
 def credential_options(connector: str) -> tuple[str, ...]:
     """Options that belong to the credential, and are replaced and brought back with it: keys, tokens, a key's id."""
-    return getattr(connector_class(connector), "credential_options", ()) if connector in names() else ()
+    return getattr(_installed(connector), "credential_options", ())
 
 
 def signs_with_both(connector: str) -> bool:
     """After a rotation, does it sign with the secret before as well, while that is kept?"""
-    return connector in names() and getattr(connector_class(connector), "signs_with_both", False)
+    return getattr(_installed(connector), "signs_with_both", False)
 
 
 def config_of(target: Target) -> Config:

@@ -10,7 +10,7 @@ import uuid
 from datetime import timedelta
 
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_init, worker_process_init
 from django.db import Error, connection
 from django.db.models.functions import Now
 
@@ -20,6 +20,7 @@ from sync.crash_points import reach
 log = logging.getLogger(__name__)
 _BROKER_PAUSE_S = 10.0
 _BEAT_S = 5.0
+_DRAIN_S = 10.0
 _broker_down_until = 0.0
 _process: tuple[int, uuid.UUID] = (0, uuid.uuid4())
 
@@ -35,6 +36,14 @@ def process_id() -> uuid.UUID:
 def beat(kind: str) -> None:
     """A sign of life of this process; /readyz reads it and the rate of targets is shared by it."""
     Heartbeat.objects.update_or_create(process=process_id(), defaults={"kind": kind, "seen_at": Now()})
+
+
+@worker_init.connect
+def _load(**_: object) -> None:
+    from sync import platforms
+    from sync.services import rounds  # noqa: F401 - loaded before the fork, as everything that works needs it
+
+    platforms.load_all()
 
 
 @worker_process_init.connect
@@ -104,11 +113,13 @@ def tick() -> None:
 
 @shared_task(name="sync.tasks.drain", ignore_result=True)
 def drain(target_id: int) -> None:
+    """Rings again when the time was over before the queue was: else nothing is ready, or others have all that may be
+    under way, and they go on."""
     from sync.services import drain as queue
-    from sync.services import lanes
 
-    queue.drain(target_id, budget_s=10, process=process_id())
-    if any(ready == target_id for ready, _, _ in lanes.ready_targets()):
+    began = time.monotonic()
+    queue.drain(target_id, budget_s=_DRAIN_S, process=process_id())
+    if time.monotonic() - began >= _DRAIN_S:
         ring_drain(target_id)
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from sync import governors, platforms
 from sync.crash_points import reach
 from sync.errors import Separately, SyncError
-from sync.models import PushJob, Target
+from sync.models import Target
 from sync.models.states import OPEN
 from sync.protocol import Bulk
 from sync.selectors import awaiting
@@ -74,7 +74,7 @@ def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> l
             {
                 "target": target.pk,
                 "types": list(bulk.bulk_types) if bulk else [],
-                "most": bulk.bulk_size if bulk and _is_loading(target) else 1,
+                "most": bulk.bulk_size if bulk and _is_loading(cursor, target) else 1,
                 "owner": owner,
                 "lease": target.lease_s,
             },
@@ -85,8 +85,9 @@ def claim(target: Target, owner: uuid.UUID, bulk: type[Bulk] | None = None) -> l
         return claims
 
 
-def _is_loading(target: Target) -> bool:
-    return PushJob.objects.filter(target=target.pk, state="running").exists()
+def _is_loading(cursor: Any, target: Target) -> bool:
+    cursor.execute("SELECT 1 FROM sync_pushjob WHERE target_id = %s AND state = 'running'", [target.pk])
+    return cursor.fetchone() is not None
 
 
 def _heads(cursor: Any, held: dict[int, tuple[int, bool]]) -> list[Claim]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
@@ -88,6 +89,16 @@ def owner_of(rule: OutcomeRule | None, type: str, entities: list[str]) -> Except
     )
 
 
+def _follows_any(delivery: Delivery) -> bool:
+    """Most follow none, and every delivery ends here: asked in the shortest way."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM sync_exceptionitem WHERE target_id = %s AND record = %s AND state = 'retrying' LIMIT 1",
+            [delivery.target_id, delivery.record],
+        )
+        return cursor.fetchone() is not None
+
+
 def _followed_by(delivery: Delivery) -> QuerySet[ExceptionItem]:
     """Exceptions whose correction this delivery is, or carries along: of its lane, or followed up in its lane."""
     here = Q(delivery__lane=delivery.lane_id) | Q(delivery__corrected_by__lane=delivery.lane_id)
@@ -97,7 +108,7 @@ def _followed_by(delivery: Delivery) -> QuerySet[ExceptionItem]:
 
 def settle(delivery: Delivery, state: str) -> None:
     """What the end of a delivery means for earlier exceptions; call it in the transaction of the outcome."""
-    if state not in ("posted", "rejected", *_ENDED):
+    if state not in ("posted", "rejected", *_ENDED) or not _follows_any(delivery):
         return
     followed = _followed_by(delivery)
     if state == "posted":

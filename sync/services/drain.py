@@ -1,8 +1,7 @@
-"""Owns working a target's queue: as many threads as its concurrency admits, for as long as the budget lasts."""
+"""Owns working a target's queue: as many threads as its concurrency and this process admit, while the budget lasts."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import uuid
@@ -21,28 +20,19 @@ from sync.services.bulk import deliver_several
 from sync.services.claims import PROCESS, Claim, LeaseKeeper, claim
 from sync.services.deliver import deliver
 
-log = logging.getLogger(__name__)
 _VALUES_KEPT_S = 2.0  # how long value maps are not read again
+_HIRED_EVERY_S, _NONE_FOR_S = 0.02, 0.5
+_BUSY = 0.8  # of a core: Python has no more to give, and whatever process is rung next finds the rest
 
 
 def drain(target_id: int, *, budget_s: float = 20, process: uuid.UUID = PROCESS) -> Counter[str]:
     """Claim and send until nothing is ready or the budget is over; how many deliveries ended in which state."""
     target = Target.objects.select_related("system").get(pk=target_id)
-    waiting = next((count for ready, count, _ in lanes.ready_targets() if ready == target_id), 0)
-    if not waiting:
-        return Counter()
     run = _Run(target, process, budget_s)
     with LeaseKeeper(target, longest=target.timeout_s * 10) as keeper:
         run.keeper = keeper
-        threads = [
-            threading.Thread(target=run.work_and_close, name=f"push-{target.code}-{number}", daemon=True)
-            for number in range(1, min(target.concurrency, waiting))
-        ]
-        for thread in threads:
-            thread.start()
         run.work()
-        for thread in threads:
-            thread.join()
+        run.wait_for_hands()
     if run.failure is not None:
         raise run.failure
     return run.states
@@ -69,14 +59,42 @@ class _Run:
         self.failure: Exception | None = None
         self._renderers: dict[str, tuple[float, Renderer]] = {}
         self._lock = threading.Lock()
+        self._hands = 1
+        self._hired: list[threading.Thread] = []
+        self._looked_at, self._used = time.monotonic(), time.process_time()
+        self._hire_from = 0.0
 
-    def work_and_close(self) -> None:
+    def wait_for_hands(self) -> None:
+        """Only a thread that works hires another, so after the last one nobody comes."""
+        while self._hired:
+            self._hired.pop().join()
+
+    def _hire(self) -> None:
+        """A claim found work, so there may be more: one thread more, unless the last one came for nothing just now or
+        this process is busy. A thread costs a connection to the database."""
+        with self._lock:
+            now, used = time.monotonic(), time.process_time()
+            if now < max(self._hire_from, self._looked_at + _HIRED_EVERY_S) or self._hands >= self.target.concurrency:
+                return
+            busy = (used - self._used) / (now - self._looked_at)
+            self._looked_at, self._used = now, used
+            if busy > _BUSY:
+                return
+            self._hands += 1
+            name = f"push-{self.target.code}-{self._hands}"
+            self._hired.append(threading.Thread(target=self._lend_a_hand, name=name, daemon=True))
+            self._hired[-1].start()
+
+    def _lend_a_hand(self) -> None:
         try:
             self.work()
         except Exception as error:  # told by the thread that started us
             self.failure = error
         finally:
             connection.close()
+            with self._lock:
+                self._hands -= 1
+                self._hire_from = time.monotonic() + _NONE_FOR_S
 
     def work(self) -> None:
         with losing_locks():
@@ -88,6 +106,7 @@ class _Run:
             if not held:
                 return
             reach("claimed")
+            self._hire()
             self._deliver(held)
 
     def _deliver(self, held: Sequence[Claim]) -> None:

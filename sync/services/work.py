@@ -77,8 +77,8 @@ def prepare(claim: Claim, process: uuid.UUID, delivery: Delivery, render: Render
     if delivery.action == "block":
         work.payload = render.mapping.block_fields()
     else:
-        version = RecordVersion.objects.only("document").get(uid=delivery.record, version=delivery.version)
-        work.payload = render.render(version.document)
+        versions = RecordVersion.objects.filter(uid=delivery.record, version=delivery.version)
+        work.payload = render.render(versions.values_list("document", flat=True).get())
     work.hidden = tuple(render.mapping.sealed_values(work.payload))
     work.payload_hash = render.hash(work.payload)
     return work

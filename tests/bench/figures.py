@@ -81,6 +81,13 @@ class Table:
         return [*out, "", *(f"* {note}" for note in self.notes), f"* {self.at}, {self.machine}, `{self.command}`"]
 
 
+def goal(text: str, value: float, limit: float, *, most: bool = False) -> str:
+    """One line: what was wanted, what came out."""
+    kept = value <= limit if most else value >= limit
+    missed = "" if kept else f", missed by {abs(value - limit):.3g}"
+    return f"goal: {text} {'≤' if most else '≥'} {limit:.3g}: {value:.4g}{missed or ', kept'}"
+
+
 def keep(measured: Sequence[Figure | Table]) -> None:
     """The new ones replace those of the same name; those of earlier runs keep their own date and machine."""
     known = {row["name"]: row for row in json.loads(STORE.read_text())} if STORE.exists() else {}

@@ -131,8 +131,8 @@ def test_real_sites_are_read_as_places(tmp_path: Path) -> None:
 
 
 def test_a_goal_says_whether_it_was_kept() -> None:
-    assert results.goal("pair F1", 0.96, 0.95) == "goal: pair F1 ≥ 0.95: 0.96, kept"
-    assert results.goal("time", 0.75, 0.5, most=True) == "goal: time ≤ 0.5: 0.75, missed by 0.25"
+    assert figures.goal("pair F1", 0.96, 0.95) == "goal: pair F1 ≥ 0.95: 0.96, kept"
+    assert figures.goal("time", 0.75, 0.5, most=True) == "goal: time ≤ 0.5: 0.75, missed by 0.25"
 
 
 def test_the_page_shows_tables_below_the_figures() -> None:

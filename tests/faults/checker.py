@@ -14,7 +14,7 @@ from typing import Any
 from mdm.models import Crosswalk, RecordVersion
 from mdm.selectors.records import current_documents
 from sync import platforms
-from sync.models import Delivery, Lane, Target
+from sync.models import Delivery, Lane, Subscription, Target
 from sync.models.states import DEAD, OPEN
 from sync.payloads import renderer
 from sync.protocol import Readable
@@ -93,11 +93,15 @@ def _check_log(found: Findings, target: Target, effects: list[dict[str, Any]]) -
 
 
 def _check_ledger(found: Findings, target: Target, effects: list[dict[str, Any]]) -> None:
-    """Every version has its delivery; what the hub calls posted left an effect, what it calls never sent left none."""
-    versions = set(RecordVersion.objects.filter(type=TYPE).values_list("uid", "version"))
+    """Every version that is for this target has its delivery, and no other; what the hub calls posted left an effect,
+    what it calls never sent left none."""
+    only = Subscription.objects.get(target=target, type=TYPE).filter
+    known = RecordVersion.objects.filter(type=TYPE).values_list("uid", "version", "document")
+    versions = {(uid, version) for uid, version, document in known if only.items() <= document.items()}
     rows = list(Delivery.objects.select_related("lane").filter(target=target, type=TYPE))
-    missing = versions - {(row.record, row.version) for row in rows}
-    found.lost += [f"{target.code}: no delivery of {uid} v{version}" for uid, version in missing]
+    delivered = {(row.record, row.version) for row in rows}
+    found.lost += [f"{target.code}: no delivery of {uid} v{version}" for uid, version in versions - delivered]
+    found.doubled += [f"{target.code}: {uid} v{version} is not for it" for uid, version in delivered - versions]
     applied = {effect["idempotency_key"] for effect in effects}
     for row in rows:
         there = row.idempotency_key in applied

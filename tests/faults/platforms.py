@@ -34,7 +34,9 @@ def one_of_each_class() -> list[str]:
     return sorted({platforms.connector_class(name).capability: name for name in with_sandbox()}.values())
 
 
+GROUPS = ("north", "south")  # every supplier of a storm is in one of them
 COMPANY = "NH10"  # some platforms keep a supplier per company, and take none without one
+_OPTIONS = {"sftp_csv": {"busy_s": 1}}  # as long as the others ask for when they have too much to do
 
 
 def company() -> None:
@@ -45,5 +47,5 @@ def company() -> None:
 def target_at(name: str, url: str, **settings: Any) -> Target:
     """A target of that platform at its sandbox, with the address, secret and options the sandbox asks for."""
     kind = sandbox_class(name)
-    options = Side(f"{url}/_control")._call("GET", "options")["options"]
+    options = Side(f"{url}/_control")._call("GET", "options")["options"] | _OPTIONS.get(name, {})
     return world.target(name, kind.address(url), secret=kind.default_secret, options=options, **settings)

@@ -7,10 +7,11 @@ from typing import Any
 
 from tests.bench import figures
 from tests.bench.figures import Table
-from tests.faults.storm import Result
+from tests.faults.storm import CALM_S, Result
 
 STORE = figures.ROOT / "docs" / "faults.json"
 _SHOWN = 12  # runs in the table; the sum is over all
+PUSHES, LONGEST_S = 200_000, 45 * 60
 
 
 def keep(result: Result, *, at: str, machine: str, command: str) -> None:
@@ -33,7 +34,8 @@ def _row(result: Result, at: str, machine: str) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    total: dict[str, Any] = {"seed": f"all {len(rows)}", "calm_s": max(row["calm_s"] for row in rows)}
+    total: dict[str, Any] = {"seed": f"all {len(rows)}"}
+    total |= {name: max(row[name] for row in rows) for name in ("calm_s", "seconds")}
     for name in ("pushes", "target_faults", "unfinished", "lost", "doubled", "reversed", "stuck"):
         total[name] = sum(row[name] for row in rows)
     total["killed"] = {}
@@ -48,19 +50,33 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         intro="A run is one seed: a whole hub under traffic, two Celery workers with pools, dispatcher, web, PostgreSQL "
         "and Redis, which are killed, flushed, stopped and crashed, at targets that fail in a dozen ways.",
         columns=["seed", "pushes", "kills", "faults at targets", "unfinished sends", "lost", "doubled",
-                 "older over newer", "stuck", "all ended after"],
+                 "older over newer", "stuck", "all ended after", "took"],
         rows=[_cells(row) for row in [total, *reversed(rows[-_SHOWN:])]],
         notes=[
+            *_goals(total),
             f"over all runs: {what}",
             "a push is a delivery that ended posted; an unfinished send is one whose process died, or lost its lease,"
             " before an end was recorded: what became of it was read back",
             "lost, doubled and older over newer are judged by the targets' own logs against every approved version",
-            "all ended after: seconds from the last fault until no delivery was under way; 60 are allowed",
+            "all ended after: seconds from the last fault until no delivery was under way; of all runs the longest",
         ],
     )  # fmt: skip
+
+
+def _goals(total: dict[str, Any]) -> list[str]:
+    """What is promised, over every seed that was ever recorded."""
+    bad = sum(total[name] for name in ("lost", "doubled", "reversed", "stuck"))
+    held = [
+        (f"pushes over all seeds ≥ {PUSHES:,}", f"{total['pushes']:,}", total["pushes"] >= PUSHES),
+        ("lost, doubled, older over newer or stuck = 0", f"{bad:,}", not bad),
+        (f"all ended after ≤ {CALM_S} s", f"{total['calm_s']:.1f} s", total["calm_s"] <= CALM_S),
+        (f"the longest run ≤ {LONGEST_S // 60} min", f"{total['seconds'] / 60:.0f} min", total["seconds"] <= LONGEST_S),
+    ]
+    return [f"goal: {what}: {value}, {'kept' if kept else 'missed'}" for what, value, kept in held]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     numbers = [row["pushes"], sum(row["killed"].values()), row["target_faults"], row["unfinished"]]
     numbers += [row[name] for name in ("lost", "doubled", "reversed", "stuck")]
-    return [str(row["seed"]), *(f"{number:,}" for number in numbers), f"{row['calm_s']:.1f} s"]
+    took = [f"{row['calm_s']:.1f} s", f"{row['seconds'] / 60:.0f} min"]
+    return [str(row["seed"]), *(f"{number:,}" for number in numbers), *took]

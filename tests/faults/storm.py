@@ -14,7 +14,7 @@ from tests.faults.house import House
 from tests.faults.traffic import Traffic
 
 CALM_S = 60  # how long after the last fault everything must have ended
-_TOLD_EVERY_S = 10.0
+_TOLD_EVERY_S, _LOOKED_EVERY_S = 10.0, 1.0
 
 
 @dataclass
@@ -76,9 +76,12 @@ class Storm:
 
     def _rage(self) -> None:
         self.traffic.start()
-        began = told = time.monotonic()
+        began = told = looked = time.monotonic()
         progress = 0.0
         while not self.traffic.trouble and (progress < 1 or not self.sky.over):
+            if time.monotonic() - looked > _LOOKED_EVERY_S:
+                looked = time.monotonic()
+                self.sky.standing_still = operator.standing_still(self.sky.standing_still)
             self.sky.tick(progress)
             time.sleep(0.05)
             self.result.seconds = time.monotonic() - began

@@ -13,7 +13,7 @@ from http.client import HTTPException
 from typing import Any
 
 from django.db import Error, connection
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from mdm import registry
 from mdm.models import ChangeRequest, Event
@@ -23,10 +23,11 @@ from mdm.services.proposing import ProposedItem
 from mdm.types import Actor, Document
 from sync.models import Delivery, DispatchCursor
 from sync.models.states import OPEN
-from tests.faults.platforms import COMPANY
+from tests.faults.platforms import COMPANY, GROUPS
 
 BY = Actor.system("faults")
-EACH_WAITS = 20  # deliveries to a target on the average: what the slowest can send within a minute
+EACH_WAITS = 20  # deliveries to a target on the average
+AT_MOST = 150  # to one of them, which may stand still for a while: what the slowest can send within half a minute
 NEW, OVER_HTTP, MOST_AT_ONCE = 0.3, 0.25, 8
 _SYLLABLES = "bal den fur gol hem kir lan mor nus pel quo ras sten tur vik wes xan yor zil bru".split()
 Item = dict[str, Any]  # as the API takes it
@@ -50,7 +51,7 @@ class Traffic(threading.Thread):
     def run(self) -> None:
         while not self.over.is_set() and not self.trouble:
             try:
-                if self._waiting() > self.backlog:
+                if self._enough_waits():
                     time.sleep(0.05)
                     continue
                 self._propose()
@@ -63,11 +64,15 @@ class Traffic(threading.Thread):
                 self.trouble = f"{type(error).__name__}: {error}"
         connection.close()
 
-    def _waiting(self) -> int:
-        """Deliveries under way, and those that the events will become which nobody has dispatched yet."""
+    def _enough_waits(self) -> bool:
+        """Deliveries under way, and those that the events will become which nobody has dispatched yet. One target that
+        stands still does not end the traffic of all."""
         cursor = DispatchCursor.objects.values_list("seq", flat=True).first() or 0
         events = Event.objects.filter(Q(seq=None) | Q(seq__gt=cursor), type="supplier").count()
-        return Delivery.objects.filter(state__in=OPEN).count() + events * self.targets
+        rows = Delivery.objects.filter(state__in=OPEN).order_by().values_list("target").annotate(Count("pk"))
+        each = [count for _, count in rows]
+        everywhere = sum(min(count, 2 * EACH_WAITS) for count in each) + events * self.targets
+        return everywhere > self.backlog or max(each, default=0) > AT_MOST
 
     def _propose(self) -> None:
         if not self._known:
@@ -143,6 +148,7 @@ class Traffic(threading.Thread):
         place = {"postal_code": "20457", "country": "DE"}
         document: Document = {
             "legal_name": self._fresh_name(), "country": "DE", "payment_terms": "NET30", "currency": "EUR",
+            "group": GROUPS[number % len(GROUPS)],
             "addresses": [{**registered, **place}, {**remit_to, **place}],
             "extensions": [{"legal_entity": COMPANY}],
             "contacts": [

@@ -30,6 +30,9 @@ AT_ANY = {
 }
 SLOWEST_S = 0.9  # what `slow` and the time-out make of the longest that a request may still be applied
 PLANNED = 2  # faults waiting at one target at a time
+SPARED = (
+    0.8  # of the faults for a target whose breaker is open: it is asked so rarely that it would never be well again
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Weather:
         self.chance = random.Random(f"weather {seed}")
         self.climate, self.house, self.sides = climate, house, sides
         self.target_faults: Counter[str] = Counter()
+        self.standing_still: set[str] = set()  # targets whose breaker is open, as last seen
         now = time.monotonic()
         self._repeating: list[tuple[float, Callable[[], None]]] = [
             (climate.worker, lambda: house.kill("worker", self.chance)),
@@ -112,7 +116,7 @@ class Weather:
 
     def _at(self, name: str) -> None:
         side = self.sides[name]
-        if side.faults() >= PLANNED:
+        if side.faults() >= PLANNED or (name in self.standing_still and self.chance.random() < SPARED):
             return
         kinds, match = (AT_A_WRITE, WRITES) if self.chance.random() < 0.75 else (AT_ANY, "")
         kind = self.chance.choices(list(kinds), list(kinds.values()))[0]

@@ -71,6 +71,7 @@ class Platform:
     mapping: Mapping
     running: Running | None = None
     child: subprocess.Popen[str] | None = None
+    patience: float = 1.0  # how much longer than a sandbox it may take; every time-out is that much longer
 
     @property
     def sandbox(self) -> Sandbox:
@@ -88,7 +89,8 @@ class Platform:
 
     def connector(self, *, timeout: float = 5.0, secret: str = "", **options: Any) -> Connector:
         address, given = sandbox_class(self.name).address(self.url), self.control("GET", "options")["options"]
-        config = Config(address, "mdm", secret or self.secret, timeout=timeout, options={**given, **options})
+        patient, all_options = timeout * self.patience, {**given, **options}
+        config = Config(address, "mdm", secret or self.secret, timeout=patient, options=all_options)
         made: Connector = connector_class(self.name)(config)
         return made
 

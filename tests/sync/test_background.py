@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+import uuid
+
 import pytest
+import redis
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from mdm import ports
@@ -12,10 +19,11 @@ from mdm.models import ApprovalPolicy, ChangeRequest, Crosswalk, Heartbeat
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
 from sync import governors, tasks
-from sync.models import Delivery, DriftFinding, QuotaUse, Target, TargetAlert, ValueMapRow
-from sync.services import drift, lanes, pushing, rounds
+from sync.models import Delivery, DriftFinding, Lane, QuotaUse, Target, TargetAlert, ValueMapRow
+from sync.services import claims, deliver, drain, drift, lanes, pushing, rounds
 from tests.api.callers import person
 from tests.sync import world
+from tests.sync.sandboxes import WRITES
 from tests.sync.world import ROBOT, Side
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +76,41 @@ def test_the_dispatcher_works_what_nobody_comes_for(coupa):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE sync_lane SET next_at = now() - interval '10 seconds'")
     assert rounds.own_round(tasks.process_id()) == {"posted": 1}
+
+
+def test_as_many_at_a_time_as_the_target_admits(coupa):
+    target, side = coupa
+    Target.objects.update(concurrency=3)
+    for number in range(9):
+        world.supplier(legal_name=f"Gleichzeitig {number} GmbH", tax_registrations=[])
+        side.fault("slow:250", WRITES)
+    world.dispatch_now()
+    queue = threading.Thread(target=lambda: (drain.drain(target.pk), connection.close()))
+    queue.start()
+    at_once = []
+    while queue.is_alive():
+        at_once.append(Lane.objects.filter(lease_until__gt=Now()).count())
+        time.sleep(0.02)
+    assert max(at_once) == 3
+    assert Delivery.objects.filter(state="posted").count() == 9
+
+
+def test_whoever_finds_everything_under_way_leaves_it_to_them(coupa):
+    """They go on with the queue: nobody is rung for it again and again meanwhile."""
+    target, side = coupa
+    Target.objects.update(concurrency=1)
+    for number in range(2):
+        world.supplier(legal_name=f"Besetzt {number} GmbH", tax_registrations=[])
+    world.dispatch_now()
+    (held,) = claims.claim(target, uuid.uuid4())
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+        tasks.drain(target.pk)
+        assert broker.llen(settings.CELERY_TASK_DEFAULT_QUEUE) == 0
+    assert side.effects() == []
+    deliver.deliver(held, tasks.process_id())
+    tasks.drain(target.pk)
+    assert Delivery.objects.filter(state="posted").count() == 2
 
 
 def test_a_changed_value_map_is_followed_by_what_it_changes(coupa):

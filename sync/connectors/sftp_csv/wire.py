@@ -189,7 +189,8 @@ class Server:
             case asyncssh.SFTPPermissionDenied():
                 return Unauthorised(f"The server does not let {self._config.client_id} write there: {words}")
             case asyncssh.DisconnectError(code=asyncssh.DISC_TOO_MANY_CONNECTIONS):
-                return Throttled(f"The server has too many sessions: {words}", retry_after=BUSY_S)
+                wait = float(self._config.options.get("busy_s") or BUSY_S)
+                return Throttled(f"The server has too many sessions: {words}", retry_after=wait)
             case asyncssh.SFTPConnectionLost() | asyncssh.SFTPNoConnection() | asyncssh.SFTPBadMessage():
                 return self._lost(words)
             case asyncssh.SFTPError():

@@ -179,7 +179,7 @@ class TrytonSandbox(Sandbox):
         hidden = context.get("active_test", True)
         found = [
             record
-            for record in self.records.all(model)
+            for record in self.records.all(model, domain)
             if matches(record, domain) and not (hidden and record.get("active") is False)
         ]
         page = found[offset : None if limit is None else offset + limit]

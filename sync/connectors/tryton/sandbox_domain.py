@@ -5,7 +5,7 @@ A record is nested: a relation to one record is a dict (or None), a relation to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -19,6 +19,21 @@ def matches(record: Record, domain: Sequence[Any]) -> bool:
     if len(domain) == 3 and isinstance(domain[0], str):
         return _clause(record, *domain)
     return all(matches(record, part) for part in domain)
+
+
+def named(domain: Sequence[Any], paths: Collection[str]) -> list[tuple[str, Any]] | None:
+    """(path, value) of which every match has at least one, so that not all records need be looked at; None when the
+    domain names nothing of these paths."""
+    if len(domain) == 3 and isinstance(domain[0], str) and domain[0] not in ("OR", "AND"):
+        path, operator, value = domain
+        wanted = value if operator == "in" else [value]
+        if path not in paths or operator not in ("=", "in") or not all(isinstance(one, str | int) for one in wanted):
+            return None
+        return [(path, one) for one in wanted]
+    parts = [named(part, paths) for part in domain if part not in ("OR", "AND")]
+    if domain and domain[0] == "OR":
+        return None if None in parts else [pair for part in parts for pair in part or ()]
+    return next((part for part in parts if part is not None), None)
 
 
 def project(record: Record, fields: Iterable[str]) -> dict[str, Any]:

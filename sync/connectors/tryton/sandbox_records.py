@@ -7,7 +7,8 @@ Tryton: changing an address does not touch the party's. A bank account is a row 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from sync import flat
 from sync.connectors.tryton import sandbox_analytic as analytic
 from sync.connectors.tryton import sandbox_rules as rules
 from sync.connectors.tryton.analytic import MODEL as ANALYTIC
+from sync.connectors.tryton.sandbox_domain import named
 from sync.connectors.tryton.sandbox_rules import moved, refuse
 from sync.connectors.tryton.shape import grouped
 from sync.sandbox_store import Row, Store
@@ -27,6 +29,13 @@ MODELS = {
 }
 
 
+_LOOKED_UP: dict[str, Callable[[Store, Any], Iterable[Row]]] = {
+    "id": lambda store, value: store.where("supplier", "id", value),
+    "code": lambda store, value: filter(None, [store.get("supplier", str(value))]),
+    "identifiers.code": lambda store, value: store.containing("supplier", json.dumps(value, ensure_ascii=False)),
+}
+
+
 class Records:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,9 +43,10 @@ class Records:
 
     # As the API shows them
 
-    def all(self, model: str) -> Iterator[Values]:
+    def all(self, model: str, domain: Sequence[Any] = ()) -> Iterator[Values]:
+        """At least those that match the domain, by id."""
         if model == "party.party":
-            yield from sorted(map(self.party, self._store.page("supplier")), key=lambda party: party["id"])
+            yield from sorted(map(self.party, self._parties(domain)), key=lambda party: party["id"])
         elif model == "account.invoice.payment_term":
             yield from sorted(map(self._term, self._store.page("payment_term")), key=lambda term: term["id"])
         elif model == "company.company":
@@ -55,6 +65,12 @@ class Records:
             yield from ({"id": number, "name": name} for number, name in enumerate(WRITABLE, 1))
         else:
             raise rules.crash(KeyError(model.removeprefix("model.")))
+
+    def _parties(self, domain: Sequence[Any]) -> Iterable[Row]:
+        asked = named(domain, _LOOKED_UP)
+        if asked is None:
+            return self._store.page("supplier")
+        return {row.key: row for path, value in asked for row in _LOOKED_UP[path](self._store, value)}.values()
 
     def party(self, row: Row) -> Values:
         fields = row.fields

@@ -13,11 +13,11 @@ import numpy as np
 
 from mdm.matching.normalise import VERSION
 from tests.bench import ground
-from tests.bench.figures import Table
+from tests.bench.figures import Table, goal
 from tests.bench.matching import judge, measured
 from tests.bench.matching import names as our_names
 from tests.bench.matching.data import NAMES, SITES, Truth, ids_of
-from tests.bench.matching.results import HEAD, PRECISE, errors_for_eyes, goal, judged, right_of, row, share, slices
+from tests.bench.matching.results import HEAD, PRECISE, errors_for_eyes, judged, right_of, row, share, slices
 
 SITE_DECISIONS = 200
 ROUNDS = 2

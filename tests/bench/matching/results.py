@@ -78,13 +78,6 @@ def share(number: float) -> str:
     return f"{number:.4f}".removeprefix("0") if number < 1 else "1"
 
 
-def goal(text: str, value: float, limit: float, *, most: bool = False) -> str:
-    """One line: what was wanted, what came out."""
-    kept = value <= limit if most else value >= limit
-    missed = "" if kept else f", missed by {abs(value - limit):.3g}"
-    return f"goal: {text} {'≤' if most else '≥'} {limit:.3g}: {value:.4g}{missed or ', kept'}"
-
-
 def slices(truth: Truth, found: Judged) -> list[str]:
     kinds = judge.by_kind(truth.entity, truth.kind, found.left, found.right)
     done = judge.by_operation(truth.entity, truth.done, found.left, found.right)

@@ -19,7 +19,7 @@ from sync.connectors.sftp_csv import receipt, table
 from sync.connectors.sftp_csv.connector import SftpCsvConnector
 from sync.connectors.sftp_csv.sandbox import SftpCsvSandbox
 from sync.connectors.sftp_csv.sandbox_server import Files
-from sync.errors import NotSent, NotSupported, Refused, Unanswered, Unauthorised
+from sync.errors import NotSent, NotSupported, Refused, Throttled, Unanswered, Unauthorised
 from sync.mapping import load
 from sync.models import Delivery, ExceptionItem, Target
 from sync.protocol import Config, Push
@@ -286,6 +286,16 @@ def test_waiting_for_the_answer(receiver: Platform) -> None:
     (files(receiver).inbox / f"{name}.ack").touch()
     assert sender.push(receiver.push(supplier(), taken=True)).verified
     assert len(receiver.effects()) == 1
+
+
+@pytest.mark.parametrize("options, wait", [({}, 30), ({"busy_s": 2}, 2)])
+def test_a_server_without_a_free_session_is_left_alone(receiver: Platform, options: dict[str, Any], wait: int) -> None:
+    receiver.fail("429")
+    sender = connector(receiver, options=options)
+    with pytest.raises(Throttled) as caught:
+        sender.push(receiver.push(supplier()))
+    assert caught.value.retry_after == wait and receiver.effects() == []
+    assert sender.push(receiver.push(supplier())).effect == "told"
 
 
 def test_answers_in_another_folder(receiver: Platform) -> None:

@@ -16,6 +16,7 @@ from tests.sync.tryton.proxy import TrytonProxy
 from tests.sync.tryton.server import Tryton
 
 HERE = Path(__file__).parent
+PATIENCE = 6.0  # a whole ERP on a busy machine: what a sandbox answers within a second may take it five
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,4 +45,5 @@ def target(tryton: Tryton, tmp_path: Path) -> Iterator[Platform]:
     """Tryton with the parties of the small extract, behind the proxy."""
     forget_tokens()
     with serving(TrytonProxy(tryton, tmp_path / "proxy.sqlite", Path(extract("tryton")))) as running:
-        yield Platform("tryton", running.url, load(folder("tryton") / "mapping.yaml", "supplier"), running)
+        mapping = load(folder("tryton") / "mapping.yaml", "supplier")
+        yield Platform("tryton", running.url, mapping, running, patience=PATIENCE)
