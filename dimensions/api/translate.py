@@ -65,7 +65,7 @@ class RuleShown(Shown):
     words: str
 
 
-class RecordShown(Shown):
+class RecordOfCode(Shown):
     uid: UUID
     code: str
     status: str
@@ -81,7 +81,7 @@ class Translated(Shown):
     value: str
     code: str | None = Field(description="What the value becomes; null when nothing says so.")
     sign: int = Field(description="-1 where amounts change their sign.")
-    record: RecordShown | None = Field(description="The golden record of that code; null when the hub has none.")
+    record: RecordOfCode | None = Field(description="The golden record of that code; null when the hub has none.")
     rule: RuleShown | None = Field(description="What decided; null when the value is unmapped.")
     why: str | None = Field(description="Why the value is unmapped.")
     trace: list[StepShown] | None = Field(None, description="With `trace`: the rows considered, the best first.")
