@@ -20,6 +20,8 @@ class DimensionsConfig(AppConfig):
             tax_code,
             tax_code_mapping,
         )
+        from dimensions.selectors import gaps
+        from dimensions.services import asking
         from mdm import ports
 
         for kind in (
@@ -27,6 +29,8 @@ class DimensionsConfig(AppConfig):
             gl_mapping, tax_code_mapping,
         ):  # fmt: skip
             kind.declare()
+        ports.rounds.append(asking.work)
+        ports.counts.append(gaps.counts)
         ports.demo_steps.append(
             ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -90,6 +91,19 @@ def read(values: Mapping[str, Any], *, uid: UUID | None = None, active: bool = T
         order=values["order"],
         active=active,
     )
+
+
+def read_document(document: Mapping[str, Any]) -> Row:
+    """A row from its canonical document, or one typed so far. Raises MappingError."""
+    days = {name: _day(document.get(name)) for name in ("valid_from", "valid_to")}
+    defaults = {"source": None, "target": "", "flip": False, "order": 0, "conditions": ()}
+    values = {**defaults, **{name: value for name, value in document.items() if value is not None}, **days}
+    uid, active = document.get("uid"), document.get("status") in (None, "active")
+    return read(values, uid=UUID(str(uid)) if uid else None, active=active)
+
+
+def _day(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def check_row(document: Document) -> list[Problem]:

@@ -269,6 +269,7 @@ class AskedCode(models.Model):
                 name="one_count_per_asked_code",
             )
         ]
+        indexes = [models.Index(fields=["month"], name="asked_by_month")]
 
 
 OPEN = models.Q(state="open")

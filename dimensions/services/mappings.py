@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 
 MOST_ROWS = 1_500_000  # kept in all: a row takes about 250 bytes
 MOST_PAIRS = 200
-SMALL = 5000  # rows that are read whole by whoever asks first: it takes less than a tenth of a second
+SMALL = 10_000  # rows that are read whole by whoever asks first: it takes little more than a tenth of a second
 WARMED_AFTER = 3  # questions since the last change until a large mapping is read whole, beside
 _FIELDS = ("uid", "code", "kind", "source", "target", "flip", "order", "valid_from", "valid_to", "status", "conditions")
 
@@ -45,6 +45,11 @@ def answers(kind: str, source: str, target: str, codes: Collection[str]) -> Comp
     """The same, good for these codes only: of a large mapping that is not at hand the explicit rows of these codes and
     the rows of other kinds are read. At most two queries, whatever the number of rows and codes."""
     return _KEPT.answers(Pair(kind, source, target), codes)
+
+
+def rows_for(pair: Pair, codes: Iterable[str]) -> list[Row]:
+    """Rows that may decide about these codes: the explicit rows of the codes and all of other kinds. One query."""
+    return [_row(values) for values in _parts(pair, [notation.escape(code) for code in codes])]
 
 
 def in_force(pair: Pair) -> QuerySet[Any]:
@@ -72,19 +77,24 @@ def rows_of(pair: Pair) -> Iterator[Row]:
     return (_row(values) for values in _values(_with_conditions(pair), 0).iterator(chunk_size=5000))
 
 
-def _some(pair: Pair, codes: Iterable[str]) -> tuple[list[Row], bool]:
-    """(rows that may decide about the codes, whether these are all there are): all of a small mapping, else the rules and
-    the explicit rows of the codes. Each part is found by an index of its own."""
-    explicit, named = _with_conditions(pair).filter(kind="explicit"), [notation.escape(code) for code in codes]
-    small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
-    parts = [
+def _parts(pair: Pair, named: list[str], *more: QuerySet[Any]) -> list[tuple[Any, ...]]:
+    """Each part is found by an index of its own."""
+    parts = (
         _with_conditions(pair).exclude(kind="explicit"),
-        explicit.filter(source__in=named),
-        explicit.filter(small).exclude(source__in=named),
-    ]
+        _with_conditions(pair).filter(kind="explicit", source__in=named),
+        *more,
+    )
     first, *others = (_values(rows, part) for part, rows in enumerate(parts))
-    found = list(first.union(*others, all=True))
-    return [_row(values) for values in found], any(values[0] == len(parts) - 1 for values in found)
+    return list(first.union(*others, all=True))
+
+
+def _some(pair: Pair, codes: Iterable[str]) -> tuple[list[Row], bool]:
+    """(rows that may decide about the codes, whether these are all there are): all of a small mapping in any case."""
+    named = [notation.escape(code) for code in codes]
+    small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
+    rest = _with_conditions(pair).filter(small, kind="explicit").exclude(source__in=named)
+    found = _parts(pair, named, rest)
+    return [_row(values) for values in found], any(values[0] == 2 for values in found)
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -54,7 +54,7 @@ REST = (
         (
             Entry("Duplicates", "duplicate", "web:duplicates", count="duplicates"),
             Entry("Imports", "upload", "web:imports", count="imports"),
-            Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings"),
+            Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings", count="mappings"),
         ),
     ),
     Group(
