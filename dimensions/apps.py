@@ -20,8 +20,10 @@ class DimensionsConfig(AppConfig):
             tax_code,
             tax_code_mapping,
         )
+        from dimensions.mapping_rows import MAPPINGS
         from dimensions.selectors import gaps
         from dimensions.services import asking
+        from dimensions.web import rehearsals
         from mdm import ports
 
         for kind in (
@@ -29,6 +31,8 @@ class DimensionsConfig(AppConfig):
             gl_mapping, tax_code_mapping,
         ):  # fmt: skip
             kind.declare()
+        ports.beside_forms |= dict.fromkeys(MAPPINGS, "dimensions:mapping-row-typed")
+        ports.request_panels.append(rehearsals.panels_of)
         ports.rounds.append(asking.work)
         ports.counts.append(gaps.counts)
         ports.demo_steps.append(

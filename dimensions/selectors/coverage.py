@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from django.db.models import Count
 
 from dimensions.gl_mapping import KEY
+from dimensions.mapping_rows import MAPPINGS
 from dimensions.models import ChartOfAccounts, GLAccount, GLMapping
 from dimensions.services import mappings
 from dimensions.services.mappings import Pair
@@ -109,9 +110,9 @@ def _accounts(pair: Pair) -> dict[str, dict[str, Account]]:
     return found
 
 
-def codes_of(uids: set[UUID]) -> dict[UUID, tuple[str, str]]:
+def codes_of(kind: str, uids: Collection[UUID]) -> dict[UUID, tuple[str, str]]:
     """{uid of a row: (code, name)}"""
-    rows = GLMapping.objects.filter(uid__in=uids).values_list("uid", "code", "name")
+    rows = MAPPINGS[kind].model._default_manager.filter(uid__in=uids).values_list("uid", "code", "name")
     return {uid: (code, name) for uid, code, name in rows}
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
@@ -52,6 +53,19 @@ def rows_for(pair: Pair, codes: Iterable[str]) -> list[Row]:
     return [_row(values) for values in _parts(pair, [notation.escape(code) for code in codes])]
 
 
+def row(kind: str, uid: UUID) -> Row | None:
+    """One row as it is in force; None when there is none, or it is retired. One query."""
+    one = MAPPINGS[kind]
+    rows = one.model._default_manager.filter(uid=uid).exclude(status__in=("retired", "merged"))
+    found = list(_values(_annotated(kind, rows), 0))
+    return _row(found[0]) if found else None
+
+
+def is_whole(pair: Pair, built: Compiled) -> bool:
+    """Whether answers are by all the rows of the mapping."""
+    return _KEPT.holds(pair, built)
+
+
 def in_force(pair: Pair) -> QuerySet[Any]:
     """Its rows but those retired; blocked ones are among them, they never win."""
     return _of(pair).exclude(status__in=("retired", "merged"))
@@ -63,10 +77,14 @@ def _of(pair: Pair) -> QuerySet[Any]:
 
 
 def _with_conditions(pair: Pair) -> QuerySet[Any]:
+    return _annotated(pair.kind, in_force(pair))
+
+
+def _annotated(kind: str, rows: QuerySet[Any]) -> QuerySet[Any]:
     """Rows and their conditions by one statement: no row is ever seen without conditions that were written with it."""
-    tests = MAPPINGS[pair.kind].conditions._default_manager.filter(record=OuterRef("pk")).order_by()
+    tests = MAPPINGS[kind].conditions._default_manager.filter(record=OuterRef("pk")).order_by()
     listed = ArraySubquery(tests.values(json=JSONObject(dimension="dimension", codes="codes")))
-    return in_force(pair).annotate(tests=listed).order_by()
+    return rows.annotate(tests=listed).order_by()
 
 
 def _values(rows: QuerySet[Any], part: int) -> QuerySet[Any]:
@@ -136,6 +154,9 @@ class _Kept:
         else:
             self._warm_after_a_while(pair)
         return made
+
+    def holds(self, pair: Pair, built: Compiled) -> bool:
+        return self._sets.get(pair) is built
 
     def _at_hand(self, pair: Pair) -> Compiled | None:
         now, changed = event_watch.look(pair.kind, self._looks.get(pair.kind))

@@ -62,7 +62,9 @@ def rehearse_rows(pair: Pair, changed: Changed, *, months: int, on: date | None 
 
 def uses(pair: Pair, rows: Iterable[Row], *, months: int, on: date) -> list[Use]:
     """Codes used that one of the rows matches, the most used first, at most one more than are tried. One query."""
-    held = AskedCode.objects.filter(mapping=pair.kind, source=pair.source, target=pair.target, month__gte=_since(months))
+    held = AskedCode.objects.filter(
+        mapping=pair.kind, source=pair.source, target=pair.target, month__gte=_since(months)
+    )
     sources = {row.source for row in rows}
     named = {code for one in sources if isinstance(one, Equals | In) for code in _codes(one)}
     wide = [one for one in sources if not isinstance(one, Equals | In)]

@@ -106,7 +106,7 @@ def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: P
     notes = [one for one in judged or [] if one.severity == "note"]
     shown = [*wrong[:MOST], *notes[:MOST]]
     uids = {one.row for one in shown if one.row} | {uid for one in shown for uid in one.others}
-    codes = coverage.codes_of(uids | {one.row for one in found.astray[:MOST]})
+    codes = coverage.codes_of(pair.kind, uids | {one.row for one in found.astray[:MOST]})
     return {
         "tiles": _tiles(kind, accounts, pair, found, None if judged is None else len(wrong)),
         "unmapped": _unmapped(accounts, pair, found, listed, may),
@@ -226,7 +226,7 @@ def _astray(
                 Cell(value=one.account.name),
                 _target(accounts, one),
                 Cell(value=_why(one)),
-                Cell(value=_links(kind, [one.row], codes), kind="rich"),
+                Cell(value=links(kind, [one.row], codes), kind="rich"),
             ],
         )
         for one in found.astray[:MOST]
@@ -253,9 +253,9 @@ def _findings(
             title=one.message,
             cells=[
                 Cell(kind="badges", badges=[Badge(label=one.kind.replace("_", " ").capitalize(), tone=TONES[one.severity])]),
-                Cell(value=_links(kind, [one.row] if one.row else [], codes), kind="rich"),
+                Cell(value=links(kind, [one.row] if one.row else [], codes), kind="rich"),
                 Cell(value=one.message),
-                Cell(value=_links(kind, one.others, codes) or "", kind="rich") if one.others else Cell(),
+                Cell(value=links(kind, one.others, codes) or "", kind="rich") if one.others else Cell(),
             ],
         )
         for one in listed
@@ -263,7 +263,7 @@ def _findings(
     return Table(caption=caption, columns=FINDINGS, rows=rows) if rows else None
 
 
-def _links(kind: RecordType, uids: Sequence[UUID], codes: dict[UUID, tuple[str, str]]) -> Rich:
+def links(kind: RecordType, uids: Sequence[UUID], codes: dict[UUID, tuple[str, str]]) -> Rich:
     words: list[Part | str] = []
     for uid in uids:
         if uid in codes:

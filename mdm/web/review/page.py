@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mdm import ports
 from mdm.models import ChangeRequest
 from mdm.models.change import OPEN_STATES
 from mdm.selectors import request_items
@@ -60,6 +61,7 @@ def review(
         "conflicts": differences.conflicts(change, looked),
         "targets": surroundings.targets(change),
         "duplicates": surroundings.duplicates(change, looked),
+        "panels": [] if brief else [url for panels in ports.request_panels for url in panels(change)],
         "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first)),
         "track": approval.track(change, by),
         "decision": approval.decision(change, permits, url=_url(change, "decide"), comment=comment),
