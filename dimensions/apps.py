@@ -17,6 +17,7 @@ class DimensionsConfig(AppConfig):
             payment_term,
             profit_center,
             project,
+            tasks,
             tax_code,
             tax_code_mapping,
         )
@@ -33,7 +34,7 @@ class DimensionsConfig(AppConfig):
             kind.declare()
         ports.beside_forms |= dict.fromkeys(MAPPINGS, "dimensions:mapping-row-typed")
         ports.request_panels.append(rehearsals.panels_of)
-        ports.rounds.append(asking.work)
+        ports.rounds.extend([asking.work, tasks.ring_files])
         ports.counts.append(gaps.counts)
         ports.demo_steps.append(
             ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load)

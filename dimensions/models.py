@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -305,3 +307,38 @@ class MappingGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} of {self.source or 'the hub'} in {self.target or 'the hub'}"
+
+
+class MappingFile(models.Model):
+    """A file of rows that somebody brought back: read, looked at, proposed. `content`: gzip of the file as received.
+
+    `outcome`: {added, changed, refused, dropped: [{code, name, words, line}]}; `plan_digest`: of what was looked at.
+    """
+
+    BUSY = ("reading", "proposing")
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    mapping = models.CharField(max_length=40)
+    source = models.CharField(max_length=40, blank=True)
+    target = models.CharField(max_length=40, blank=True)
+    mode = models.CharField(max_length=10)  # merge · replace
+    file_name = models.CharField(max_length=255)
+    content = models.BinaryField()
+    state = models.CharField(max_length=10, default="reading")  # reading · ready · proposing · done · failed
+    done = models.PositiveIntegerField(default=0)  # rows read so far
+    counts = models.JSONField(default=dict)
+    outcome = models.JSONField(default=dict)
+    plan_digest = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=2000, blank=True)
+    error = models.CharField(max_length=2000, blank=True)
+    change = models.ForeignKey("mdm.ChangeRequest", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state__in=["reading", "proposing"]), name="file_busy")
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -30,8 +30,8 @@ def of(pair: Pair, state: str = "open") -> QuerySet[MappingGap]:
     return rows.order_by("-times", "code")
 
 
-def waiting() -> dict[Pair, int]:
-    """Pairs with open gaps of mappings whose rows are records, the most first."""
-    rows = MappingGap.objects.filter(state="open", mapping__in=MAPPINGS).order_by()
-    counted = rows.values_list("mapping", "source", "target").annotate(number=Count("pk")).order_by("-number")
-    return {Pair(kind, source, target): number for kind, source, target, number in counted}
+def counted(pair: Pair) -> dict[str, int]:
+    """{state: how many} of a pair."""
+    rows = MappingGap.objects.filter(mapping=pair.kind, source=pair.source, target=pair.target).order_by()
+    found = dict(rows.values_list("state").annotate(number=Count("pk")))
+    return {state: found.get(state, 0) for state, _words in MappingGap.STATES}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import JSONObject
 
 from dimensions import mapping_rows
 from dimensions.mapping_rows import MAPPINGS
 from mdm.errors import NotNow
 from mdm.mapping import Compiled, MappingError, Row, compile, notation
+from mdm.models import RecordVersion
 from mdm.selectors import event_watch
 from mdm.selectors.event_watch import Look
 
@@ -48,16 +50,48 @@ def answers(kind: str, source: str, target: str, codes: Collection[str]) -> Comp
     return _KEPT.answers(Pair(kind, source, target), codes)
 
 
+def answers_of_many(kind: str, source: str, targets: Collection[str], codes: Collection[str]) -> dict[str, Compiled]:
+    """{target: the mapping, good for these codes}; three queries for all of them."""
+    pairs = [Pair(kind, source, target) for target in targets]
+    found = {pair: _KEPT.at_hand(pair, again=bool(number)) for number, pair in enumerate(pairs)}
+    missing = [pair.target for pair, built in found.items() if built is None]
+    rows: dict[str, list[Row]] = {target: [] for target in missing}
+    if missing:
+        one = MAPPINGS[kind]
+        held = one.model._default_manager.filter(**one.at(source, ""), **{f"{one.target}__in": missing})
+        listed = _annotated(kind, held.exclude(status__in=("retired", "merged")))
+        named = [notation.escape(code) for code in codes]
+        for rules in (listed.exclude(kind="explicit"), listed.filter(kind="explicit", source__in=named)):
+            for values in _values(rows=rules).values_list("small", *_FIELDS[:-1], "tests", one.target):
+                rows[values[-1]].append(_row(values[:-1]))
+    dimension = MAPPINGS[kind].dimension
+    return {pair.target: built or compile(rows[pair.target], dimension) for pair, built in found.items()}
+
+
+def answers_as_known(kind: str, source: str, target: str, codes: Collection[str], at: datetime) -> Compiled:
+    """The mapping as it was in force at a moment, good for these codes; from the versions of the rows. One query that looks
+    at every version there was: a second for a million."""
+    one, named = MAPPINGS[kind], [notation.escape(code) for code in codes]
+    then = RecordVersion.objects.filter(type=kind, created_at__lte=at)
+    newer = then.filter(uid=OuterRef("uid"), version__gt=OuterRef("version"))
+    scope = {f"document__{field}": code for field, code in one.at(source, target).items()}
+    deciding = ~Q(document__kind="explicit") | Q(document__source__in=named)
+    found = then.filter(deciding, ~Exists(newer), **scope).exclude(status__in=("retired", "merged"))
+    return compile(
+        [mapping_rows.read_document(document) for document in found.values_list("document", flat=True)], one.dimension
+    )
+
+
 def rows_for(pair: Pair, codes: Iterable[str]) -> list[Row]:
     """Rows that may decide about these codes: the explicit rows of the codes and all of other kinds. One query."""
-    return [_row(values) for values in _parts(pair, [notation.escape(code) for code in codes])]
+    return [_row(values) for values in _union(_deciding(pair, codes))]
 
 
 def row(kind: str, uid: UUID) -> Row | None:
     """One row as it is in force; None when there is none, or it is retired. One query."""
     one = MAPPINGS[kind]
     rows = one.model._default_manager.filter(uid=uid).exclude(status__in=("retired", "merged"))
-    found = list(_values(_annotated(kind, rows), 0))
+    found = list(_values(_annotated(kind, rows)))
     return _row(found[0]) if found else None
 
 
@@ -87,32 +121,34 @@ def _annotated(kind: str, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.annotate(tests=listed).order_by()
 
 
-def _values(rows: QuerySet[Any], part: int) -> QuerySet[Any]:
-    return rows.annotate(part=Value(part)).values_list("part", *_FIELDS[:-1], "tests")
+def _values(rows: QuerySet[Any], small: Any = False) -> QuerySet[Any]:
+    """`small`: of the rows' mapping, whatever its rows; the first value of each."""
+    told = ExpressionWrapper(small or Value(False), output_field=BooleanField())
+    return rows.annotate(small=told).values_list("small", *_FIELDS[:-1], "tests")
 
 
 def rows_of(pair: Pair) -> Iterator[Row]:
-    return (_row(values) for values in _values(_with_conditions(pair), 0).iterator(chunk_size=5000))
+    return (_row(values) for values in _values(_with_conditions(pair)).iterator(chunk_size=5000))
 
 
-def _parts(pair: Pair, named: list[str], *more: QuerySet[Any]) -> list[tuple[Any, ...]]:
+def _deciding(pair: Pair, codes: Iterable[str]) -> list[QuerySet[Any]]:
     """Each part is found by an index of its own."""
-    parts = (
-        _with_conditions(pair).exclude(kind="explicit"),
-        _with_conditions(pair).filter(kind="explicit", source__in=named),
-        *more,
-    )
-    first, *others = (_values(rows, part) for part, rows in enumerate(parts))
+    rows, named = _with_conditions(pair), [notation.escape(code) for code in codes]
+    return [rows.exclude(kind="explicit"), rows.filter(kind="explicit", source__in=named)]
+
+
+def _union(parts: Iterable[QuerySet[Any]], small: Any = False) -> list[tuple[Any, ...]]:
+    first, *others = (_values(rows, small) for rows in parts)
     return list(first.union(*others, all=True))
 
 
-def _some(pair: Pair, codes: Iterable[str]) -> tuple[list[Row], bool]:
+def _some(pair: Pair, codes: Collection[str]) -> tuple[list[Row], bool]:
     """(rows that may decide about the codes, whether these are all there are): all of a small mapping in any case."""
-    named = [notation.escape(code) for code in codes]
     small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
-    rest = _with_conditions(pair).filter(small, kind="explicit").exclude(source__in=named)
-    found = _parts(pair, named, rest)
-    return [_row(values) for values in found], any(values[0] == 2 for values in found)
+    rest = _with_conditions(pair).filter(small, kind="explicit")
+    rest = rest.exclude(source__in=[notation.escape(code) for code in codes])
+    found = _union([*_deciding(pair, codes), rest], small)
+    return [_row(values) for values in found], bool(found and found[0][0])
 
 
 def _row(values: tuple[Any, ...]) -> Row:
@@ -139,10 +175,10 @@ class _Kept:
         self._asked: Counter[Pair] = Counter()
 
     def get(self, pair: Pair) -> Compiled:
-        return self._at_hand(pair) or self._read(pair)
+        return self.at_hand(pair) or self._read(pair)
 
     def answers(self, pair: Pair, codes: Collection[str]) -> Compiled:
-        found = self._at_hand(pair)
+        found = self.at_hand(pair)
         if found:
             return found
         with self._lock:
@@ -158,7 +194,11 @@ class _Kept:
     def holds(self, pair: Pair, built: Compiled) -> bool:
         return self._sets.get(pair) is built
 
-    def _at_hand(self, pair: Pair) -> Compiled | None:
+    def at_hand(self, pair: Pair, *, again: bool = False) -> Compiled | None:
+        """`again`: changes were looked for a moment ago, for another pair of the kind."""
+        if again:
+            with self._lock:
+                return self._found(pair)
         now, changed = event_watch.look(pair.kind, self._looks.get(pair.kind))
         with self._lock:
             if changed:

@@ -14,7 +14,7 @@ from dimensions.selectors import coverage
 from dimensions.services import judging
 from dimensions.services.judging import Judgement
 from dimensions.web import differences
-from dimensions.web.mappings import TONES, links
+from dimensions.web.pairs import TONES, links
 from mdm.errors import HubError, NotFound
 from mdm.mapping import Finding
 from mdm.registry import RecordType
@@ -22,7 +22,9 @@ from mdm.web import propose_form, propose_page, visitor
 from mdm.web.page import Notice, Rich
 
 SHOWN = 5
-WAITING = "What the engine says of the row stands here once you have typed how it names codes, from where to where, and the target."
+WAITING = (
+    "What the engine says of the row stands here once you have typed which codes, from where to where, and the target."
+)
 
 
 @require_POST

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "load", "periods")
+WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "translate")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -50,12 +50,16 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import delivering, importing, loading, periods, reading
+    from tests.bench import delivering, importing, loading, periods, reading, translating
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
-    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "load", "translate"}:
         return figures
     tokens = ground.populate()
+    if "translate" in chosen.only:
+        figures.append(_told(translating.measure(here, tokens[0])))
+    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
+        return figures
     imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)
     if "import" in chosen.only:  # otherwise records were only needed to read and send something
         figures.append(_told(imported))

@@ -6,5 +6,6 @@ from tests.bench import bare
 
 urlpatterns = [
     path("api/bench/<slug:name>/", bare.answer),
+    path("api/bench-echo/", bare.echo),
     path("", include("mdm.urls")),
 ]
