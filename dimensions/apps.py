@@ -22,9 +22,8 @@ class DimensionsConfig(AppConfig):
             tax_code_mapping,
         )
         from dimensions.mapping_rows import MAPPINGS
-        from dimensions.selectors import gaps
         from dimensions.services import asking
-        from dimensions.web import rehearsals
+        from dimensions.web import gaps, rehearsals
         from mdm import ports
 
         for kind in (

@@ -43,8 +43,8 @@ rounds: list[Callable[[], Mapping[str, int]]] = []
 beside_forms: dict[str, str] = {}
 """Record type -> name of the address that is sent its form while somebody types, and answers a part of the page."""
 
-request_panels: list[Callable[[Any], list[str]]] = []
-"""(change request) -> addresses of parts of its page, fetched after it."""
+request_panels: list[Callable[[Any, set[str]], list[str]]] = []
+"""(change request, record types of the items shown) -> addresses of parts of its page, fetched after it."""
 
 readiness: list[Callable[[], list[str]]] = []
 """() -> reasons why this part is not ready."""

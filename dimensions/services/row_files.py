@@ -24,7 +24,7 @@ from dimensions.mapping_rows import BUILT_IN, MAPPINGS
 from dimensions.models import MappingFile
 from dimensions.services import mappings
 from dimensions.services.mappings import Pair
-from mdm.errors import CorrectInput, HubError, NotNow, TooLarge
+from mdm.errors import CorrectInput, HubError, NotAllowed, NotNow, TooLarge
 from mdm.permissions import actor_of
 from mdm.reading import tables
 from mdm.reading.rows import Limits
@@ -43,6 +43,7 @@ NEEDED = ("Kind", "Source", "Target")
 WHEN = "When "
 _YES, _NO = frozenset(("yes", "true", "x", "1", "ja", "oui")), frozenset(("", "no", "false", "0", "-", "nein", "non"))
 _TOLD_EVERY = 500  # rows
+BROKEN = "The hub could not work on this file; its operators find why in their log. Nothing was proposed."
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -110,6 +111,8 @@ class Plan:
 
 def receive(*, pair: Pair, mode: str, file_name: str, stream: BinaryIO, by: Actor) -> MappingFile:
     """Take a file in; it is read beside. CorrectInput or TooLarge for one that cannot be read at all."""
+    if by.user is None:
+        raise NotAllowed("Only people bring files of rows.")
     content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise TooLarge(f"The file is larger than {MOST_BYTES // 2**20} MiB. Split it and merge the parts.")
@@ -174,18 +177,18 @@ def _take(
     given = {name: line.values.get(heading, "").strip() for heading, name in columns.items()}
     code, where = given.get("code", ""), line.line or line.number + 1
     try:
+        if code and code not in rows:
+            raise CorrectInput(f"There is no row {code} in this mapping. Leave the code empty for a new row.")
+        if code in seen:
+            raise CorrectInput(f"The file has the row {code} twice.")
+        seen.update((code,) if code else ())  # also a row that is refused is named, so it is not dropped
         if line.problem:
             raise CorrectInput(line.problem.message)
         wanted = _document(given)
         if not code:
-            free = [one for one in alike.get(_identity(wanted), []) if one not in seen]
-            code = free[0] if free else ""
+            code = next((one for one in alike.get(_identity(wanted), []) if one not in seen), "")
+            seen.update((code,) if code else ())
         row = rows.get(code)
-        if code and row is None:
-            raise CorrectInput(f"There is no row {code} in this mapping. Leave the code empty for a new row.")
-        if code in seen:
-            raise CorrectInput(f"The file has the row {code} twice.")
-        seen.update((code,) if code else ())
         body = _body(pair, wanted, row)
         valid = documents.validate(MAPPINGS[pair.kind].record_type, body)
     except CorrectInput as error:
@@ -332,6 +335,9 @@ def work(pk: int) -> None:
             _look(held, found) if held.state == "reading" else _propose(held, found)
         except HubError as error:
             MappingFile.objects.filter(pk=pk).update(state="failed", error=_why(pair_of(held), error)[:2000])
+        except Exception:
+            MappingFile.objects.filter(pk=pk).update(state="failed", error=BROKEN)
+            raise
 
 
 @contextlib.contextmanager
@@ -369,9 +375,11 @@ def _propose(held: MappingFile, found: Plan) -> None:
         MappingFile.objects.filter(pk=held.pk).update(state="done", change=change)
 
 
-def why_not_sent(held: MappingFile) -> str:
-    """Why it cannot be proposed as it is, "" when it can."""
+def why_not_sent(held: MappingFile, by: Actor) -> str:
+    """Why this person cannot propose it as it is, "" when they can."""
     counts = held.counts
+    if by.user != held.created_by:
+        return f"Only {held.created_by_name}, who brought the file, sends it."
     if held.state != "ready":
         return "Wait until the file is read."
     if held.mode == "replace" and counts["refused"]:
@@ -381,9 +389,9 @@ def why_not_sent(held: MappingFile) -> str:
     return ""
 
 
-def send(*, held: MappingFile, reason: str) -> None:
+def send(*, held: MappingFile, reason: str, by: Actor) -> None:
     """Propose what was looked at, beside the page. NotNow when it cannot be."""
-    refusal = why_not_sent(held)
+    refusal = why_not_sent(held, by)
     if refusal:
         raise NotNow(refusal)
     if not MappingFile.objects.filter(pk=held.pk, state="ready").update(state="proposing", done=0, reason=reason):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -20,7 +20,7 @@ from dimensions.services import asking
 from dimensions.services.mappings import Pair
 from dimensions.web import differences
 from dimensions.web.pairs import LIKELY, best, query
-from mdm import permissions
+from mdm import permissions, registry
 from mdm.errors import CorrectInput, NotAllowed, NotFound
 from mdm.mapping import Proposal, notation
 from mdm.registry import RecordType
@@ -28,11 +28,12 @@ from mdm.selectors import request_items
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
-from mdm.web import visitor
+from mdm.web import memory, visitor
 from mdm.web.browsing import plural
 from mdm.web.page import Action, Confirm, Link, Part
 from mdm.web.tables import Cell, Column, Row, Table
 
+COUNTED, COUNT_KEPT_S = "mapping-gaps:{}", 15
 SHOWN = 25  # proposals compare each with every name
 COLUMNS = (
     Column(label="Code"),
@@ -42,8 +43,29 @@ COLUMNS = (
     Column(label="By", priority=2),
     Column(label="Proposed"),
 )
+KEYS = (
+    Column(label="Type"),
+    Column(label="Code or key"),
+    Column(label="From, to"),
+    Column(label="Asked", numeric=True),
+    Column(label="Last", priority=1),
+    Column(label="By", priority=2),
+)
 DISMISSED = (*COLUMNS[:-1], Column(label="Why not"))
 MAY_NOT = "Your role may not decide about gaps of mappings: that is for stewards. A governance lead can change that."
+
+
+def counts(user: Any) -> Mapping[str, int]:
+    """For the navigation, of whoever may do something about it; kept for a moment, because every page shows it."""
+    scopes = permissions.scopes_of(user)
+    kinds = [key for key, one in MAPPINGS.items() if permissions.allows(scopes, f"propose:{one.record_type.path}")]
+    if not kinds or "steward" not in scopes:
+        return {}
+    return {"mappings": memory.remember(COUNTED.format(",".join(kinds)), COUNT_KEPT_S, lambda: gaps.waiting(kinds))}
+
+
+def _forget_count() -> None:
+    memory.forget(COUNTED.format(",".join(MAPPINGS)))
 
 
 def listed(request: HttpRequest, pair: Pair) -> list[MappingGap]:
@@ -83,7 +105,26 @@ def context(
         "asked_dismissed": counted["dismissed"],
         "asked_other": link,
         "asked_bulk": _actions(kind, by, state),
+        "asked_keys": _keys(by),
     }
+
+
+def _keys(by: Actor) -> Table | None:
+    """Records without a key at a system: nobody maps these, whoever keeps the record links it."""
+    known = {one.key: one for one in registry.all_types() if permissions.may(by, f"read:{one.path}")}
+    rows = [
+        Row(title=gap.code, cells=[
+            Cell(value=known[gap.mapping].title),
+            Cell(value=gap.code, kind="mono"),
+            Cell(value=f"{gap.source or 'the hub'} → {gap.target or 'the hub'}"),
+            Cell(value=gap.times, kind="number"),
+            Cell(value=gap.last_asked, kind="time"),
+            Cell(value=", ".join(sorted(gap.asked_by)[:3]), muted=True),
+        ])
+        for gap in gaps.keys(SHOWN)
+        if gap.mapping in known
+    ]  # fmt: skip
+    return Table(caption="Keys asked for and not there", columns=KEYS, rows=rows) if rows else None
 
 
 def _row(accounts: RecordType, found: Coverage, gap: MappingGap, proposed: Sequence[Proposal]) -> Row:
@@ -186,6 +227,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
     if not reason:
         raise CorrectInput("Say why these codes need no target: whoever asks for them will want to know.")
     number = asking.dismiss(gaps=[one.pk for one in chosen], reason=reason, by=visitor.actor(request))
+    _forget_count()
     messages.success(request, f"{plural(number, 'code')} dismissed.")
     return redirect(_back(chosen[0]))
 
@@ -194,7 +236,9 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 @visitor.page
 def undo(request: HttpRequest) -> HttpResponse:
     chosen = _chosen(request)
-    messages.success(request, f"{plural(asking.undo(gaps=[one.pk for one in chosen]), 'code')} brought back.")
+    number = asking.undo(gaps=[one.pk for one in chosen])
+    _forget_count()
+    messages.success(request, f"{plural(number, 'code')} brought back.")
     return redirect(_back(chosen[0]))
 
 

@@ -95,8 +95,8 @@ def title(pair: Pair) -> str:
     return f"{MAPPINGS[pair.kind].record_type.title} {pair.source or 'hub'} → {pair.target}"
 
 
-def panels_of(change: ChangeRequest) -> list[str]:
+def panels_of(change: ChangeRequest, types: set[str]) -> list[str]:
     """For open requests with mapping rows: what was applied cannot be tried any more."""
-    if change.state not in OPEN_STATES or not change.items.filter(type__in=MAPPINGS).exists():
+    if change.state not in OPEN_STATES or types.isdisjoint(MAPPINGS):
         return []
     return [reverse("dimensions:mapping-rehearsal", args=[request_items.number_of(change)])]

@@ -147,7 +147,7 @@ def _as_file(name: str) -> Mapping[str, str]:
 
 
 def _at(request: HttpRequest, uid: UUID, verb: str = "read") -> MappingFile:
-    held = MappingFile.objects.select_related("change").defer("content").filter(uid=uid).first()
+    held = MappingFile.objects.select_related("change", "created_by").defer("content").filter(uid=uid).first()
     if held is None:
         raise NotFound("There is no such file. Files are kept for 30 days.")
     visitor.kind_at(request, MAPPINGS[held.mapping].record_type.path, verb)
@@ -163,8 +163,9 @@ def show(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _shown(request: HttpRequest, held: MappingFile, error: str = "") -> HttpResponse:
     pair = row_files.pair_of(held)
     kind = MAPPINGS[held.mapping].record_type
-    may = permissions.may(visitor.actor(request), f"propose:{kind.path}")
-    refusal = row_files.why_not_sent(held) if may else f"Your role may not propose {kind.nouns}."
+    by = visitor.actor(request)
+    may = permissions.may(by, f"propose:{kind.path}")
+    refusal = row_files.why_not_sent(held, by) if may else f"Your role may not propose {kind.nouns}."
     meta = [Meta(text=MODES[held.mode].partition(":")[0]), Meta(text=f"by {held.created_by_name}")]
     context = {
         "page": _page(held.file_name, pair, meta=meta),
@@ -245,7 +246,7 @@ def progress(request: HttpRequest, uid: UUID) -> HttpResponse:
 def send(request: HttpRequest, uid: UUID) -> HttpResponse:
     held = _at(request, uid, "propose")
     try:
-        row_files.send(held=held, reason=request.POST.get("reason", "").strip()[:2000])
+        row_files.send(held=held, reason=request.POST.get("reason", "").strip()[:2000], by=visitor.actor(request))
     except HubError as error:
         return _shown(request, held, error.message)
     _set_going(held, small=sum(held.counts[name] for name in ("added", "changed", "dropped")) < SHOWN)

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dimensions.models import AskedBatch, AskedCode, ChartOfAccounts, MappingGap
-from dimensions.selectors import gaps
 from dimensions.services import asking, mappings
 from dimensions.services.asking import Asked
+from dimensions.web import gaps
 from mdm.services import background, crosswalks
 from tests.people import actor, make, person, system
 

@@ -95,7 +95,10 @@ def test_a_gap_opens_the_form_with_what_is_known_and_closes(mara: Client, charts
     typed = {"name": "Telephone", "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit", "source": "490000",
              "target": "6805", "order": "0", "action": "submit"}  # fmt: skip
     assert mara.post(reverse("web:record-new", args=["gl-mappings"]), typed).status_code == 302
-    assert coverage.of(mappings.Pair("gl_mapping", "GROUP", "LOCAL"), timezone.localdate()).unmapped == ["470000", "491000"]
+    assert coverage.of(mappings.Pair("gl_mapping", "GROUP", "LOCAL"), timezone.localdate()).unmapped == [
+        "470000",
+        "491000",
+    ]
     wrong = mara.post(reverse("web:record-new", args=["gl-mappings"]), {**typed, "source": "49*"})
     assert wrong.status_code == 422 and "not written as explicit" in wrong.content.decode()
 

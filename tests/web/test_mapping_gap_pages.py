@@ -103,6 +103,13 @@ def test_dismissing_needs_a_reason_and_is_undone(mara: Client) -> None:
     assert mara.post(UNDO, {"uid": chosen}).status_code == 302 and "490000" in section(mara)
 
 
+def test_missing_keys_are_listed(mara: Client) -> None:
+    ask("CC-9", kind="cost_center", source="", target="sap")
+    text = words(read(mara, URL + "?from=GROUP&to=LOCAL"))
+    assert "Keys asked for and not there" in text and "Cost center CC-9 the hub → sap 1" in text
+    assert mara.post(DISMISS, {"uid": [str(MappingGap.objects.get().pk)], "reason": "No"}).status_code == 404
+
+
 @pytest.mark.parametrize("role", ["requester", "auditor", "integrator"])
 def test_only_stewards_decide(role: str) -> None:
     by, chosen = browser(f"one-{role}", role), ask("490000")

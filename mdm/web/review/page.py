@@ -61,13 +61,19 @@ def review(
         "conflicts": differences.conflicts(change, looked),
         "targets": surroundings.targets(change),
         "duplicates": surroundings.duplicates(change, looked),
-        "panels": [] if brief else [url for panels in ports.request_panels for url in panels(change)],
+        "panels": [] if brief else _panels(change, looked),
         "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first)),
         "track": approval.track(change, by),
         "decision": approval.decision(change, permits, url=_url(change, "decide"), comment=comment),
         "permits": permits,
         "after_url": after_url,
     }
+
+
+def _panels(change: ChangeRequest, looked: list[Looked]) -> list[str]:
+    """Parts that other packages add, by the types of the records shown."""
+    types = {part.item.type for part in looked}
+    return [url for panels in ports.request_panels for url in panels(change, types)]
 
 
 def _basics(change: ChangeRequest, permits: dict[str, tuple[bool, str]]) -> dict[str, Any]:
