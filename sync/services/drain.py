@@ -66,8 +66,12 @@ class _Run:
 
     def wait_for_hands(self) -> None:
         """Only a thread that works hires another, so after the last one nobody comes."""
-        while self._hired:
-            self._hired.pop().join()
+        while thread := self._next_hand():
+            thread.join()
+
+    def _next_hand(self) -> threading.Thread | None:
+        with self._lock:  # whoever is in the list has been started
+            return self._hired.pop() if self._hired else None
 
     def _hire(self) -> None:
         """A claim found work, so there may be more: one thread more, unless the last one came for nothing just now or
