@@ -15,7 +15,7 @@ from mdm.models import ChangeRequest, RecordVersion
 from mdm.services import changes, importing, loading
 from mdm.services.proposing import ProposedItem
 from tests.people import SETUP, actor, auto_approve, make, person, system
-from tests.web.visitors import browser, read
+from tests.web.visitors import browser, queries, read
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/dimensions/dimension/add/"
@@ -76,6 +76,7 @@ def test_its_page_shows_its_own_values_alone(gita: Client) -> None:
     make("dimension_value", dimension="CHANNEL", value="WEB", name="Web shop")
     page = read(gita, "/dimensions/REGION/")
     assert ">Northern region</a>" in page and ">Web shop</a>" not in page
+    assert queries(gita, "/dimensions/REGION/") <= 24
     assert "Nothing fits" in read(gita, "/dimensions/REGION/?q=shop")
     assert "There is no such dimension" in read(gita, "/dimensions/NONE/", 404)
     exported = gita.get("/records/dimension-values/export/?dimension=REGION&format=csv")
