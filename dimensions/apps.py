@@ -22,11 +22,14 @@ class DimensionsConfig(AppConfig):
             payment_term,
             profit_center,
             project,
+            tasks,
             tax_code,
             tax_code_mapping,
         )
         from dimensions.demo import treasury
-        from dimensions.web import values
+        from dimensions.mapping_rows import MAPPINGS
+        from dimensions.services import asking
+        from dimensions.web import gaps, rehearsals, values
         from mdm import ports
 
         for kind in (
@@ -36,6 +39,10 @@ class DimensionsConfig(AppConfig):
             kind.declare()
         ports.rail.append(values.groups)
         ports.after_commit.append(values.forget)
+        ports.beside_forms |= dict.fromkeys(MAPPINGS, "dimensions:mapping-row-typed")
+        ports.request_panels.append(rehearsals.panels_of)
+        ports.rounds.extend([asking.work, tasks.ring_files])
+        ports.counts.append(gaps.counts)
         ports.demo_steps += (
             ports.DemoStep(order=20, title="Companies, centers, accounts and terms", load=demo.load),
             ports.DemoStep(order=25, title="Public data of the US Treasury", load=treasury.load),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -92,18 +93,32 @@ def read(values: Mapping[str, Any], *, uid: UUID | None = None, active: bool = T
     )
 
 
+def read_document(document: Mapping[str, Any]) -> Row:
+    """A row from its canonical document, or one typed so far. Raises MappingError."""
+    days = {name: _day(document.get(name)) for name in ("valid_from", "valid_to")}
+    defaults = {"source": None, "target": "", "flip": False, "order": 0, "conditions": ()}
+    values = {**defaults, **{name: value for name, value in document.items() if value is not None}, **days}
+    values["order"] = int(values["order"])
+    uid, active = document.get("uid"), document.get("status") in (None, "active")
+    return read(values, uid=UUID(str(uid)) if uid else None, active=active)
+
+
+def _day(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
 def check_row(document: Document) -> list[Problem]:
     """Its texts read as the engine reads them, each problem at the field that has it."""
     return list(_problems(document))
 
 
 def _problems(document: Document) -> Iterator[Problem]:
-    kind, text = document["kind"], document["source"]
+    kind, text, tests = document["kind"], document.get("source"), document.get("conditions") or ()
     source, complete = None, True
     if kind == "multi":
         if text:
             yield Problem("source", "not_empty", "A multi row has no source: its conditions alone decide.")
-        if not document["conditions"]:
+        if not tests:
             complete = False
             words = "A multi row needs a condition; a row for every code is of kind like and written *."
             yield Problem("conditions", "missing", words)
@@ -115,7 +130,7 @@ def _problems(document: Document) -> Iterator[Problem]:
         complete = problem is None
         yield from (problem,) if problem else ()
     conditions: dict[str, Expression] = {}
-    for place, row in enumerate(document["conditions"]):
+    for place, row in enumerate(tests):
         path = f"conditions/{row.get('uid') or place}"
         if row["dimension"] in conditions:
             words = "There is a condition on this dimension already; write its codes into one, with commas."
@@ -133,7 +148,7 @@ def _problems(document: Document) -> Iterator[Problem]:
             Row(_NOBODY, source, document["target"], when(conditions))
         except MappingError as error:
             yield Problem("target", "not_readable", str(error))
-    start, end = document["valid_from"], document["valid_to"]
+    start, end = document.get("valid_from"), document.get("valid_to")
     if start and end and start >= end:
         yield Problem("valid_to", "empty_period", "It would end before it begins: no day is in this period.")
 

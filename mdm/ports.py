@@ -40,6 +40,15 @@ search: list[Callable[[str, Any], list[dict[str, Any]]]] = []
 after_commit: list[Callable[[], None]] = []
 """Rung after a commit that made events: wakes the dispatcher; losing the ring costs only seconds."""
 
+rounds: list[Callable[[], Mapping[str, int]]] = []
+"""() -> {what: how many}: one round of background work, every few seconds; safe to run anywhere, any number at once."""
+
+beside_forms: dict[str, str] = {}
+"""Record type -> name of the address that is sent its form while somebody types, and answers a part of the page."""
+
+request_panels: list[Callable[[Any, set[str]], list[str]]] = []
+"""(change request, record types of the items shown) -> addresses of parts of its page, fetched after it."""
+
 readiness: list[Callable[[], list[str]]] = []
 """() -> reasons why this part is not ready."""
 

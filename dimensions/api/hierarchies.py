@@ -58,7 +58,7 @@ class ExportQuery(OnDay):
     format: Literal["csv", "xlsx"] = "csv"
 
 
-class RecordShown(Shown):
+class MemberRecordShown(Shown):
     uid: UUID
     code: str
     status: str
@@ -74,7 +74,7 @@ class NodeShown(Shown):
     depth: int
     valid_from: date | None = Field(description="Of the period in which it stands there; null: since ever.")
     valid_to: date | None
-    record: RecordShown | None = Field(description="Of a member: its golden record.")
+    record: MemberRecordShown | None = Field(description="Of a member: its golden record.")
 
 
 class BranchNode(NodeShown):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -55,6 +55,10 @@ class TranslateInput(Body):
     from_system: ForSystem = None
     to_system: ForSystem = None
     on_date: date | None = Field(None, description="The day whose mapping holds; absent: today.")
+    known_at: datetime | None = Field(
+        None,
+        description="By the rows as they were in force at that moment; between charts. Records are shown as they are now.",
+    )
     context: ContextInput = Field(default_factory=ContextInput)
     trace: bool = Field(False, description=f"Also say why every row considered won or lost; at most {TRACED} values.")
 
@@ -65,7 +69,7 @@ class RuleShown(Shown):
     words: str
 
 
-class RecordShown(Shown):
+class RecordOfCode(Shown):
     uid: UUID
     code: str
     status: str
@@ -81,7 +85,7 @@ class Translated(Shown):
     value: str
     code: str | None = Field(description="What the value becomes; null when nothing says so.")
     sign: int = Field(description="-1 where amounts change their sign.")
-    record: RecordShown | None = Field(description="The golden record of that code; null when the hub has none.")
+    record: RecordOfCode | None = Field(description="The golden record of that code; null when the hub has none.")
     rule: RuleShown | None = Field(description="What decided; null when the value is unmapped.")
     why: str | None = Field(description="Why the value is unmapped.")
     trace: list[StepShown] | None = Field(None, description="With `trace`: the rows considered, the best first.")
@@ -138,19 +142,20 @@ class Translate(HubView):
         systems = {"from_system": body.from_system, "to_system": body.to_system}
         by_rows = {"on": on, "context": body.context.model_dump(exclude_none=True), "trace": body.trace}
         if body.to_chart:
-            return translating.accounts(body.values, from_chart=body.from_chart, to_chart=body.to_chart, **by_rows)
+            charts = {"from_chart": body.from_chart, "to_chart": body.to_chart}
+            return translating.accounts(body.values, **charts, **by_rows, known_at=body.known_at)
         if _mapping(body, kind):
             return translating.tax_codes(body.values, **systems, **by_rows, entities=self.entities)
         return translating.keys(kind, body.values, **systems, entities=self.entities)
 
     def _note(self, kind: RecordType, on: date, found: Sequence[Translation]) -> None:
         """What was asked for, for rehearsals; and what has no target, for stewards. Whoever sees some companies only may
-        miss what is there, so that a missing key is no gap."""
+        miss what is there, so that a missing key is no gap; what was known before is no use of today's rows."""
         token = auth.token_of(self.request)
         by = token.name if token else self.actor.name
         body, context = self.body, self.body.context.model_dump(exclude_none=True)
         mapping = _mapping(body, kind)
-        if not mapping and self.entities is not None:
+        if body.known_at or (not mapping and self.entities is not None):
             return
         source, target = body.from_chart or body.from_system or "", body.to_chart or body.to_system or ""
         uses, gaps = [], []
@@ -193,6 +198,10 @@ def _wrong(body: TranslateInput, kind: RecordType) -> Iterator[Problem]:
         words = "There are traces of mapping rows only: between charts, and of tax codes to a system."
         yield Problem("trace", "not_for_type", words)
         return
+    if body.known_at and not body.to_chart:
+        yield Problem("known_at", "not_for_type", "What was known before is kept of mapping rows between charts only.")
+    if body.known_at and body.known_at.tzinfo is None:
+        yield Problem("known_at", "no_time_zone", "Say the time zone too: 2026-02-05T12:00:00Z.")
     if body.trace and len(body.values) > TRACED:
         yield Problem("trace", "too_many", f"Ask for traces of at most {TRACED} values; these are {len(body.values)}.")
     for dimension in body.context.model_extra or ():

@@ -1,22 +1,36 @@
 """Owns what mappings were asked: which codes are in use and how often, and which had no target and wait for somebody.
 
 Whoever translates calls `note` once with all of its codes. Uses are put down as one row and counted later, beside; gaps
-are counted at once, because somebody may be waiting to close them.
+are counted at once, because somebody may be waiting to close them. They close by themselves when the mapping answers.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import connection, transaction
+from django.utils import timezone
 
-from dimensions.models import AskedBatch
+from dimensions.mapping_rows import MAPPINGS
+from dimensions.models import AskedBatch, AskedCode, MappingGap
+from dimensions.services import mappings, translating
+from dimensions.services.mappings import Pair
+from mdm import registry
+from mdm.errors import HubError, NotNow
+from mdm.selectors import event_watch
+from mdm.selectors.event_watch import Look
+from mdm.types import Actor
 
-MONTHS_KEPT = 13
+KEPT = timedelta(days=400)
+"""How long it is known that a code was asked for; a gap that was dismissed is known for good."""
 _COUNTED_AT_ONCE = 500  # batches
+_JUDGED_AT_ONCE = 1000  # gaps
+_KEYS_JUDGED_EVERY_S = 60.0
+_FORGOTTEN_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +133,102 @@ def count() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [_COUNTED_AT_ONCE])
         return int(cursor.fetchone()[0])
+
+
+# --- gaps that close ----------------------------------------------------------------------------------------------------
+
+
+def work() -> dict[str, int]:
+    """One round beside: count what was asked, close gaps that are answered, forget what is old."""
+    return {"asked": count(), "answered_gaps": _WATCH.answer(), "forgotten_codes": forget()}
+
+
+class _Watch:
+    """Gaps are judged when the rows of their mapping may have changed since this process judged them last, and on a new
+    day; those of keys, of which no event tells, every minute."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, tuple[Look, date]] = {}
+        self._keys_at = float("-inf")
+
+    def answer(self) -> int:
+        """How many were closed. Safe to run anywhere, any number at once: a gap closes once, and opens when asked again."""
+        rows = MappingGap.objects.filter(state="open").order_by()
+        pairs = [Pair(*pair) for pair in rows.values_list("mapping", "source", "target").distinct()]
+        return sum(
+            self._of_kind(kind, [p for p in pairs if p.kind == kind]) for kind in sorted({p.kind for p in pairs})
+        )
+
+    def _of_kind(self, kind: str, pairs: Sequence[Pair]) -> int:
+        if kind not in MAPPINGS:
+            if time.monotonic() - self._keys_at < _KEYS_JUDGED_EVERY_S:
+                return 0
+            closed = sum(map(answer, pairs))
+            self._keys_at = time.monotonic()
+            return closed
+        seen, day = self._looks.get(kind, (None, None))
+        now, changed = event_watch.look(kind, seen)
+        if not changed and day == timezone.localdate():
+            return 0
+        closed = sum(map(answer, pairs))
+        self._looks[kind] = now, timezone.localdate()  # only now: what is broken off begins anew
+        return closed
+
+
+_WATCH = _Watch()
+
+
+def answer(pair: Pair) -> int:
+    """Close the open gaps of a pair that have a target now, for the day and context they were asked for last."""
+    closed = after = 0
+    while True:
+        open_gaps = MappingGap.objects.filter(mapping=pair.kind, source=pair.source, target=pair.target, state="open")
+        gaps = list(open_gaps.filter(pk__gt=after).order_by("pk")[:_JUDGED_AT_ONCE])
+        if not gaps:
+            return closed
+        after = gaps[-1].pk
+        found = [gap.pk for gap in gaps if gap.code in _answered(pair, gaps)]
+        # One that was asked for again meanwhile stays: it is judged in the next round.
+        newest = max(gap.last_asked for gap in gaps)
+        closed += open_gaps.filter(pk__in=found, last_asked__lte=newest).update(
+            state="answered", decided_at=timezone.now(), decided_by=None
+        )
+
+
+def _answered(pair: Pair, gaps: Sequence[MappingGap]) -> set[str]:
+    if pair.kind in MAPPINGS:
+        try:
+            built = mappings.answers(*pair, [gap.code for gap in gaps])
+        except NotNow:
+            return set()  # a row that cannot be read: whoever translates is told so
+        return {gap.code for gap in gaps if built.resolve(gap.code, gap.context, gap.on).target is not None}
+    kind, named = registry.find(pair.kind), (pair.source or None, pair.target or None)
+    try:
+        found = (
+            translating.keys(kind, [gap.code for gap in gaps], from_system=named[0], to_system=named[1], entities=None)
+            if kind
+            else []
+        )
+    except HubError:
+        return set()  # of a system that is gone
+    return {one.value for one in found if one.code is not None}
+
+
+def dismiss(*, gaps: Iterable[int], reason: str, by: Actor) -> int:
+    """Say that these (ids) need no target; how many. They are counted on, and stay dismissed until that is undone."""
+    rows = MappingGap.objects.filter(pk__in=list(gaps), state="open")
+    return rows.update(state="dismissed", reason=reason, decided_by=by.user, decided_at=timezone.now())
+
+
+def undo(*, gaps: Iterable[int]) -> int:
+    """Dismissed gaps wait for somebody again; how many."""
+    rows = MappingGap.objects.filter(pk__in=list(gaps), state="dismissed")
+    return rows.update(state="open", reason="", decided_by=None, decided_at=None)
+
+
+def forget() -> int:
+    """Remove what was asked for so long ago that no rehearsal reads it, so many rows at once; how many."""
+    before = timezone.localdate() - KEPT
+    old = AskedCode.objects.filter(month__lt=before).order_by("month").values("pk")[:_FORGOTTEN_AT_ONCE]
+    gaps = MappingGap.objects.filter(last_asked__lt=timezone.now() - KEPT).exclude(state="dismissed")
+    return AskedCode.objects.filter(pk__in=old).delete()[0] + gaps.delete()[0]

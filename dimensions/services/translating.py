@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -63,23 +63,36 @@ class Translation:
 
 
 def accounts(
-    values: Sequence[str], *, from_chart: str, to_chart: str, on: date, context: Mapping[str, str], trace: bool = False
+    values: Sequence[str],
+    *,
+    from_chart: str,
+    to_chart: str,
+    on: date,
+    context: Mapping[str, str],
+    trace: bool = False,
+    known_at: datetime | None = None,
 ) -> list[Translation]:
     """Account numbers of one chart in another, in the order given; at most five queries. CorrectInput for no chart.
 
     `context`: {dimension: code}; one that is absent fulfils no condition. Traces take long: for people, not for loads.
+    `known_at`: by the rows as they were in force at that moment.
     """
     _require("chart", {"from_chart": from_chart, "to_chart": to_chart}, ChartOfAccounts.objects)
-    found = _resolved(Pair("gl_mapping", from_chart, to_chart), values, on, context, trace)
+    found = _resolved(Pair("gl_mapping", from_chart, to_chart), values, on, context, trace, known_at)
     there = _accounts(to_chart, {one.target for one in found.values() if one.target is not None})
     return _translations("gl_mapping", values, found, there, on, trace)
 
 
 def _resolved(
-    pair: Pair, values: Iterable[str], on: date, context: Mapping[str, str], trace: bool
+    pair: Pair,
+    values: Iterable[str],
+    on: date,
+    context: Mapping[str, str],
+    trace: bool,
+    known_at: datetime | None = None,
 ) -> dict[str, Resolution]:
     wanted = list(dict.fromkeys(values))
-    built = mappings.answers(*pair, wanted)
+    built = mappings.answers_as_known(*pair, wanted, known_at) if known_at else mappings.answers(*pair, wanted)
     if trace:
         return {value: built.resolve(value, context, on, trace=True) for value in wanted}
     return {one.value: one for one in built.resolve_many(wanted, context, on)}

@@ -1,4 +1,4 @@
-"""The page Mappings: what of one chart has a target in another, what has none and could get, what its rows get wrong."""
+"""The page Mappings: what has a target and what has none and could get one, what was asked for, what rows get wrong."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from dimensions.gl_mapping import KEY
+from dimensions.mapping_rows import MAPPINGS
 from dimensions.selectors import coverage
 from dimensions.selectors.coverage import Account, Astray, Coverage
 from dimensions.services.mappings import Pair
-from mdm import permissions
-from mdm.mapping import Finding, Proposal, notation
+from dimensions.web import gaps
+from dimensions.web.pairs import LIKELY, TONES, action, best, form_url, links, nothing, pair_of, query
+from mdm import permissions, registry
+from mdm.mapping import Finding, Proposal
 from mdm.registry import RecordType
 from mdm.web import browsing, visitor
-from mdm.web.browsing import Filter, plural
-from mdm.web.page import Action, Badge, Empty, Page, Part, Rich, Tile, Tone
+from mdm.web.browsing import plural
+from mdm.web.page import Action, Badge, Empty, Page, Part, Tile
 from mdm.web.tables import Cell, Column, Row, Table
 
 SIZE = 25  # unmapped accounts of a page: proposals compare each with every name
-WORTH, LIKELY = 0.1, 0.2  # scores from which a proposal is shown, and filled in by itself
 MOST = 50  # findings and accounts led astray that are shown
-WHY_NOT = "Your role may not propose GL mappings. A governance lead can change that."
+TOO_MANY = "There are too many rows to judge while a page is drawn. Each is judged as it is typed."
 UNMAPPED = (
     Column(label="Account"),
     Column(label="Name"),
@@ -49,66 +51,52 @@ FINDINGS = (
     Column(label="What"),
     Column(label="Others", priority=1),
 )
-TONES: dict[str, Tone] = {"error": "red", "warning": "amber", "note": "grey"}
 
 
 @require_GET
 @visitor.page
 def index(request: HttpRequest) -> HttpResponse:
-    kind = visitor.kind_at(request, "gl-mappings")
-    accounts = visitor.kind_at(request, "gl-accounts")
+    pair, filters = pair_of(request)
+    kind = visitor.kind_at(request, MAPPINGS[pair.kind].record_type.path)
+    accounts = registry.get(MAPPINGS[pair.kind].dimension)
     may = permissions.may(visitor.actor(request), f"propose:{kind.path}")
-    charts, pairs = coverage.charts(), coverage.pairs()
-    pair, filters = _pair(request, charts, pairs)
+    empty = nothing(kind, pair, may)
     context: dict[str, Any] = {
         "page": Page(
             title="Mappings",
-            note="What the accounts of one chart become in another",
-            primary=_action("Propose a row", _form(pair), may, icon="plus") if pair.source and pair.target else None,
+            note="What codes of the group become elsewhere",
+            primary=action("Propose a row", form_url(pair), may, icon="plus") if empty is None else None,
+            menu=_menu(pair) if empty is None else [],
         ),
-        "filters": browsing.bar(request, "Accounts", filters) if charts else None,
-        "empty": _nothing(kind, charts, pair, may),
+        "filters": browsing.bar(request, "Mapping where", filters),
+        "empty": empty,
     }
-    if context["empty"] is None:
+    if empty is None:
         context |= _shown(request, kind, accounts, pair, may)
     return render(request, "dimensions/mappings.html", context)
 
 
-def _pair(request: HttpRequest, charts: Sequence[tuple[str, str]], pairs: dict[Pair, int]) -> tuple[Pair, list[Filter]]:
-    """What is asked for; by itself the pair with the most rows."""
-    first = next(iter(pairs), Pair(KEY, "", ""))
-    options = [(code, f"{code} · {name}") for code, name in charts]
-    filters = [
-        Filter(name="from", words="from", label="From chart", options=options, default=first.source),
-        Filter(name="to", words="to", label="To chart", options=options, default=first.target),
+def _menu(pair: Pair) -> list[Action]:
+    return [
+        Action(label="Matrix with all targets", url=reverse("dimensions:mapping-matrix") + query(pair), icon="columns"),
+        Action(label="Rows as a file, and back", url=reverse("dimensions:mapping-rows") + query(pair), icon="upload"),
+        Action(label="Why a code becomes what", url=reverse("dimensions:mapping-trace") + query(pair), icon="search"),
     ]
-    held = browsing.values_of(request, filters)
-    return Pair(KEY, held["from"], held["to"]), filters
-
-
-def _nothing(kind: RecordType, charts: Sequence[Any], pair: Pair, may: bool) -> Empty | None:
-    if not charts:
-        text = "A mapping leads from the accounts of one chart to those of another. Propose the charts first."
-        url = reverse("web:record-new", args=["charts-of-accounts"])
-        actions = [_action("Propose a chart", url, may, icon="plus")]
-        return Empty(title="There are no charts of accounts yet", text=text, icon="mapping", actions=actions)
-    if not pair.source or not pair.target:
-        text = "Choose the chart the accounts come from and the chart they lead to, with “Add filter”."
-        return Empty(title="Choose two charts", text=text, icon="mapping")
-    return None
 
 
 def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: Pair, may: bool) -> dict[str, Any]:
-    found = coverage.of(pair, timezone.localdate())
+    waiting = gaps.listed(request, pair)
+    found = coverage.of(pair, timezone.localdate(), [gap.code for gap in waiting])
     judged = found.findings()
     listed, pager = browsing.numbered(request, found.unmapped, size=SIZE, one="account")
     wrong = [one for one in judged or [] if one.severity != "note"]
     notes = [one for one in judged or [] if one.severity == "note"]
     shown = [*wrong[:MOST], *notes[:MOST]]
     uids = {one.row for one in shown if one.row} | {uid for one in shown for uid in one.others}
-    codes = coverage.codes_of(uids | {one.row for one in found.astray[:MOST]})
+    codes = coverage.codes_of(pair.kind, uids | {one.row for one in found.astray[:MOST]})
     return {
         "tiles": _tiles(kind, accounts, pair, found, None if judged is None else len(wrong)),
+        **gaps.context(request, kind, accounts, pair, found, waiting),
         "unmapped": _unmapped(accounts, pair, found, listed, may),
         "pager": pager,
         "mapped_all": _mapped_all(pair, found),
@@ -118,9 +106,7 @@ def _shown(request: HttpRequest, kind: RecordType, accounts: RecordType, pair: P
         "findings_more": max(0, len(wrong) - MOST),
         "notes": _findings(kind, notes[:MOST], codes, "Exceptions to rules"),
         "notes_count": plural(len(notes), "row that loses", "rows that lose"),
-        "too_many": f"{plural(len(found.built.rules), 'rule')}: too many to judge while a page is drawn."
-        if judged is None
-        else "",
+        "too_many": TOO_MANY if judged is None else "",
     }
 
 
@@ -132,7 +118,7 @@ def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, 
         + urlencode({"source_chart": pair.source, "target_chart": pair.target})
     )
     total = len(found.members)
-    share = f"{100 * len(found.mapped) // total} % of {plural(total, 'account')}" if total else ""
+    share = f"{100 * len(found.mapped) // total} % of {plural(total, accounts.noun, accounts.nouns)}" if total else ""
     return [
         Tile(label="Mapped", value=len(found.mapped), note=share, url=members),
         Tile(label="Unmapped", value=len(found.unmapped), url="#unmapped", tone="amber" if found.unmapped else ""),
@@ -140,7 +126,7 @@ def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, 
              tone="red" if found.astray else ""),
         Tile(label="Findings", value="–" if findings is None else findings, url="#findings",
              tone="amber" if findings else ""),
-        Tile(label="Rows", value=len(found.built.table), url=rows),
+        Tile(label="Rows", value=found.rows, url=rows),
     ]  # fmt: skip
 
 
@@ -150,9 +136,7 @@ def _tiles(kind: RecordType, accounts: RecordType, pair: Pair, found: Coverage, 
 def _unmapped(accounts: RecordType, pair: Pair, found: Coverage, listed: Sequence[str], may: bool) -> Table | None:
     if not listed:
         return None
-    proposed = {
-        number: [one for one in offered if one.score >= WORTH] for number, offered in found.proposals(listed).items()
-    }
+    proposed = best(found, listed)
     rows = [_gap(accounts, pair, found, found.members[number], proposed[number], may) for number in listed]
     return Table(caption="Accounts without a target", columns=UNMAPPED, rows=rows)
 
@@ -164,12 +148,12 @@ def _gap(
     words: list[Part | str] = []
     for one in proposed:
         words += [", "] if words else []
-        url = _form(pair, account, one.target) if may else ""
+        url = form_url(pair, account, one.target) if may else ""
         words += [
             Part(text=one.target, mono=True, url=url),
             f" {found.targets[one.target].name} {round(100 * one.score)} %",
         ]
-    action = _action("Map it", _form(pair, account, best.target if best else ""), may, name=f"map-{account.number}")
+    map_it = action("Map it", form_url(pair, account, best.target if best else ""), may, name=f"map-{account.number}")
     return Row(
         title=account.number,
         cells=[
@@ -177,26 +161,19 @@ def _gap(
             Cell(value=account.name),
             Cell(value=words, kind="rich") if words else Cell(note="nothing alike"),
             Cell(value=proposed[0].reasons[0] if proposed else None, muted=True),
-            Cell(kind="actions", actions=[action]),
+            Cell(kind="actions", actions=[map_it]),
         ],
     )
 
 
-def _form(pair: Pair, account: Account | None = None, target: str = "") -> str:
-    """The form for a new row with what is known filled in."""
-    known = {"source_chart": pair.source, "target_chart": pair.target}
-    if account:
-        known |= {"name": account.name, "kind": "explicit", "source": notation.escape(account.number)}
-    if target:
-        known["target"] = notation.escape(target)
-    return f"{reverse('web:record-new', args=['gl-mappings'])}?{urlencode(known)}"
-
-
 def _mapped_all(pair: Pair, found: Coverage) -> Empty:
     if not found.members:
-        text = f"{pair.source} has no accounts in use. They are proposed one by one or imported from a file."
+        text = (
+            f"{pair.source or 'The hub'} has nothing in use. Records are proposed one by one or imported from a file."
+        )
         return Empty(title="There is nothing to map yet", text=text, icon="mapping")
-    return Empty(title="Every account has a row", text=f"Nothing of {pair.source} waits for a target in {pair.target}.")
+    text = f"Nothing of {pair.source or 'the hub'} waits for a target in {pair.target}."
+    return Empty(title="Everything has a row" if pair.kind == KEY else "Everything has a row or a key", text=text)
 
 
 # --- led astray, findings ---------------------------------------------------------------------------------------------
@@ -213,7 +190,7 @@ def _astray(
                 Cell(value=one.account.name),
                 _target(accounts, one),
                 Cell(value=_why(one)),
-                Cell(value=_links(kind, [one.row], codes), kind="rich"),
+                Cell(value=links(kind, [one.row], codes), kind="rich"),
             ],
         )
         for one in found.astray[:MOST]
@@ -240,24 +217,11 @@ def _findings(
             title=one.message,
             cells=[
                 Cell(kind="badges", badges=[Badge(label=one.kind.replace("_", " ").capitalize(), tone=TONES[one.severity])]),
-                Cell(value=_links(kind, [one.row] if one.row else [], codes), kind="rich"),
+                Cell(value=links(kind, [one.row] if one.row else [], codes), kind="rich"),
                 Cell(value=one.message),
-                Cell(value=_links(kind, one.others, codes) or "", kind="rich") if one.others else Cell(),
+                Cell(value=links(kind, one.others, codes) or "", kind="rich") if one.others else Cell(),
             ],
         )
         for one in listed
     ]  # fmt: skip
     return Table(caption=caption, columns=FINDINGS, rows=rows) if rows else None
-
-
-def _links(kind: RecordType, uids: Sequence[UUID], codes: dict[UUID, tuple[str, str]]) -> Rich:
-    words: list[Part | str] = []
-    for uid in uids:
-        if uid in codes:
-            words += [", "] if words else []
-            words.append(Part(text=codes[uid][0], url=visitor.record_url(kind, uid), mono=True))
-    return words
-
-
-def _action(label: str, url: str, may: bool, *, icon: str = "", name: str = "") -> Action:
-    return Action(label=label, url=url, icon=icon, name=name, allowed=may, why_not="" if may else WHY_NOT)

@@ -122,6 +122,15 @@ class Compiled:
         open_rows = [self.table.row(n) for n in numbers if n >= self.first_rule and not self.codes_of(n)]
         return Reverse(tuple(found), tuple(row for row in open_rows if row.active))
 
+    def near(self, row: Row) -> list[Row]:
+        """Rows that may match a code this row matches: every rule, and the explicit rows of such codes."""
+        source = row.source
+        if isinstance(source, Equals | In):
+            codes: Iterable[str] = source.codes if isinstance(source, In) else (source.code,)
+        else:
+            codes = (code for code in self.explicit if source is None or source.matches(code))
+        return [*self.rules, *(self.table.row(number) for code in codes for number in self.naming(code))]
+
     def numbers_to(self, target: str) -> list[int]:
         """Rows with this target or one that takes over part of the code, whatever their period and conditions."""
         return [n for n, found in enumerate(self.table.targets) if found == target or not isinstance(found, str)]

@@ -639,6 +639,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=100)),
                 ('digest', models.CharField(max_length=64)),
                 ('document', models.JSONField()),
+                ('given', models.JSONField(default=dict)),
                 ('golden_uid', models.UUIDField(null=True)),
                 ('active', models.BooleanField(default=True)),
                 ('row', models.PositiveIntegerField(null=True)),

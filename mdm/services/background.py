@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from mdm import ports
 from mdm.models import Heartbeat, IdempotencyKey, ImportJob
 from mdm.services import audit, changes, events, loading, pin_upkeep, ranking, rebuilding, rule_changes, taking_effect
 from mdm.types import Actor
@@ -32,6 +33,7 @@ def tick() -> dict[str, int]:
         "expired_pins": pin_upkeep.expire(by=SYSTEM),
         "rebuilt": rebuilding.work_off(by=SYSTEM),
         "ranked": ranking.refresh(),
+        **{what: number for work in ports.rounds for what, number in work().items()},
     }
 
 

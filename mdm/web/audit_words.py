@@ -50,6 +50,7 @@ SAID: dict[str, Said] = {
     "survivorship.applied": Said("applied", "ok", "green"),
     "survivorship.withdrawn": Said("withdrew", "minus", "grey"),
     "survivorship.failed": Said("stopped at", "alert", "red"),
+    "mappings.rehearsal_exported": Said("exported what would change by", "download", "grey"),
     "records.exported": Said("exported", "download", "grey"),
     "import.received": Said("received a file", "upload", "blue"),
     "import.done": Said("finished an import", "ok", "green"),

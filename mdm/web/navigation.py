@@ -55,7 +55,7 @@ REST = (
             Entry("Duplicates", "duplicate", "web:duplicates", count="duplicates"),
             Entry("Imports", "upload", "web:imports", count="imports"),
             Entry("Hierarchies", "tree", "dimensions:hierarchies", scope="read:hierarchies"),
-            Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings"),
+            Entry("Mappings", "mapping", "dimensions:mappings", scope="read:gl-mappings", count="mappings"),
             Entry("Check a coding", "check", "dimensions:codings", scope="read:gl-accounts"),
         ),
     ),

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from pydantic import ValidationError
 
+from mdm import ports
 from mdm.registry import RecordType
 from mdm.selectors import duplicates, request_items, visibility
 from mdm.services import matching
@@ -87,6 +88,7 @@ def context(
         "preview": _preview(subject, outlook, effective_on) if outlook else None,
         "similar_url": _similar_url(subject),
         "similar": {"items": [], "note": ""},
+        "beside_url": _beside_url(subject),
         "after": after(decision, effective_on),
     }
 
@@ -105,6 +107,12 @@ def _similar_url(subject: Subject) -> str:
     kept = subject.change and subject.change.state == "draft"
     number = f"?request={request_items.number_of(subject.change)}" if subject.change and kept else ""
     return reverse("web:similar", args=[subject.kind.path]) + number
+
+
+def _beside_url(subject: Subject) -> str:
+    """Where a package of the type says more about what is typed."""
+    name, uid = ports.beside_forms.get(subject.kind.key), subject.current and subject.current["uid"]
+    return reverse(name, args=[subject.kind.path]) + (f"?uid={uid}" if uid else "") if name else ""
 
 
 def head(subject: Subject) -> Page:

@@ -482,8 +482,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('table', models.CharField(max_length=60)),
-                ('ours', models.CharField(max_length=200)),
+                ('ours', models.CharField(max_length=600)),
                 ('theirs', models.CharField(max_length=200)),
+                ('default', models.BooleanField(default=False, verbose_name='read back')),
                 ('updated_by', models.CharField(blank=True, editable=False, max_length=200)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='value_rows', to='sync.target')),

@@ -66,8 +66,12 @@ class _Run:
 
     def wait_for_hands(self) -> None:
         """Only a thread that works hires another, so after the last one nobody comes."""
-        while self._hired:
-            self._hired.pop().join()
+        while thread := self._next_hand():
+            thread.join()
+
+    def _next_hand(self) -> threading.Thread | None:
+        with self._lock:
+            return self._hired.pop() if self._hired else None
 
     def _hire(self) -> None:
         """A claim found work, so there may be more: one thread more, unless the last one came for nothing just now or
@@ -80,10 +84,11 @@ class _Run:
             self._looked_at, self._used = now, used
             if busy > _BUSY:
                 return
-            self._hands += 1
             name = f"push-{self.target.code}-{self._hands}"
-            self._hired.append(threading.Thread(target=self._lend_a_hand, name=name, daemon=True))
-            self._hired[-1].start()
+            thread = threading.Thread(target=self._lend_a_hand, name=name, daemon=True)
+            thread.start()
+            self._hired.append(thread)
+            self._hands += 1
 
     def _lend_a_hand(self) -> None:
         try:

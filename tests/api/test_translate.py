@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from datetime import date
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from dimensions.models import AskedCode, MappingGap
 from dimensions.services import asking, mappings
 from mdm import registry
+from mdm.errors import HubError
 from mdm.models import ApiToken, ChangeRequest, Crosswalk, Event
 from mdm.services import changes, crosswalks, merging
 from mdm.services.changes import ProposedItem
@@ -220,6 +223,50 @@ def test_each_type_needs_its_own_scope(charts: None) -> None:
     answer = only_centers.post_json("translate/", {"type": "supplier", "values": ["1"], "to_system": "sap"})
     assert (answer.status_code, answer.json()["scope"]) == (403, "read:suppliers")
     assert accounts(only_centers, "1", status=403)["scope"] == "read:gl-mappings"
+
+
+def test_what_was_known_before_is_answered_as_it_was_then(reader: Caller, charts: None) -> None:
+    """Against a plain model: after every random edit all answers are noted, and asked for again at the end."""
+    chance, made, noted = random.Random(3), dict[str, Any](), list[tuple[str, Any]]()
+    codes, contexts = ["400000", "400001", "410000", "5"], [{}, {"legal_entity": "NH10"}]
+    conditions = [{"dimension": "legal_entity", "codes": "NH10"}]
+
+    def answered(**more: Any) -> Any:
+        found = [accounts(reader, *codes, context=context, on_date="2026-06-15", **more) for context in contexts]
+        return [[(one["code"], one["sign"]) for one in each["results"]] for each in found]
+
+    def edit(number: int) -> None:
+        what = chance.choice(["new", "new", "target", "source", "status", "chart"])
+        if what == "new" or not made:
+            source, kind = chance.choice(
+                [("400000", "explicit"), ("400001", "explicit"), ("4*", "like"), ("400000..409999", "between")]
+            )
+            given = {"kind": kind, "order": number, "conditions": conditions if chance.random() < 0.4 else []}
+            made[f"R-{number}"] = row(source, str(number), f"R-{number}", **given)
+            return
+        one = made[chance.choice(list(made))]
+        patch = {"target": {"target": f"T{number}", "flip": True}, "chart": {"target_chart": chance.choice(["GROUP", "LOCAL"])},
+                 "source": {"source": chance.choice(["5", "410000"]), "kind": "explicit"}}.get(what)  # fmt: skip
+        action = "update" if patch else chance.choice(["block", "unblock", "retire"])
+        item = ProposedItem(type="gl_mapping", uid=str(one.uid), action=action, patch=patch)
+        with contextlib.suppress(HubError):
+            changes.propose(items=[item], by=Actor.system("tests"), origin="system")
+
+    noted.append((timezone.now().isoformat(), answered()))
+    for number in range(14):
+        edit(number)
+        noted.append((timezone.now().isoformat(), answered()))
+    assert len({str(found) for _at, found in noted}) > 5, "the edits change something"
+    for at, found in noted:
+        assert answered(known_at=at) == found
+    asking.count()
+    used = sum(AskedCode.objects.values_list("times", flat=True))
+    assert used == len(noted) * len(codes) * len(contexts), "looking back is no use"
+    both = {"type": "gl_account", "from_chart": "GROUP", "to_chart": "LOCAL", "values": ["1"]}
+    assert refused(reader, **both, known_at="2026-01-01T00:00:00") == {"known_at": "no_time_zone"}
+    system("sap")
+    keys = {"type": "cost_center", "values": ["1"], "to_system": "sap", "known_at": "2026-01-01T00:00:00Z"}
+    assert refused(reader, **keys) == {"known_at": "not_for_type"}
 
 
 def test_a_row_changed_is_heard_of_at_once(reader: Caller, charts: None) -> None:

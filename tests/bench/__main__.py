@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "coding", "trees")
+WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "coding", "translate", "trees")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -50,14 +50,16 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     import django
 
     django.setup()
-    from tests.bench import coding, delivering, importing, loading, periods, reading, trees
+    from tests.bench import coding, delivering, importing, loading, periods, reading, translating, trees
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
     if "coding" in chosen.only:
         figures += map(_told, coding.measure(here))
-    if not set(chosen.only) & {"import", "read", "deliver", "load", "trees"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "load", "translate", "trees"}:
         return figures
     tokens = ground.populate()
+    if "translate" in chosen.only:
+        figures.append(_told(translating.measure(here, tokens[0])))
     if "trees" in chosen.only:
         figures += map(_told, trees.measure(here, tokens, chosen.seconds))
     if not set(chosen.only) & {"import", "read", "deliver", "load"}:

@@ -11,9 +11,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from dimensions.models import AskedBatch, AskedCode, MappingGap
-from dimensions.services import asking
+from dimensions.models import AskedBatch, AskedCode, ChartOfAccounts, MappingGap
+from dimensions.services import asking, mappings
 from dimensions.services.asking import Asked
+from dimensions.web import gaps
+from mdm.services import background, crosswalks
+from tests.people import actor, make, person, system
 
 ON = date(2026, 6, 15)
 
@@ -139,3 +142,100 @@ def test_any_text_may_be_asked_for() -> None:
     asking.count()
     assert {row.code for row in AskedCode.objects.all()} == {row.code for row in MappingGap.objects.all()}
     assert {row.code for row in MappingGap.objects.all()} == {one.code for one in odd()}
+
+
+# --- gaps that close --------------------------------------------------------------------------------------------------
+
+
+def mapped(source: str, target: str = "5100", **values: Any) -> dict[str, Any]:
+    for code in ("GROUP", "LOCAL"):
+        if not ChartOfAccounts.objects.filter(code=code).exists():
+            make("chart_of_accounts", code=code, name=code)
+    given = {"name": source, "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit", **values}
+    return make("gl_mapping", **given, source=source, target=target)
+
+
+def states() -> dict[str, str]:
+    return dict(MappingGap.objects.order_by("code").values_list("code", "state"))
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> asking._Watch:
+    monkeypatch.setattr(mappings, "_KEPT", mappings._Kept())
+    fresh = asking._Watch()
+    monkeypatch.setattr(asking, "_WATCH", fresh)
+    return fresh
+
+
+@pytest.mark.django_db
+def test_a_gap_closes_when_the_mapping_answers_its_day_and_context(
+    watch: asking._Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_JUDGED_AT_ONCE", 2)
+    asking.note(gaps=[asked("1"), asked("2"), asked("3", legal_entity="NH10"), asked("4"), asked("5")])
+    assert watch.answer() == 0
+    MappingGap.objects.filter(code="4").update(state="dismissed")
+    for code in ("1", "4"):
+        mapped(code)
+    mapped("2", valid_from="2026-07-01")
+    mapped("3", conditions=[{"dimension": "legal_entity", "codes": "NH20"}])
+    assert watch.answer() == 1
+    assert states() == {"1": "answered", "2": "open", "3": "open", "4": "dismissed", "5": "open"}
+    asking.note(gaps=[asked("2", on=date(2026, 7, 1)), asked("3", legal_entity="NH20")])
+    mapped("6")
+    assert watch.answer() == 2 and watch.answer() == 0
+    assert states() == {"1": "answered", "2": "answered", "3": "answered", "4": "dismissed", "5": "open"}
+
+
+@pytest.mark.django_db
+def test_gaps_are_judged_only_when_something_changed(watch: asking._Watch) -> None:
+    asking.note(gaps=[asked("1")])
+    watch.answer()
+    with CaptureQueriesContext(connection) as captured:
+        watch.answer()
+    assert len(captured) == 2  # which pairs wait, and whether their rows changed
+
+
+@pytest.mark.django_db
+def test_a_missing_key_closes_when_it_is_there(watch: asking._Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    sap, term = system("sap"), make("payment_term", code="NET30", name="30 days", net_days=30)
+    asking.note(
+        gaps=[Asked("payment_term", "", "sap", "NET30", {}, ON), Asked("payment_term", "", "gone", "X", {}, ON)]
+    )
+    assert watch.answer() == 0
+    crosswalks.link(system=sap, type="payment_term", key="N30", uid=term["uid"])
+    assert watch.answer() == 0, "keys are looked at every minute only"
+    monkeypatch.setattr(asking, "_KEYS_JUDGED_EVERY_S", 0.0)
+    assert watch.answer() == 1 and states() == {"NET30": "answered", "X": "open"}
+
+
+@pytest.mark.django_db
+def test_dismissing_takes_a_reason_and_can_be_undone() -> None:
+    asking.note(gaps=[asked("1"), asked("2")])
+    by = actor("mara", "steward")
+    assert asking.dismiss(gaps=[gap("1").pk], reason="Closed account", by=by) == 1
+    assert asking.dismiss(gaps=[gap("1").pk], reason="Again", by=by) == 0
+    held = gap("1")
+    assert (held.state, held.reason, held.decided_by) == ("dismissed", "Closed account", by.user) and held.decided_at
+    assert asking.undo(gaps=[held.pk, gap("2").pk]) == 1
+    assert (gap("1").state, gap("1").reason, gap("1").decided_by) == ("open", "", None)
+
+
+@pytest.mark.django_db
+def test_what_is_old_is_forgotten_what_was_dismissed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking.note(uses=[asked("1")], gaps=[asked("1"), asked("2"), asked("3")])
+    asking.count()
+    assert asking.forget() == 0
+    MappingGap.objects.filter(code="1").update(state="dismissed")
+    MappingGap.objects.exclude(code="3").update(last_asked=timezone.now() - asking.KEPT - timedelta(days=1))
+    AskedCode.objects.update(month=date(2020, 1, 1))
+    assert asking.forget() == 2 and states() == {"1": "dismissed", "3": "open"}
+    assert not AskedCode.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_round_and_the_rail_know_them(watch: asking._Watch) -> None:
+    asking.note(uses=[asked("1")], gaps=[asked("1"), Asked("payment_term", "", "sap", "X", {}, ON)])
+    assert background.tick().items() >= {"asked": 1, "answered_gaps": 0}.items()
+    for roles, counted in ((("steward",), {"mappings": 1}), (("requester",), {}), (("auditor",), {})):
+        assert gaps.counts(person("-".join(roles), *roles)) == counted

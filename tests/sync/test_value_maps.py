@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from mdm.errors import CorrectInput
 from sync import transforms, value_maps
 from sync.errors import Unmapped
-from sync.models import MappingVersion, Target, ValueMapRow
+from sync.models import MappingVersion, Target
 from sync.payloads import renderer
 from sync.selectors import mapping_views
 from sync.selectors.mapping_views import DROP, row_value
@@ -149,21 +146,6 @@ def test_an_older_file_keeps_its_meaning(target, by):
     table = renderer(target, "supplier").values[TERMS]
     assert [value_maps.find(table, value) for value in ("2% 10, NET 30", "N*", "NET30")] == ["A", "B", "C"]
     assert value_maps.find(table, "NX") is NONE and value_maps.find(table, "NET 30") is NONE
-
-
-def test_rows_and_versions_of_before_keep_their_meaning(target, by):
-    row = ValueMapRow.objects.create(target=target, table=TERMS, ours="A, B", theirs="AB")
-    plain = ValueMapRow.objects.create(target=target, table=TERMS, ours="NET30", theirs="30")
-    migration = importlib.import_module("sync.migrations.0005_value_maps_in_notation")
-    apps = SimpleNamespace(get_model=lambda *name: ValueMapRow)
-    migration.keep_meaning(apps, SimpleNamespace(connection=connection))
-    row.refresh_from_db()
-    plain.refresh_from_db()
-    assert (row.ours, plain.ours) == (r"A\, B", "NET30")
-    changes = [{"map": TERMS, "name": "A, B", "before": {"row": None}, "after": "AB"}]
-    MappingVersion.objects.create(target=target, number=1, by="mara", changes=changes)
-    assert (TERMS, r"A\, B") in mapping_views.state_of(target)
-    assert (TERMS, r"A\, B") not in mapping_views.state_at(target, 0)
 
 
 def test_a_missing_value_gets_a_row_for_itself_alone(target, by):

@@ -69,7 +69,7 @@ def test_coverage_gaps_and_what_is_led_astray(mara: Client, charts: None) -> Non
     row("400000", "5100", "R-1")
     row("470000", "9999", "R-2")
     page = read(mara, URL)
-    found = coverage.of(("GROUP", "LOCAL"), timezone.localdate())
+    found = coverage.of(mappings.Pair("gl_mapping", "GROUP", "LOCAL"), timezone.localdate())
     assert dict(found.mapped) == {"400000": "5100"} and found.unmapped == ["490000", "491000"]
     assert [(one.account.number, one.target, one.target_account) for one in found.astray] == [("470000", "9999", None)]
     assert "Led astray" in page and "The chart has no such account" in page
@@ -95,7 +95,10 @@ def test_a_gap_opens_the_form_with_what_is_known_and_closes(mara: Client, charts
     typed = {"name": "Telephone", "source_chart": "GROUP", "target_chart": "LOCAL", "kind": "explicit", "source": "490000",
              "target": "6805", "order": "0", "action": "submit"}  # fmt: skip
     assert mara.post(reverse("web:record-new", args=["gl-mappings"]), typed).status_code == 302
-    assert coverage.of(("GROUP", "LOCAL"), timezone.localdate()).unmapped == ["470000", "491000"]
+    assert coverage.of(mappings.Pair("gl_mapping", "GROUP", "LOCAL"), timezone.localdate()).unmapped == [
+        "470000",
+        "491000",
+    ]
     wrong = mara.post(reverse("web:record-new", args=["gl-mappings"]), {**typed, "source": "49*"})
     assert wrong.status_code == 422 and "not written as explicit" in wrong.content.decode()
 
@@ -125,7 +128,7 @@ def test_findings_name_their_rows(mara: Client, charts: None) -> None:
 def test_nothing_wrong_and_nothing_open_reads_so(mara: Client, charts: None) -> None:
     row("4*", "5100", "R-1", kind="like")
     page = read(mara, URL)
-    assert "Every account has a row" in page and "Nothing: every row wins somewhere" in page
+    assert "Everything has a row" in page and "Nothing: every row wins somewhere" in page
 
 
 def test_many_gaps_are_paged(mara: Client, charts: None) -> None:
@@ -145,7 +148,7 @@ def test_too_many_rules_are_not_judged_while_somebody_waits(
     monkeypatch.setattr(coverage, "MOST_JUDGED", 1)
     row("40*", "5100", "R-1", kind="like")
     row("47*", "6650", "R-2", kind="like")
-    assert "2 rules: too many to judge while a page is drawn." in read(mara, URL)
+    assert "There are too many rows to judge while a page is drawn." in read(mara, URL)
 
 
 def test_who_may_only_read_is_told_why(charts: None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from mdm import ports
 from mdm.models import ChangeRequest
 from mdm.models.change import OPEN_STATES
 from mdm.selectors import request_items
@@ -60,12 +61,19 @@ def review(
         "conflicts": differences.conflicts(change, looked),
         "targets": [] if any(part.hidden or part.unseen for part in looked) else surroundings.targets(change),
         "duplicates": surroundings.duplicates(change, looked),
+        "panels": [] if brief else _panels(change, looked),
         "used_by": [] if brief else surroundings.used_by(change, looked, _others(request, change, first), seen),
         "track": approval.track(change, by),
         "decision": approval.decision(change, permits, url=_url(change, "decide"), comment=comment),
         "permits": permits,
         "after_url": after_url,
     }
+
+
+def _panels(change: ChangeRequest, looked: list[Looked]) -> list[str]:
+    """Parts that other packages add, by the types of the records shown."""
+    types = {part.item.type for part in looked}
+    return [url for panels in ports.request_panels for url in panels(change, types)]
 
 
 def _basics(change: ChangeRequest, permits: dict[str, tuple[bool, str]]) -> dict[str, Any]:
