@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -86,7 +87,9 @@ def read(
 ) -> Held:
     """`text`: as it was sent; `day`: ordinal of the posting date; `key`: what the system calls it, "" when it has no key;
     `chart`: that account numbers are of."""
-    if found is None or (entities is not None and _hidden(kind, found, day, entities)):
+    if found is not None and entities is not None:
+        found = _seen(kind, found, entities)
+    if found is None:
         title = TITLES.get(kind) or path.removeprefix("dimensions/")
         return Held(f"{title} {text}", issues=(Issue(path, "unknown", _unknown(kind, title, text, chart)),))
     asked = (day, text, key, not system)
@@ -139,14 +142,17 @@ def _unknown(kind: str, title: str, text: str, chart: str) -> str:
     return f"There is no {title[0].lower()}{title[1:]} {text}." if kind in TITLES else f"{title} has no value {text}."
 
 
-def _hidden(kind: str, found: Found, day: int, entities: frozenset[str]) -> bool:
-    """Of a company of others on that day, or at its nearest time when nothing holds then."""
+def _seen(kind: str, found: Found, entities: frozenset[str]) -> Found | None:
+    """What people of some companies see of it: only periods of theirs and of none, as everywhere (`visibility`)."""
     if kind == "legal_entity":
-        return found.code not in entities
+        return found if found.code in entities else None
     if kind not in ENTITY:
-        return False
-    period = found.on(day) or min(found.periods, key=lambda one: max(one.start - day, day - one.end))
-    return bool(period.values[ENTITY[kind]]) and period.values[ENTITY[kind]] not in entities
+        return found
+    place = ENTITY[kind]
+    mine = [one for one in found.periods if not one.values[place] or one.values[place] in entities]
+    if len(mine) == len(found.periods):
+        return found
+    return replace(found, periods=mine, held={}) if mine else None
 
 
 def _issues(kind: str, path: str, shown: str, found: Found, period: Period | None, day: int) -> Iterator[Issue]:

@@ -349,6 +349,41 @@ def test_companies_of_others_are_not_there(books: dict[str, Any]) -> None:
         assert field not in found["golden"] and "NH20" not in found["errors"][0]["message"].replace(line[field], "")
 
 
+def test_periods_of_others_are_not_there_either(books: dict[str, Any]) -> None:
+    change("cost_center", books["CC-1"], legal_entity="NH20", valid_from="2026-06-10", valid_to="2026-06-20")
+    mine = caller("integrator", entities=("NH10",))
+    found = one(mine, cost_center="CC-1")["errors"]
+    assert [(error["code"], error["message"]) for error in found] == [
+        ("not_valid_on", "Cost center CC-1 is not valid on 2026-06-15; it ended on 2026-06-10.")
+    ]
+    assert one(mine, cost_center="CC-1", posting_date="2026-06-20")["valid"]
+
+
+def test_dimensions_of_the_groups_own(tool: Caller, books: dict[str, Any]) -> None:
+    for code in ("REGION", "CHANNEL"):
+        make_record("dimension", code, name=code.title())
+    north = make_record("dimension_value", "", dimension="REGION", value="NORTH", valid_from="2026-01-01")
+    make_record("dimension_value", "", dimension="CHANNEL", value="NORTH", blocked=True)
+    crosswalks.link(system=books["erp"], type="dimension_value", key="N", uid=north.uid)
+    rule("RU-1", {"REGION": "NORTH"}, {"cost_center": True})
+    row("400000", "5999", "R-2", conditions=[{"dimension": "REGION", "codes": "N*"}])
+    for value in ("NORTH", "N"):
+        found = one(tool, cost_center="CC-1", dimensions={"REGION": value})
+        assert found["valid"] and found["target"]["gl_account"]["code"] == "5999"
+        assert found["golden"]["dimensions"] == {
+            "REGION": {"code": "REGION/NORTH", "uid": str(north.uid), "value": "NORTH"}
+        }
+        assert found["target"]["dimensions"] == {"REGION": {"code": "N", "mapped": True}}
+    assert wrong(tool, dimensions={"REGION": "N"}) == [("cost_center", "missing")]
+    assert wrong(tool, dimensions={"CHANNEL": "NORTH"}) == [("dimensions/CHANNEL", "blocked")]
+    assert wrong(tool, dimensions={"CHANNEL": "N"}) == [("dimensions/CHANNEL", "unknown")], "a key of another dimension"
+    late = {"REGION": "N"}
+    assert wrong(tool, dimensions=late, posting_date="2025-12-31") == [
+        ("dimensions/REGION", "not_valid_on"),
+        ("cost_center", "missing"),
+    ]
+
+
 def test_what_cannot_be_asked_is_refused_and_leaves_nothing(tool: Caller, books: dict[str, Any]) -> None:
     before = ChangeRequest.objects.count(), Event.objects.count(), AskedBatch.objects.count()
 
