@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from urllib.request import Request, urlopen
 
@@ -29,8 +29,11 @@ CLIENT, SECRET = "mdm", "mdm-sandbox-secret"  # what every sandbox accepts; no s
 MAX_INFLIGHT_S = 20.0  # a sandbox applies nothing so late, and nobody wants to wait longer in a demo
 
 
-def load_targets(say: Say) -> None:
-    """A target per sandbox, subscribed from now on: what was loaded from the platforms is not sent back to them."""
+def load_targets(say: Say, types: Collection[str] | None = None) -> None:
+    """A target per sandbox, subscribed from now on: what was loaded from the platforms is not sent back to them.
+
+    types: only subscribe to these; else to all that the platforms are shown with.
+    """
     if not Target.objects.exists():
         clock.at(15, 14)
     while events.seal():
@@ -54,14 +57,15 @@ def load_targets(say: Say) -> None:
         target.set_secret(SECRET)
         target.save()
         health = targets.check(target, by=person("samir"))
-        _subscribe(platform, target, now)
+        _subscribe(platform, target, now, types)
         say(f"{target.title}: {health.message}")
 
 
-def _subscribe(platform: Platform, target: Target, now: int) -> None:
+def _subscribe(platform: Platform, target: Target, now: int, types: Collection[str] | None) -> None:
     rows = {(table, ours): theirs for table, row in platform.values.items() for ours, theirs in row.items()}
     mappings.change(target, rows, by=person("mara"), note="Codes of this installation.")
-    for type, wanted in platform.subscriptions.items():
+    shown = {type: wanted for type, wanted in platform.subscriptions.items() if types is None or type in types}
+    for type, wanted in shown.items():
         values = {"from_seq": now, "filter": wanted.get("filter", {})}
         _, created = Subscription.objects.get_or_create(target=target, type=type, defaults=values)
         if created and wanted.get("all"):

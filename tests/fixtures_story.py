@@ -167,7 +167,7 @@ class Story:
         from sync.models import Subscription, Target
 
         with transaction.atomic():  # or the hub would see targets that may still create, and send late events there
-            demo.load_targets(_quiet)
+            demo.load_targets(_quiet, types=["supplier"])  # the story is theirs
             Target.objects.update(retry_scale=0.02, max_inflight_s=1.5, timeout_s=5, probe_every_s=1)
             Subscription.objects.update(creates=False)
         for side in self.sides.values():

@@ -72,6 +72,10 @@ def _step(name: str, argument: Any) -> str:
         return f"true when {' or '.join(map(str, argument['any_of']))}"
     if name == "date":
         return "as a day" if argument is None else "as a moment of OData"
+    if name == "last_day":
+        return "the day before, the last one on which it holds" + (f"; without a day “{argument}”" if argument else "")
+    if name == "in_use":
+        return f"“{_said(argument[0])}” while it is active, holds and is not locked, else “{_said(argument[1])}”"
     if name == "bool" and argument:
         return f"“{argument[0]}” or “{argument[1]}”"
     if name == "cut":
@@ -81,6 +85,10 @@ def _step(name: str, argument: Any) -> str:
     if name == "const":
         return "empty" if argument is None else f"always “{argument}”"
     return _PLAIN.get(name, name)
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def missing(options: Mapping[str, Any]) -> str:

@@ -334,13 +334,14 @@ def test_correlation_reaches_the_platform(side: Side) -> None:
 def test_a_name_changed_inside_the_platform_is_found_and_repaired(side: Side) -> None:
     key = side.start().key
     name = side.document["name"]
-    rows = [row for row in side.target.sandbox.store._select("1", ()) if name in row.fields.values()]
-    for row in rows:  # one, unless the platform keeps a name in several places
-        field = next(field for field, value in row.fields.items() if value == name)
-        mutation = {"key": row.key, "type": row.type, "field": field, "value": "By somebody"}
-        side.target.control("POST", "mutate", mutation)
+    for row in side.target.sandbox.store._select("1", ()):
+        texts = {field: value for field, value in row.fields.items() if isinstance(value, str) and name in value}
+        for field, value in list(texts.items())[:1]:
+            changed = value.replace(name, "By somebody")
+            mutation = {"key": row.key, "type": row.type, "field": field, "value": changed}
+            side.target.control("POST", "mutate", mutation)
     found = side.differences(side.document, side.held(key))
-    assert found and {(item.expected, item.actual) for item in found} == {(name, "By somebody")}
+    assert found and all(name in item.expected and "By somebody" in item.actual for item in found)
     assert side.push(side.document, key=key).effect == "updated"
     assert side.differences(side.document, side.held(key)) == []
 

@@ -17,12 +17,15 @@ from sync.mapping import load
 from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
 MAPPING = Path(__file__).with_name("mapping.yaml")
-TERMS, COMPANIES = "PaymentTerms", "LegalEntities"
+TERMS, COMPANIES, DIMENSIONS, ACCOUNTS = "PaymentTerms", "LegalEntities", "FinancialDimensionValues", "MainAccounts"
 SETS = {VENDORS: VENDORS, COMPANY: VENDORS, BANKS: BANKS, TERMS: TERMS, COMPANIES: COMPANIES}  # part -> entity set
+SETS |= {DIMENSIONS: DIMENSIONS, ACCOUNTS: ACCOUNTS}
+# Type -> the financial dimension whose values its records are, when the target's options do not name another.
+NAMED = {"cost_center": "CostCenter", "profit_center": "ProfitCenter", "project": "Project"}
 
 
 class Dynamics365Connector:
-    """Vendors by VendorsV3, payment terms, and the companies that exist already.
+    """Vendors by VendorsV3, payment terms, the companies that exist already, values of financial dimensions, main accounts.
 
     Class A: every change carries the ETag of what was read, and a new record the key we give it; a request that
     arrives late can neither double a record nor overwrite a newer one.
@@ -31,19 +34,24 @@ class Dynamics365Connector:
     name: ClassVar[str] = "dynamics365"
     title: ClassVar[str] = "Dynamics 365 Finance"
     capability: ClassVar[Capability] = "A"
-    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity")
+    types: ClassVar[tuple[str, ...]] = ("supplier", "payment_term", "legal_entity", *NAMED, "gl_account")
     max_inflight_s: ClassVar[float] = 300.0
 
     def __init__(self, config: Config) -> None:
         self._company = str(config.options.get("company", "")).lower()
         self._api = api = Api(config)
         self._mappings = maps = {type: load(MAPPING, type) for type in self.types}
-        key = ("dataAreaId", "Name")
+        area = {"dataAreaId": self._company}
         self._owners: dict[str, Vendors | Keyed] = {
             "supplier": Vendors(api, maps["supplier"], self._company),
-            "payment_term": Keyed(api, maps["payment_term"], TERMS, key, self._company, makes=True),
-            "legal_entity": Keyed(api, maps["legal_entity"], COMPANIES, ("LegalEntityId",), "", makes=False),
+            "payment_term": Keyed(api, maps["payment_term"], TERMS, ("dataAreaId", "Name"), fixed=area),
+            "legal_entity": Keyed(api, maps["legal_entity"], COMPANIES, ("LegalEntityId",), makes=False),
+            "gl_account": Keyed(api, maps["gl_account"], ACCOUNTS, ("ChartOfAccounts", "MainAccountId")),
         }
+        key = ("FinancialDimension", "LegalEntityId", "DimensionValue")
+        for type, dimension in {**NAMED, **dict(config.options.get("dimensions", {}))}.items():
+            fixed = {"FinancialDimension": dimension, "LegalEntityId": ""}  # shared by all companies
+            self._owners[type] = Keyed(api, maps[type], DIMENSIONS, key, fixed=fixed, hidden=True)
 
     def check(self) -> Health:
         """Sign in, read what the environment offers, look for the company, and say what is lacking."""

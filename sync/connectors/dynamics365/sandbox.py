@@ -47,9 +47,10 @@ class Dynamics365Sandbox(Sandbox):
     conflicts = 0  # how many changes its own record lock refuses next
 
     def plant(self) -> None:
-        """Companies and payment terms are there before any vendor is."""
-        for type, planted in (("legal_entity", seeds.companies()), ("payment_term", seeds.terms())):
-            for key, fields in planted:
+        """Companies, payment terms, dimensions and accounts are there before any vendor is."""
+        planted = (("legal_entity", seeds.companies()), ("payment_term", seeds.terms()))
+        for type, rows in (*planted, *seeds.dimensions(), ("gl_account", seeds.accounts())):
+            for key, fields in rows:
                 self.store.put(type, key, self._stamped(fields), log=False)
         super().plant()
 
@@ -164,7 +165,8 @@ class Dynamics365Sandbox(Sandbox):
             body["dataAreaId"] = str(body.get("dataAreaId") or self.default_company).lower()
             if self.store.get("legal_entity", body["dataAreaId"].upper()) is None:
                 raise Fail(400, f"Company '{body['dataAreaId']}' does not exist or cannot be accessed.")
-        makers = {VENDORS: self._make_vendor, BANKS: self._make_account, "PaymentTerms": self._make_term}
+        makers = {VENDORS: self._make_vendor, BANKS: self._make_account, "PaymentTerms": self._make_keyed}
+        makers |= dict.fromkeys((records.VALUES, "MainAccounts"), self._make_keyed)
         if name not in makers:
             raise Fail(405, f"{name} cannot be created here.", code="odata")
         return Response(201, records.shown(item, makers[name](item, body)), {"OData-Version": "4.0"})
@@ -232,12 +234,13 @@ class Dynamics365Sandbox(Sandbox):
         self.store.put("supplier", row.key, {**row.fields, **{f"{BANKS}[{id}].{leaf}": v for leaf, v in own.items()}})
         return {**own, "dataAreaId": body["dataAreaId"], "VendorAccountNumber": body["VendorAccountNumber"]}
 
-    def _make_term(self, item: EntitySet, body: Fields) -> Fields:
-        key = f"{body['dataAreaId']}/{body.get('Name', '')}"
-        if self.store.get("payment_term", key):
-            raise _twice(item, f"Terms of payment: {body.get('Name')}")
+    def _make_keyed(self, item: EntitySet, body: Fields) -> Fields:
+        """A record that its key names; there is no number sequence for it."""
         self._check(item, body)
-        return self.store.put("payment_term", key, self._stamped(body)).fields
+        key, type = "/".join(str(body.get(name) or "") for name in item.key), records.type_of(item, body)
+        if self.store.get(type, key):
+            raise _twice(item, f"{item.key[-1]}: {body.get(item.key[-1])}")
+        return self.store.put(type, key, self._stamped(body)).fields
 
     # Small things
 
@@ -249,7 +252,7 @@ class Dynamics365Sandbox(Sandbox):
     def _one(self, request: Request, item: EntitySet, key: str) -> tuple[Row, Fields]:
         values = records.read_key(item, key)
         names = [name for name in item.key if name != "VendorBankAccountId"]
-        row = self.store.get(records.TYPES[item.name], "/".join(values[name] for name in names))
+        row = self.store.get(records.type_of(item, values), "/".join(values[name] for name in names))
         for entity in records.entities_of(row, item) if row else ():
             fits = item.name != BANKS or entity["VendorBankAccountId"] == values["VendorBankAccountId"]
             if row and fits and self._is_visible(request, {**entity, **values}):

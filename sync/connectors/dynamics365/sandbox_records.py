@@ -15,6 +15,10 @@ from sync.sandbox import Fail
 from sync.sandbox_store import Row, Store
 
 TYPES = {VENDORS: "supplier", BANKS: "supplier", "PaymentTerms": "payment_term", "LegalEntities": "legal_entity"}
+TYPES |= {"MainAccounts": "gl_account"}
+VALUES = "FinancialDimensionValues"
+# The financial dimensions this environment has, all of them custom lists -> where their values are kept.
+DIMENSIONS = {"CostCenter": "cost_center", "ProfitCenter": "profit_center", "Project": "project"}
 INDEXED = ("VendorAccountNumber", "TaxExemptNumber")
 Fields = dict[str, Any]
 
@@ -24,12 +28,18 @@ def entities(store: Store, item: EntitySet, test: Node | None) -> Iterator[Field
     indexed = INDEXED if item.name == VENDORS else INDEXED[:1] if item.name == BANKS else ()
     exact = test.equalities(indexed) if test else None
     if exact is None:
-        rows = store.page(TYPES[item.name])
+        types = DIMENSIONS.values() if item.name == VALUES else (TYPES[item.name],)
+        rows = [row for type in types for row in store.page(type)]
     else:
         found = {row.key: row for name, value in exact for row in store.where(TYPES[item.name], name, value)}
         rows = [found[key] for key in sorted(found)]
     for row in rows:
         yield from entities_of(row, item)
+
+
+def type_of(item: EntitySet, fields: Mapping[str, Any]) -> str:
+    """Where a record of the set is kept; "" for a value of a dimension that is none."""
+    return DIMENSIONS.get(str(fields.get("FinancialDimension")), "") if item.name == VALUES else TYPES[item.name]
 
 
 def entities_of(row: Row, item: EntitySet) -> Iterator[Fields]:

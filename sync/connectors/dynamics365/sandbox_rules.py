@@ -53,14 +53,21 @@ COUNTRIES = {
     "UKR": "UA",
     "SRB": "RS",
 }
+CHARTS = frozenset({"NH-GROUP", "NH-DE"})  # of the environment
+DIMENSIONS = frozenset({"CostCenter", "ProfitCenter", "Project"})
 CURRENCIES = frozenset("EUR USD GBP CHF PLN CZK SEK DKK NOK HUF RON BRL CAD CNY INR JPY TRY".split())
 _REQUIRED = {
     "VendorsV3": {"VendorOrganizationName": "Name", "VendorGroupId": "Vendor group", "CurrencyCode": "Currency"},
     "PaymentTerms": {"Name": "Terms of payment"},
     "LegalEntities": {"Name": "Name"},
+    "FinancialDimensionValues": {"FinancialDimension": "Dimension", "DimensionValue": "Dimension value"},
+    "MainAccounts": {"ChartOfAccounts": "Chart of accounts", "MainAccountId": "Main account", "Name": "Name"},
 }
 _RELATED = {  # property -> (label, related table, what may stand there)
     "AddressCountryRegionId": ("Country/region", "Countries/regions", COUNTRIES),
+    "ChartOfAccounts": ("Chart of accounts", "Charts of accounts", CHARTS),
+    "FinancialDimension": ("Dimension", "Financial dimensions", DIMENSIONS),
+    "DefaultCurrency": ("Currency", "Currencies", CURRENCIES),
     "CurrencyCode": ("Currency", "Currencies", CURRENCIES),
     "CurrentCurrencyCode": ("Currency", "Currencies", CURRENCIES),
 }
@@ -114,6 +121,9 @@ def check(item: EntitySet, fields: Mapping[str, Any], terms: frozenset[str] | No
         value = str(fields.get(name) or "")
         if name in item.properties and value and value not in known:
             found.append(f"The value '{value}' in field '{label}' is not found in the related table '{table}'.")
+    first, last = (str(fields.get(name) or "")[:10] for name in ("ActiveFrom", "ActiveTo"))
+    if first and last and last < first and not last.startswith("1900-01-01"):
+        found.append("The value in field 'Active to' is before that in field 'Active from'.")
     iban = re.sub(r"\s", "", str(fields.get("IBAN") or "")).upper()
     if iban and not _is_iban(iban):
         found.append("Field 'IBAN' holds no valid IBAN.")

@@ -19,6 +19,10 @@ NAMESPACE = "Microsoft.Dynamics.DataEntities"
 ENUMS = {
     "NoYes": ("No", "Yes"),
     "CustVendorBlocked": ("No", "Invoice", "All", "Payment", "Requisition", "Never", "PurchOrder"),
+    "DimensionLedgerAccountType": (
+        *("Blank", "ProfitAndLoss", "Revenue", "Expense", "BalanceSheet", "Asset", "Liability", "Equity"),
+        *("Total", "Reporting", "Common_CN"),
+    ),
     "NetCurrent": ("Net", "CurrentMth", "CurrentQuart", "CurrentYear", "CurrentWeek", "COD", "CutOffDate"),
 }
 
@@ -95,6 +99,22 @@ _COMPANY = {
     **_text(AddressStreet=250, AddressCity=60, AddressZipCode=10, AddressCountryRegionId=10),
     "AddressCountryRegionISOCode": Property(length=10, made=True),
 }
+_VALUE = {
+    **_text(FinancialDimension=60, LegalEntityId=4, DimensionValue=30, Description=60, Owner=25, GroupDimension=30),
+    "ActiveFrom": _DATE,
+    "ActiveTo": _DATE,
+    "IsSuspended": _YES_NO,
+    "IsBlockedForManualEntry": _YES_NO,
+    "IsTotal": _YES_NO,
+}
+_ACCOUNT = {
+    **_text(ChartOfAccounts=60, MainAccountId=20, Name=60, MainAccountCategory=20, DefaultCurrency=3),
+    "MainAccountType": Property("DimensionLedgerAccountType"),
+    "ActiveFrom": _DATE,
+    "ActiveTo": _DATE,
+    "IsSuspended": _YES_NO,
+    "DoNotAllowManualEntry": _YES_NO,
+}
 SETS = {
     item.name: item
     for item in (
@@ -104,6 +124,22 @@ SETS = {
         ),
         EntitySet("PaymentTerms", "PaymentTerm", "Terms of payment", "PaymTerm", ("dataAreaId", "Name"), _TERM),
         EntitySet("LegalEntities", "LegalEntity", "Legal entities", "CompanyInfo", ("LegalEntityId",), _COMPANY),
+        EntitySet(
+            "FinancialDimensionValues",
+            "FinancialDimensionValue",
+            "Financial dimension values",
+            "DimensionFinancialTag",
+            ("FinancialDimension", "LegalEntityId", "DimensionValue"),
+            _VALUE,
+        ),
+        EntitySet(
+            "MainAccounts",
+            "MainAccount",
+            "Main accounts",
+            "MainAccount",
+            ("ChartOfAccounts", "MainAccountId"),
+            _ACCOUNT,
+        ),
     )
 }
 

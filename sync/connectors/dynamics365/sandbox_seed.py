@@ -32,6 +32,13 @@ TERMS = {
     "Net90": ("Net 90 days", 90),
     "2%10Net30": ("2% 10 days, net 30 days", 30),
 }
+# Values of dimensions and main accounts that somebody entered before the hub came: some as the hub has them, some not.
+VALUES = {
+    "cost_center": ("CostCenter", {"DE-1000": "Management", "DE-2100": "Giesserei", "DE-9999": "Clearing"}),
+    "profit_center": ("ProfitCenter", {"PC-CORP": "Corporate"}),
+    "project": ("Project", {"P-OLD": "Warehouse move 2018"}),
+}
+ACCOUNTS = {"160000": ("Trade payables", "Liability"), "999000": ("Suspense", "Asset")}
 _OF_ACCOUNT = ("VendorBankAccountId", "IBAN", "BankAccountNumber", "RoutingNumber", "SWIFTCode", "BankName")
 
 
@@ -47,6 +54,23 @@ def terms() -> Iterator[tuple[str, Fields]]:
         for name, (words, days) in TERMS.items():
             fields = {"dataAreaId": area, "Name": name, "Description": words, "NumberOfDays": days}
             yield f"{area}/{name}", {**fields, "PaymentMethodType": "COD" if name == "COD" else "Net"}
+
+
+def dimensions() -> Iterator[tuple[str, Iterator[tuple[str, Fields]]]]:
+    for type, (dimension, values) in VALUES.items():
+        yield type, _values(dimension, values)
+
+
+def _values(dimension: str, values: dict[str, str]) -> Iterator[tuple[str, Fields]]:
+    for code, words in values.items():
+        key = {"FinancialDimension": dimension, "LegalEntityId": "", "DimensionValue": code}
+        yield "/".join(key.values()), {**key, "Description": words, "IsSuspended": "No"}
+
+
+def accounts() -> Iterator[tuple[str, Fields]]:
+    for number, (name, kind) in ACCOUNTS.items():
+        key = {"ChartOfAccounts": "NH-GROUP", "MainAccountId": number}
+        yield "/".join(key.values()), {**key, "Name": name, "MainAccountType": kind, "IsSuspended": "No"}
 
 
 def vendors(file: Path) -> Iterator[tuple[str, Fields]]:

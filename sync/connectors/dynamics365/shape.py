@@ -17,7 +17,7 @@ HOLD, ALL = "OnHoldStatus", "All"
 OURS = "MDM-"  # how vendor accounts begin that are made from our reference
 NO_DATE = "1900-01-01T12:00:00Z"  # Finance has no null: this is its empty date
 _NO_DATES = ("1900-01-01", "2154-12-31")  # nothing, and the end of time
-_DATES = frozenset({"ActiveDate", "ExpirationDate"})
+_DATES = frozenset({"ActiveDate", "ExpirationDate", "ActiveFrom", "ActiveTo"})
 _NUMBERS = frozenset({"NumberOfDays"})
 
 Entity = Mapping[str, Any]

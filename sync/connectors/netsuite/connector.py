@@ -59,7 +59,7 @@ class NetSuiteConnector:
         pushable = {part: part == "" or part in catalogue.properties for part in self._mappings["supplier"].parts}
         missing = [
             *self._absent("supplier", catalogue),
-            *(name for name in ("term", "subsidiary") if self._lacks(name)),
+            *(kind.record for type, kind in KINDS.items() if type != "supplier" and self._lacks(kind.record)),
         ]
         words = ["Signed in; vendors can be read and written."]
         if not pushable[TAXES]:

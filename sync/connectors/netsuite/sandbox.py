@@ -1,4 +1,4 @@
-"""Owns the sandbox of NetSuite: SuiteTalk REST web services for vendors, terms and subsidiaries, and SuiteQL.
+"""Owns the sandbox of NetSuite: SuiteTalk REST web services for vendors, what they refer to and the dimensions, and SuiteQL.
 
 It proves “as documented in NetSuite's help”, no more. What the documents leave open is listed in README.md.
 """
@@ -27,7 +27,7 @@ from sync.sandbox_store import Row
 
 ROOT = "/services/rest/record/v1"
 CONCURRENCY = 15  # a shared account of 5 with one SuiteCloud Plus license, as in “Sample Scenario”
-_RECORD = "(?P<record>vendor|term|subsidiary)"
+_RECORD = "(?P<record>vendor|term|subsidiary|department|classification|account)"
 _KEY = r"(?P<key>\d+|eid:[A-Za-z0-9_-]+)"
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 _TITLES |= {429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
@@ -46,6 +46,9 @@ class NetSuiteSandbox(Sandbox):
         "supplier": ("externalId", "entityId", "taxIdNum"),
         "payment_term": ("externalId", "name"),
         "legal_entity": ("externalId", "name"),
+        "cost_center": ("externalId", "name"),
+        "profit_center": ("externalId", "name"),
+        "gl_account": ("externalId", "acctNumber"),
     }
     refuse_field: ClassVar[str] = "companyName"
     suitetax = True  # a feature of the account; without it REST knows no tax registrations
@@ -275,8 +278,9 @@ class NetSuiteSandbox(Sandbox):
             lines = {"items": items, "totalResults": len(items)} if expanded else {}
             shown[sublist] = {"links": [link], **lines}
         for name, type in rules.RECORDS[record].refers.items():
-            self._name_reference(shown, name.removesuffix(".id"), type)
-        if record != "term":
+            if name.endswith(".id"):
+                self._name_reference(shown, name.removesuffix(".id"), type)
+        if record in ("vendor", "subsidiary"):
             shown["lastModifiedDate"] = row.changed_at[:19] + "Z"
         return {"links": [self_link], "id": row.key, **shown}
 

@@ -1,6 +1,7 @@
 """Owns what the sandbox of NetSuite knows about its records: fields, what it refuses, what it derives.
 
-After docs.oracle.com NetSuite help, “Vendor”, “Term”, “Subsidiary” (REST web services), names as README.md says,
+After docs.oracle.com NetSuite help, “Vendor”, “Term”, “Subsidiary”, “Department”, “Class” (REST web services) and
+“Account” (SOAP schema), names as README.md says,
 and for the form of a refusal “Error Handling in REST Web Services”. Which words a rule is refused with is the sandbox's.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from sync import flat
 from sync.sandbox import Fail
 
-TEXT, FLAG, NUMBER, REFERENCE, ENUM = "string", "boolean", "number", "reference", "enum"
+TEXT, FLAG, NUMBER, REFERENCE, ENUM, SEVERAL = "string", "boolean", "number", "reference", "enum", "references"
 LINE = "line"
 COUNTRIES = {"AT": "Austria", "BE": "Belgium", "CA": "Canada", "CH": "Switzerland", "CZ": "Czech Republic"}
 COUNTRIES |= {"DE": "Germany", "ES": "Spain", "FR": "France", "GB": "United Kingdom", "IE": "Ireland", "IT": "Italy"}
@@ -39,7 +40,11 @@ ADDRESS = {
     "country.id": ENUM,
 }
 LENGTHS = {"entityId": 83, "companyName": 83, "legalName": 83, "email": 254, "addr1": 150, "addr2": 150, "addr3": 150}
-LENGTHS |= {"city": 50, "zip": 36, "name": 83}
+LENGTHS |= {"city": 50, "zip": 36, "name": 83, "acctName": 60, "acctNumber": 60}
+ACCOUNT_TYPES = (
+    *("Bank", "AcctRec", "OthCurrAsset", "FixedAsset", "OthAsset", "AcctPay", "CredCard", "OthCurrLiab"),
+    *("LongTermLiab", "Equity", "Income", "COGS", "Expense", "OthIncome", "OthExpense", "Stat"),
+)
 
 # The words of the example in “Error Handling in REST Web Services”.
 INVALID = "Error while accessing resource: You have entered an Invalid Field Value {} for the following field: {}"
@@ -135,6 +140,41 @@ RECORDS = {
         ("id", "fullName", "lastModifiedDate"),
     ),
 }
+_CLASSIFICATION = {  # the fields of a department and of a class are the same
+    "name": TEXT,
+    "externalId": TEXT,
+    "isInactive": FLAG,
+    "includeChildren": FLAG,
+    "parent.id": REFERENCE,
+    "subsidiary.items": SEVERAL,
+}
+RECORDS |= {
+    record: Record(
+        type, _CLASSIFICATION, ("name",), "name", {"parent.id": type, "subsidiary.items": "legal_entity"}, {}, ("id",)
+    )
+    for record, type in (("department", "cost_center"), ("classification", "profit_center"))
+}
+RECORDS["account"] = Record(
+    "gl_account",
+    {
+        "acctNumber": TEXT,
+        "acctName": TEXT,
+        "acctType.id": ENUM,
+        "externalId": TEXT,
+        "description": TEXT,
+        "isInactive": FLAG,
+        "isSummary": FLAG,
+        "includeChildren": FLAG,
+        "currency.id": REFERENCE,
+        "parent.id": REFERENCE,
+        "subsidiary.items": SEVERAL,
+    },
+    ("acctName", "acctType.id"),
+    "acctNumber",
+    {"currency.id": "currency", "parent.id": "gl_account", "subsidiary.items": "legal_entity"},
+    {},
+    ("id",),
+)
 FIXED = {"subsidiary": ("currency.id", "country.id"), "vendor": ("subsidiary.id",)}  # once the record exists
 Exists = Callable[[str, str], bool]  # type, internal id
 
@@ -192,6 +232,8 @@ def typed(kinds: Mapping[str, str], fields: Mapping[str, Any], *, strict: bool, 
     wrong, found = [], {}
     for name, value in fields.items():
         kind = kinds.get(name, TEXT)
+        if kind == SEVERAL and isinstance(value, list):
+            value = ",".join(sorted(str(one.get("id")) for one in value if isinstance(one, Mapping)))
         fits = {FLAG: isinstance(value, bool), NUMBER: isinstance(value, int | float) and not isinstance(value, bool)}
         if value is not None and not fits.get(kind, isinstance(value, str | int) and not isinstance(value, bool)):
             wrong.append(
@@ -213,8 +255,12 @@ def complaints(record: str, fields: Mapping[str, Any], exists: Exists) -> list[t
         if not str(fields.get(name) or "").strip()
     ]
     for name, type in known.refers.items():
-        if (value := fields.get(name)) and not exists(type, str(value)):
-            found.append((name.removesuffix(".id"), INVALID.format(value, name.removesuffix(".id"))))
+        shown = name.removesuffix(".id").removesuffix(".items")
+        for value in str(fields.get(name) or "").split(","):
+            if value and not exists(type, value):
+                found.append((shown, INVALID.format(value, shown)))
+    if (kind := fields.get("acctType.id")) and kind not in ACCOUNT_TYPES:
+        found.append(("acctType", INVALID.format(kind, "acctType")))
     for name, value in fields.items():
         leaf = flat.split_name(name)[2].removeprefix("addressBookAddress.").removeprefix("mainAddress.")
         longest = LENGTHS.get(leaf, 4000)
@@ -246,7 +292,11 @@ def properties(record: str, *, suitetax: bool) -> dict[str, Any]:
     for name in [*known.fields, *known.made]:
         top, _, leaf = name.partition(".")
         if leaf:
-            found[top] = {"type": "object", "properties": {"id": {"type": "string"}, "refName": {"type": "string"}}}
+            found[top] = (
+                {"type": "object", "properties": {"items": {"type": "array"}}}
+                if leaf == "items"
+                else {"type": "object", "properties": {"id": {"type": "string"}, "refName": {"type": "string"}}}
+            )
         else:
             found[top] = {"type": known.fields.get(name, TEXT), "nullable": True}
     for name in known.sublists:

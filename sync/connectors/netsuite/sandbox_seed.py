@@ -31,6 +31,10 @@ SUBSIDIARIES = {
     "5": ("Nordhaven Iberia", "ES", "EUR"),
     "6": ("Nordhaven US", "US", "USD"),
 }
+# Departments, classes and accounts that somebody entered before the hub came; the hub's own names for the first of them.
+DEPARTMENTS = {"1": ("GB-1000 Management", "4"), "2": ("Sales North (old)", "4")}
+CLASSES = {"1": "PC-CORP Corporate"}
+ACCOUNTS = {"1": ("480000", "Rent", "Expense"), "2": ("999000", "Suspense", "OthCurrLiab")}
 COLUMNS = {
     "ID": "entityId",
     "External ID": "externalId",
@@ -53,7 +57,7 @@ Seed = Iterator[tuple[str, str, dict[str, Any]]]  # type, internal id, raw field
 
 
 def lists() -> Seed:
-    """Terms, currencies and subsidiaries, which every account has before it has a vendor."""
+    """Terms, currencies, subsidiaries and dimensions, which an account has before it has a vendor."""
     for id, code in enumerate(CURRENCIES, 1):
         yield "currency", str(id), {"name": code}
     for key, (name, net, percent, days) in TERMS.items():
@@ -69,6 +73,21 @@ def lists() -> Seed:
             "isInactive": False,
         }
         yield "legal_entity", key, fields if key == "1" else {**fields, "parent.id": "1"}
+    yield from dimensions()
+
+
+def dimensions() -> Seed:
+    for key, (name, subsidiary) in DEPARTMENTS.items():
+        yield "cost_center", key, {"name": name, "subsidiary.items": subsidiary, "isInactive": False}
+    for key, name in CLASSES.items():
+        yield (
+            "profit_center",
+            key,
+            {"name": name, "subsidiary.items": "1", "includeChildren": True, "isInactive": False},
+        )
+    for key, (number, name, kind) in ACCOUNTS.items():
+        fields = {"acctNumber": number, "acctName": name, "acctType.id": kind, "isInactive": False}
+        yield "gl_account", key, {**fields, "subsidiary.items": "1", "includeChildren": True}
 
 
 def vendors(file: Path) -> Seed:

@@ -14,6 +14,7 @@ REFERENCE = "MDM-"  # how our external ids begin
 SUBLISTS = ("addressBook", "taxRegistration")
 # Part of what is read, never of what is sent.
 _MADE = {"links", "refName", "addrText", "addressBookAddress_text", "lastModifiedDate"}
+MULTI = "subsidiary.items"  # several references at once: flat as their ids, `2,4`
 _NUMBERS = {"discountPercent", "daysUntilNetDue", "daysUntilExpiry"}
 
 
@@ -31,6 +32,9 @@ KINDS = {
     "supplier": Kind("vendor", "entityId", shared="taxIdNum"),
     "payment_term": Kind("term", "name", defaults={"discountPercent": 0, "daysUntilExpiry": 0}),
     "legal_entity": Kind("subsidiary", "name"),
+    "cost_center": Kind("department", "name"),
+    "profit_center": Kind("classification", "name"),
+    "gl_account": Kind("account", "acctNumber"),
 }
 
 
@@ -57,7 +61,7 @@ def nest(payload: Mapping[str, Any]) -> dict[str, Any]:
         if row is not None:
             _put(lines.setdefault(part, {}).setdefault(row, {}), leaf, value)
         else:
-            _put(record, name, _number(value) if name in _NUMBERS else value)
+            _put(record, name, _sent(name, value))
     return {
         **_nulled(record),
         **{part: {"items": [_nulled(line) for line in found.values()]} for part, found in lines.items()},
@@ -102,6 +106,8 @@ def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             continue
         if isinstance(held, Mapping):
             yield from _leaves(held, f"{prefix}{name}.")
+        elif isinstance(held, list) and name == "items":
+            yield prefix + name, ",".join(sorted(str(one.get("id")) for one in held if isinstance(one, Mapping)))
         elif not is_empty(held) and not isinstance(held, list):
             yield prefix + name, held
 
@@ -117,6 +123,12 @@ def _nulled(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return None if value == {"id": None} else {name: _nulled(held) for name, held in value.items()}
+
+
+def _sent(name: str, value: Any) -> Any:
+    if name == MULTI:
+        return [{"id": id} for id in str(value or "").split(",") if id]
+    return _number(value) if name in _NUMBERS else value
 
 
 def _number(value: Any) -> Any:

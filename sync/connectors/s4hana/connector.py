@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal
 from sync import flat
 from sync.auth import BasicAuth, OAuth2
 from sync.connectors.s4hana.catalogue import Catalogue, discover
+from sync.connectors.s4hana.cost_centers import SET as PERIODS
+from sync.connectors.s4hana.cost_centers import CostCenters
 from sync.connectors.s4hana.entities import HEAD, REFERENCE, ROLES, SERVICE, SETS, SUPPLIER, TOKEN_PATH
 from sync.connectors.s4hana.odata import Session, explain, key_of, literal
 from sync.connectors.s4hana.record import Held, expansion, held
@@ -27,16 +29,17 @@ PAGE = 40  # expanded suppliers a page; the answer stays below the size limit
 
 
 class S4HanaConnector:
-    """Suppliers through API_BUSINESS_PARTNER (OData V2).
+    """Suppliers through API_BUSINESS_PARTNER (OData V2), cost centers through API_COST_CENTER (OData V4).
 
-    Class D: numbers are given by the system, so a create is safe only by finding our reference first and
-    waiting out a lost request. Updates carry If-Match: none overwrites what it has not read.
+    Class D: numbers of suppliers are given by the system, so a create is safe only by finding our reference first and
+    waiting out a lost request. Updates carry If-Match: none overwrites what it has not read. Cost centers are class C:
+    their key is ours.
     """
 
     name: ClassVar[str] = "s4hana"
     title: ClassVar[str] = "SAP S/4HANA"
     capability: ClassVar[Capability] = "D"
-    types: ClassVar[tuple[str, ...]] = ("supplier",)
+    types: ClassVar[tuple[str, ...]] = ("supplier", "cost_center")
     max_inflight_s: ClassVar[float] = 600.0  # rdisp/max_wprun_time as delivered: a dialog step ends by then
 
     def __init__(self, config: Config) -> None:
@@ -53,6 +56,7 @@ class S4HanaConnector:
         basic = options.get("auth", "oauth2") == "basic"
         self.client.auth = BasicAuth(config) if basic else OAuth2(self.client, config, url=TOKEN_PATH)
         self.session = Session(self.client, str(options.get("service", SERVICE)))
+        self.centers = CostCenters(self.client, load(MAPPING, "cost_center"), options)
 
     def check(self) -> Health:
         """Sign in, read one supplier, and say which parts of the mapping have a place here."""
@@ -60,10 +64,12 @@ class S4HanaConnector:
         try:
             catalogue = discover(self.client, self.session.service, fresh=True)
             self.session.results(HEAD, {"top": "1", "format": "json"})
+            has_centers = self._has_centers()
         except SyncError as error:
             return Health(False, error.message)
         reachable = set(catalogue.reachable())
         missing = tuple(name for name in self.mapping.parts if name not in reachable)
+        missing += () if has_centers else (PERIODS,)
         pushable = {part: part in reachable for part in self.mapping.parts}
         if not catalogue.knows(HEAD, self.reference_field):
             words = f"The system has no {self.reference_field}: suppliers can be updated here but not created."
@@ -74,6 +80,8 @@ class S4HanaConnector:
     def push(self, push: Push) -> Outcome:
         """Make it true; never a second business partner where one can be found."""
         self._begin(push)
+        if push.type == "cost_center":
+            return self.centers.push(push)
         catalogue = self._catalogue(push.type)
         found = self._locate(push, catalogue)
         if push.action == "block":
@@ -84,11 +92,15 @@ class S4HanaConnector:
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         self.client.begin()
+        if type == "cost_center":
+            return self.centers.read(key)
         found = self._read(self._catalogue(type), key)
         return found.record if found else None
 
     def find(self, type: str, reference: str, payload: Mapping[str, Any]) -> RemoteRecord | None:
         self.client.begin(conceal=self.mapping.sealed_values(payload))
+        if type == "cost_center":
+            return self.centers.find(payload)
         found = self._find(self._catalogue(type), reference, payload)
         return found.record if found else None
 
@@ -99,6 +111,9 @@ class S4HanaConnector:
         company code need not touch it, so a drift run that must be complete leaves it out.
         """
         self.client.begin()
+        if type == "cost_center":
+            yield from self.centers.scan()
+            return
         catalogue = self._catalogue(type)
         top = str(self.config.options.get("page_size", PAGE))
         fixed = f" and LastChangeDate ge datetime'{changed_since[:10]}T00:00:00'" if changed_since else ""
@@ -140,6 +155,13 @@ class S4HanaConnector:
         if not catalogue.has(HEAD):
             raise NotSupported(f"The service {self.session.service} has no {HEAD}.")
         return catalogue
+
+    def _has_centers(self) -> bool:
+        """A user of suppliers alone may not see them, and an older system has no such service."""
+        try:
+            return self.centers.offered()
+        except Refused:
+            return False
 
     def _planner(self, catalogue: Catalogue) -> Planner:
         return Planner(self.mapping, catalogue, self.roles, self.config.options.get("on_create", {}))

@@ -138,4 +138,4 @@ def explain(response: Response) -> tuple[str, tuple[FieldProblem, ...]]:
         for detail in details
         if isinstance(detail, dict) and detail.get("severity", "error") == "error"
     )
-    return words, problems or (FieldProblem("", str(error.get("code", "")), words),)
+    return words, problems or (FieldProblem(str(error.get("target") or ""), str(error.get("code", "")), words),)

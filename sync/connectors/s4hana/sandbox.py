@@ -1,4 +1,5 @@
-"""Owns the stand-in for SAP S/4HANA: API_BUSINESS_PARTNER (OData V2) over the suppliers of the ERP extract.
+"""Owns the stand-in for SAP S/4HANA: API_BUSINESS_PARTNER (OData V2) over the suppliers of the ERP extract; beside it
+stands API_COST_CENTER, see `cost_center_service.py`.
 
 It follows published documents and proves "as documented", not "as is":
 [edmx] API_BUSINESS_PARTNER.edmx, SAP-samples/cloud-cap-risk-management c32ad05;
@@ -19,6 +20,8 @@ from typing import Any, ClassVar
 
 from sync import flat
 from sync.connectors.s4hana import gateway
+from sync.connectors.s4hana.cost_center_service import TYPE, CostCenterService, Fail4
+from sync.connectors.s4hana.cost_centers import SERVICE4
 from sync.connectors.s4hana.entities import HEAD, REFERENCE, SERVICE, SETS, TOKEN_PATH, EntitySet
 from sync.connectors.s4hana.filters import after_key, compile_filter, equalities, literals
 from sync.connectors.s4hana.inserting import insert, insert_below
@@ -32,7 +35,7 @@ SESSION = "SAP_SESSIONID_S4H_100"
 ENTITY = rf"{SERVICE}/(?P<name>A_\w+)\((?P<key>.*)\)"
 
 
-class S4HanaSandbox(Sandbox):
+class S4HanaSandbox(CostCenterService, Sandbox):
     name: ClassVar[str] = "s4hana"
     title: ClassVar[str] = "SAP S/4HANA"
     indexes = {"supplier": (f"{HEAD}.{REFERENCE}",)}
@@ -51,12 +54,15 @@ class S4HanaSandbox(Sandbox):
             yield "supplier", key, fields
         if highest:
             self.store.raise_number("BP", highest)
+        yield from self.seed_cost_centers()
 
     def forget_sessions(self) -> None:
         self._csrf.clear()
 
     def mutated(self, row: Row, field: str, value: Any) -> dict[str, Any]:
         fields = {**row.fields, field: value}
+        if row.type == TYPE:
+            return fields
         if field.startswith(f"{HEAD}.OrganizationBPName"):
             gateway.derive(fields)
         self._stamp(fields, row.etag + 1)
@@ -68,11 +74,13 @@ class S4HanaSandbox(Sandbox):
         detail = {"code": code, "message": fail.message, "propertyref": fail.field, "severity": "error"}
         inner = {"transactionid": secrets.token_hex(16).upper(), "errordetails": [detail]}
         body = {"code": code, "message": {"lang": "en", "value": fail.message}, "innererror": inner}
+        if isinstance(fail, Fail4):
+            body = {"code": code, "message": fail.message, "target": fail.field, "details": []}
         return Response(fail.status, {"error": body}, dict(fail.headers))
 
     def answer(self, request: Request) -> Response:
         """[csrf] Sign-in first, then the token of the session for everything that changes data."""
-        if request.path.startswith(SERVICE):
+        if request.path.startswith((SERVICE, SERVICE4)):
             if not (self.has_basic(request) or self.has_token(request)):
                 headers = {"WWW-Authenticate": 'Basic realm="SAP NetWeaver Application Server"'}
                 return self.error(Fail(401, "Logon failed", headers=headers))

@@ -315,4 +315,4 @@ def test_the_scope_is_the_environments_own(d365: Platform) -> None:
 
 def test_only_what_the_connector_carries(d365: Platform) -> None:
     with pytest.raises(NotSupported):
-        d365.connector().read("cost_center", "1")
+        d365.connector().read("tax_code", "1")

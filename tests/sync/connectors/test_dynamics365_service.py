@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from sync.connectors.dynamics365.connector import MAPPING
 from sync.connectors.dynamics365.metadata import read_metadata
 from sync.connectors.dynamics365.wire import Api, explain, infolog, key_text
 from sync.errors import NotSent, NotSupported, Refused, Stale, Throttled, Unmapped
 from sync.http import Response
+from sync.mapping import load
 from tests.sync.connectors.dynamics365_world import ask, keys, push_of, raw, said
 from tests.sync.sandboxes import Platform, extract, platform, supplier
 
@@ -308,3 +310,62 @@ def test_the_extract_has_real_check_digits() -> None:
     assert len(rows) == 13 and len(ibans) == 7
     for iban in ibans:
         assert int("".join(str(int(mark, 36)) for mark in iban[4:] + iban[:4])) % 97 == 1
+
+
+# Dimensions and accounts
+
+
+def test_a_value_of_a_dimension_is_found_by_its_code_alone(d365: Platform) -> None:
+    """[csdl] ledger: the key of a value has three parts, of which the target's settings give two."""
+    held = {record.key: record.fields for record in d365.connector().scan("cost_center")}
+    assert held["DE-2100"]["FinancialDimensionValues.Description"] == "Giesserei" and "PC-CORP" not in held
+    key = "FinancialDimension='CostCenter',LegalEntityId='',DimensionValue='DE-2100'"
+    status, answer = ask(d365, "GET", f"FinancialDimensionValues({key})?cross-company=true")
+    assert status == 200 and answer["Description"] == "Giesserei" and answer["ActiveTo"].startswith("1900-01-01")
+
+
+def test_the_options_name_another_dimension(d365: Platform) -> None:
+    """An installation may keep its cost centers in any dimension it has."""
+    connector = d365.connector(dimensions={"cost_center": "Project"})
+    assert [record.key for record in connector.scan("cost_center")] == ["P-OLD"]
+    with pytest.raises(Refused, match="Dimension"):
+        d365.connector(dimensions={"cost_center": "Nowhere"}).push(push_of(CENTER, type="cost_center"))
+
+
+CENTER: dict[str, Any] = {
+    "uid": "c1",
+    "code": "DE-7700",
+    "status": "active",
+    "name": "Foundry",
+    "blocked_for_costs": False,
+    "validity": "current",
+    "slices": [
+        {"uid": "s1", "name": "Foundry", "valid_from": "2019-01-01", "valid_to": "2026-01-01"},
+        {"uid": "s2", "name": "Foundry 2", "valid_from": "2026-01-01", "valid_to": "2031-01-01"},
+    ],
+}
+
+
+def test_a_value_is_active_over_all_periods(d365: Platform) -> None:
+    """Not only over the one that is shown today: a planned change of the name must close nothing."""
+    connector = d365.connector()
+    assert connector.push(push_of(CENTER, type="cost_center")).verified
+    fields = raw(d365, "CostCenter//DE-7700", "cost_center")
+    assert (fields["ActiveFrom"], fields["ActiveTo"]) == ("2019-01-01T12:00:00Z", "2030-12-31T12:00:00Z")
+    assert fields["IsSuspended"] == "No"
+    changes = load(MAPPING, "cost_center").adopt("FinancialDimensionValues.ActiveTo", "2031-12-31T12:00:00Z", CENTER)
+    assert changes == [{"path": "slices/s2/valid_to", "value": "2032-01-01"}]
+
+
+def test_a_statistical_account_is_a_gap_in_the_mapping(d365: Platform) -> None:
+    account = {
+        "uid": "g1",
+        "chart": "NH-GROUP",
+        "number": "900100",
+        "name": "Heads",
+        "kind": "statistical",
+        "slices": [],
+    }
+    with pytest.raises(Unmapped) as caught:
+        push_of({**account, "status": "active", "validity": "current"}, type="gl_account")
+    assert caught.value.table == "account_types"

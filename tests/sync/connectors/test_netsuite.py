@@ -372,7 +372,7 @@ def test_keys_that_are_none_are_not_asked_for(netsuite: World) -> None:
 
 def test_other_types_are_not_taken(netsuite: World) -> None:
     with pytest.raises(NotSupported):
-        netsuite.connector.read("cost_center", "1")
+        netsuite.connector.read("tax_code", "1")
 
 
 # Scanning

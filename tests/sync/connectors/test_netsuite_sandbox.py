@@ -158,6 +158,35 @@ def test_term(netsuite: World) -> None:
     assert (shown["daysUntilNetDue"], shown["discountPercent"], shown["daysUntilExpiry"]) == (15, 5, 3)
 
 
+@pytest.mark.parametrize("record", ["department", "classification"])
+def test_department_and_class(netsuite: World, record: str) -> None:
+    """help “Department” and “Class”, Code Sample: several subsidiaries at once, ids as numbers."""
+    sample = {
+        "isInactive": False,
+        "name": "REST test 1693820309",
+        "subsidiary": {"items": [{"id": 2}, {"id": 4}]},
+        "parent": {"id": 1},
+        "includeChildren": True,
+    }
+    made = netsuite.call("POST", record, sample)
+    shown = netsuite.call("GET", f"{record}/" + made.headers["location"].rpartition("/")[2]).json()
+    assert (shown["name"], shown["isInactive"], shown["includeChildren"]) == ("REST test 1693820309", False, True)
+    assert [one["id"] for one in shown["subsidiary"]["items"]] == ["2", "4"] and shown["parent"]["id"] == "1"
+    wrong = netsuite.call("POST", record, {**sample, "name": "other", "subsidiary": {"items": [{"id": 99}]}})
+    assert wrong.status_code == 400 and details(wrong)[0]["o:errorPath"] == "subsidiary"
+    assert netsuite.call("POST", record, sample).status_code == 400, "names are unique"
+
+
+def test_account(netsuite: World) -> None:
+    """help “Account” (SOAP): number, name and type; a type that is none is refused."""
+    body = {"acctNumber": "477000", "acctName": "Travel", "acctType": {"id": "Expense"}}
+    made = netsuite.call("POST", "account", body)
+    shown = netsuite.call("GET", "account/" + made.headers["location"].rpartition("/")[2]).json()
+    assert (shown["acctNumber"], shown["acctType"]["id"]) == ("477000", "Expense")
+    wrong = netsuite.call("POST", "account", {**body, "acctNumber": "477001", "acctType": {"id": "Cost"}})
+    assert details(wrong)[0]["o:errorPath"] == "acctType"
+
+
 def test_a_reference_to_nothing(netsuite: World) -> None:
     """help “Error Handling in REST Web Services”, Request with an Invalid Body."""
     answer = netsuite.call("POST", "vendor", {**NEW, "terms": {"id": 9999}})

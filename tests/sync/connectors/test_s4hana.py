@@ -251,10 +251,10 @@ def test_scan_since(s4: Platform) -> None:
     assert len(list(s4.connector().scan("supplier", changed_since="2020-01-01"))) == 4
 
 
-def test_only_suppliers(s4: Platform) -> None:
+def test_only_what_has_a_service(s4: Platform) -> None:
     with pytest.raises(NotSupported):
-        s4.connector().read("cost_center", "1")
-    push = Push("cost_center", "upsert", {}, REFERENCE, "k", "c")
+        s4.connector().read("gl_account", "1")
+    push = Push("gl_account", "upsert", {}, REFERENCE, "k", "c")
     with pytest.raises(NotSupported):
         s4.connector().push(push)
 
