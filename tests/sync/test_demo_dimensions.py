@@ -45,7 +45,11 @@ def test_the_demo_delivers_its_dimensions_and_finds_no_drift(settings: Any, tmp_
         assert {type for code, type in taken if code == "netsuite"} == {"cost_center", "profit_center", "gl_account"}
         assert {type for code, type in taken if code == "coupa"} == set(DIMENSIONS)
         assert {type for code, type in taken if code == "concur"} == {"cost_center", "profit_center", "project"}
-        assert {type for code, type in taken if code == "oracle_fusion"} == {"cost_center", "profit_center", "gl_account"}
+        assert {type for code, type in taken if code == "oracle_fusion"} == {
+            "cost_center",
+            "profit_center",
+            "gl_account",
+        }
         there = {"s4hana": "A000/DE-2100", "dynamics365": "DE-2100", "netsuite": "1"}
         there |= {"coupa": "DE_2100", "concur": "DE_1000", "oracle_fusion": "FR-1000"}
         for code, key in there.items():
