@@ -189,11 +189,9 @@ def _last_day_back(value: Any, argument: Any, scope: Scope) -> Any:
 
 
 def _in_use(value: Any, argument: Any, scope: Scope) -> Any:
-    """From a status, a validity and perhaps blocks: `[yes, no]` of a dated record that is active, holds today and has no
-    block."""
-    yes, no = argument
-    status, validity, *blocks = value
-    return yes if (status, validity) == ("active", "current") and not any(blocks) else no
+    """From a status, a validity and locks: `[yes, no]` of a dated record that is active, holds today and is not locked."""
+    (status, validity, *locks), (yes, no) = value, argument
+    return yes if (status, validity) == ("active", "current") and not any(locks) else no
 
 
 def _in_use_back(value: Any, argument: Any, scope: Scope) -> Any:

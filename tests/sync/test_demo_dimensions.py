@@ -18,7 +18,7 @@ from tests.sync.sandboxes import platform
 from tests.sync.world import ROBOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAMES = ("s4hana", "dynamics365", "netsuite")
+NAMES = ("s4hana", "dynamics365", "netsuite", "coupa", "concur", "oracle_fusion")
 DIMENSIONS = ("cost_center", "profit_center", "project", "gl_account")
 
 
@@ -43,7 +43,16 @@ def test_the_demo_delivers_its_dimensions_and_finds_no_drift(settings: Any, tmp_
         assert {type for code, type in taken if code == "s4hana"} == {"cost_center"}
         assert {type for code, type in taken if code == "dynamics365"} == set(DIMENSIONS)
         assert {type for code, type in taken if code == "netsuite"} == {"cost_center", "profit_center", "gl_account"}
-        for code, key in (("s4hana", "A000/DE-2100"), ("dynamics365", "DE-2100"), ("netsuite", "1")):
+        assert {type for code, type in taken if code == "coupa"} == set(DIMENSIONS)
+        assert {type for code, type in taken if code == "concur"} == {"cost_center", "profit_center", "project"}
+        assert {type for code, type in taken if code == "oracle_fusion"} == {
+            "cost_center",
+            "profit_center",
+            "gl_account",
+        }
+        there = {"s4hana": "A000/DE-2100", "dynamics365": "DE-2100", "netsuite": "1"}
+        there |= {"coupa": "DE_2100", "concur": "DE_1000", "oracle_fusion": "FR-1000"}
+        for code, key in there.items():
             linked = Crosswalk.objects.filter(system__code=code, type="cost_center", key=key)
             assert linked.count() == 1, "it stood there before"
         for target in Target.objects.all():

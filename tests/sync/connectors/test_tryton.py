@@ -374,5 +374,5 @@ def test_killed_between_the_party_and_its_company(target: Platform, monkeypatch:
 
 def test_other_types_are_not_taken(target: Platform) -> None:
     with pytest.raises(NotSupported):
-        target.connector().read("cost_center", "1")
-    assert TrytonConnector.types == ("supplier", "payment_term", "legal_entity")
+        target.connector().read("tax_code", "1")
+    assert TrytonConnector.types == ("supplier", "payment_term", "legal_entity", "cost_center", "project")

@@ -31,9 +31,10 @@ from tests.fixtures_processes import answers, new_child, wait_for
 from tests.ports import free_port
 
 PROGRAMS = database.ROOT / "var" / "tryton-venv" / "bin"
-MODULES = ("party", "bank", "company", "account_invoice")
+MODULES = ("party", "bank", "company", "account_invoice", "analytic_account")
 ROLE, TEMPLATE, CLONE = "tryton", "tryton_template_", "tryton_test_"
 GROUPS = ("Party Administration", "Bank Administration", "Company Administration", "Accounting Administration")
+GROUPS += ("Analytic Administration",)
 COUNTRIES = {
     "AT": "Austria",
     "DE": "Germany",
@@ -79,7 +80,13 @@ class Tryton:
     def forget_parties(self) -> None:
         """Back to no party at all; cheaper than another clone."""
         with self.sql() as connection:
-            for table in ("company_company", "bank_account", "party_party", "res_user_login_attempt"):
+            for table in (
+                "analytic_account_account",
+                "company_company",
+                "bank_account",
+                "party_party",
+                "res_user_login_attempt",
+            ):
                 connection.execute(_sql("DELETE FROM {}", table))
 
 
