@@ -84,7 +84,10 @@ def _lookup_back(value: Any, argument: Any, scope: Scope) -> Any:
     if is_empty(value):
         return None
     table = scope.values.get(options["map"], {})
-    now = NONE if is_empty(scope.current) else value_maps.find(table, _key(scope.current))
+    held = _key(scope.current)
+    now = (
+        table.get(held, NONE) if is_empty(scope.current) else value_maps.find(table, held)
+    )  # a pattern finds no absence
     if now is not NONE and _key(now) == _key(value):
         return scope.current  # several of ours may share one of theirs
     known = value_maps.back(table, lambda theirs: _key(theirs) == _key(value))

@@ -62,7 +62,7 @@ def test_a_page_says_everything_of_one_exception(mara: Client, target: Target) -
     late(item)
     html = shown(mara, item)
     for words in (
-        "City is required.", "The platform needs a value here", "Addresses · city", "blank", "Lead steward", "Required there",
+        "City is required.", "The platform needs a value here", "Address · city", "blank", "Lead steward", "Required there",
         "Overdue", "3 h late", "Correct the record", "Stop sending", "What was said, word by word",
     ):  # fmt: skip
         assert words in html, words
