@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from dimensions.mapping_rows import MAPPINGS
 from dimensions.models import GLAccount, TaxCode
@@ -30,12 +31,19 @@ class Spot:
 
 
 def members(kind: str, source: str, q: str = "") -> QuerySet[Any]:
-    """Rows of the matrix: what of the source is in use, found by number, name or group."""
+    """Rows of the matrix: what of the source is in use, found by number, name or group. `number` is the code, `above` and
+    `within` are the headings it stands under."""
     if kind == TAX_CODES:
-        rows = TaxCode.objects.exclude(status__in=("retired", "merged")).exclude(validity="ended")
+        within = Coalesce("region", Value(""))
+        rows = _in_use(TaxCode.objects.annotate(number=F("code"), above=F("country"), within=within))
         return rows.filter(Q(code__icontains=q) | Q(name__icontains=q)) if q else rows
-    found = GLAccount.objects.filter(chart=source).exclude(status__in=("retired", "merged")).exclude(validity="ended")
-    return found.filter(Q(number__icontains=q) | Q(name__icontains=q) | Q(group__icontains=q)) if q else found
+    within = Coalesce("group", Value(""))
+    rows = _in_use(GLAccount.objects.filter(chart=source).annotate(above=F("kind"), within=within))
+    return rows.filter(Q(number__icontains=q) | Q(name__icontains=q) | Q(group__icontains=q)) if q else rows
+
+
+def _in_use(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.exclude(status__in=("retired", "merged")).exclude(validity="ended")
 
 
 def spots(
@@ -63,8 +71,7 @@ def _tax_spot(one: Resolution, key: str | None) -> Spot:
 
 def _usable(wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
     rows = GLAccount.objects.filter(chart__in={chart for chart, _ in wanted}, number__in={code for _, code in wanted})
-    rows = rows.exclude(status__in=("retired", "merged")).exclude(validity="ended")
-    return set(rows.values_list("chart", "number"))
+    return set(_in_use(rows).values_list("chart", "number"))
 
 
 def _keys(systems: Sequence[str], codes: Sequence[str]) -> dict[tuple[str, str], str]:

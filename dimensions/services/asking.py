@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -163,36 +164,42 @@ class _Watch:
         if kind not in MAPPINGS:
             if time.monotonic() - self._keys_at < _KEYS_JUDGED_EVERY_S:
                 return 0
-            closed = sum(map(answer, pairs))
             self._keys_at = time.monotonic()
-            return closed
+            return sum(answer(pair)[0] for pair in pairs)
         seen, day = self._looks.get(kind, (None, None))
         now, changed = event_watch.look(kind, seen)
         if not changed and day == timezone.localdate():
             return 0
-        closed = sum(map(answer, pairs))
-        self._looks[kind] = now, timezone.localdate()  # only now: what is broken off begins anew
-        return closed
+        done = [answer(pair) for pair in pairs]
+        if all(complete for _closed, complete in done):
+            self._looks[kind] = now, timezone.localdate()  # only now: what is broken off begins anew
+        return sum(closed for closed, _complete in done)
 
 
 _WATCH = _Watch()
 
 
-def answer(pair: Pair) -> int:
-    """Close the open gaps of a pair that have a target now, for the day and context they were asked for last."""
-    closed = after = 0
+def answer(pair: Pair) -> tuple[int, bool]:
+    """Close the open gaps of a pair that have a target now, for the day and context they were asked for last: (how many,
+    whether that were all). One that is asked for again meanwhile is left to the next round, and nobody waits for another."""
+    closed, complete, after = 0, True, 0
     while True:
         open_gaps = MappingGap.objects.filter(mapping=pair.kind, source=pair.source, target=pair.target, state="open")
         gaps = list(open_gaps.filter(pk__gt=after).order_by("pk")[:_JUDGED_AT_ONCE])
         if not gaps:
-            return closed
+            return closed, complete
         after = gaps[-1].pk
-        found = [gap.pk for gap in gaps if gap.code in _answered(pair, gaps)]
-        # One that was asked for again meanwhile stays: it is judged in the next round.
-        newest = max(gap.last_asked for gap in gaps)
-        closed += open_gaps.filter(pk__in=found, last_asked__lte=newest).update(
-            state="answered", decided_at=timezone.now(), decided_by=None
-        )
+        answered = _answered(pair, gaps)
+        found = {gap.pk: gap.last_asked for gap in gaps if gap.code in answered}
+        with transaction.atomic():
+            still = open_gaps.filter(pk__in=found).select_for_update(skip_locked=True)
+            same = [gap.pk for gap in still if gap.last_asked == found[gap.pk]]
+            closed += _decide(same, state="answered")
+        complete = complete and len(same) == len(found)
+
+
+def _decide(gaps: Sequence[int], **values: Any) -> int:
+    return MappingGap.objects.filter(pk__in=gaps).update(**{"decided_at": timezone.now(), "decided_by": None, **values})
 
 
 def _answered(pair: Pair, gaps: Sequence[MappingGap]) -> set[str]:
@@ -214,16 +221,22 @@ def _answered(pair: Pair, gaps: Sequence[MappingGap]) -> set[str]:
     return {one.value for one in found if one.code is not None}
 
 
+@transaction.atomic
 def dismiss(*, gaps: Iterable[int], reason: str, by: Actor) -> int:
     """Say that these (ids) need no target; how many. They are counted on, and stay dismissed until that is undone."""
-    rows = MappingGap.objects.filter(pk__in=list(gaps), state="open")
-    return rows.update(state="dismissed", reason=reason, decided_by=by.user, decided_at=timezone.now())
+    return _decide(_locked(gaps, "open"), state="dismissed", reason=reason, decided_by=by.user)
 
 
+@transaction.atomic
 def undo(*, gaps: Iterable[int]) -> int:
     """Dismissed gaps wait for somebody again; how many."""
-    rows = MappingGap.objects.filter(pk__in=list(gaps), state="dismissed")
-    return rows.update(state="open", reason="", decided_by=None, decided_at=None)
+    return _decide(_locked(gaps, "dismissed"), state="open", reason="", decided_at=None)
+
+
+def _locked(gaps: Iterable[int], state: str) -> list[int]:
+    """Those in the state; not one that is asked for at this very moment: two would wait for each other in a circle."""
+    rows = MappingGap.objects.filter(pk__in=list(gaps), state=state)
+    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
 
 
 def forget() -> int:

@@ -87,15 +87,10 @@ def _empty(pair: Pair, listed: Sequence[str]) -> Empty | None:
 def _shown(request: HttpRequest, pair: Pair, listed: Sequence[str]) -> dict[str, Any]:
     on, context = _asked(request, pair)
     rows = matrix.members(pair.kind, pair.source, request.GET.get("q", "").strip()[:200])
-    number = "code" if pair.kind == matrix.TAX_CODES else "number"
-    above = "country" if pair.kind == matrix.TAX_CODES else "kind"
-    part = browsing.cut(request, rows, order=(above, number, "pk"), size=SIZE)
-    codes = [getattr(one, number) for one in part.rows]
+    part = browsing.cut(request, rows, order=("above", "within", "number", "pk"), size=SIZE)
+    codes = [one.number for one in part.rows]
     found = matrix.spots(pair.kind, pair.source, listed, codes, on=on, context=context)
-    gaps = {
-        target: sum(spot.state != "mapped" and spot.state != "key" for spot in found[target].values())
-        for target in listed
-    }
+    gaps = {target: sum(spot.state in ("gap", "astray") for spot in found[target].values()) for target in listed}
     columns = [
         Column(label="Code", tight=True), Column(label="Name", priority=1),
         *(Column(label=f"{target} · {gaps[target]} open" if gaps[target] else target) for target in listed),
@@ -103,11 +98,11 @@ def _shown(request: HttpRequest, pair: Pair, listed: Sequence[str]) -> dict[str,
     shown: list[Row] = []
     heading = ""
     for one in part.rows:
-        group = _group(one, above)
+        group = " · ".join(filter(None, (one.above.replace("_", " "), one.within)))
         if group != heading:
             heading = group
-            shown.append(Row(cells=[], group=group))
-        code = getattr(one, number)
+            shown.append(Row(cells=[], group=group[0].upper() + group[1:]))
+        code = one.number
         cells = [Cell(value=code, kind="id", url=_record_url(pair, one)), Cell(value=one.name)]
         cells += [_cell(pair._replace(target=target), found[target][code], on, context) for target in listed]
         shown.append(Row(title=code, cells=cells))
@@ -119,12 +114,6 @@ def _shown(request: HttpRequest, pair: Pair, listed: Sequence[str]) -> dict[str,
         "where": where[0].upper() + where[1:],
         "none": Empty(title="No code is like that", text="Take a filter away to see more.", icon="filter"),
     }
-
-
-def _group(one: Any, above: str) -> str:
-    if above == "country":
-        return str(one.country)
-    return " · ".join(filter(None, (one.kind.replace("_", " ").capitalize(), one.group)))
 
 
 def _record_url(pair: Pair, one: Any) -> str:
@@ -167,7 +156,7 @@ def trace(request: HttpRequest) -> HttpResponse:
     if empty is None and code:
         on, where = _asked(request, pair)
         found = mappings.answers(*pair, [code]).resolve(code, where, on, trace=True)
-        context |= _traced(kind, pair, found, on, may)
+        context |= _traced(kind, pair, found, may)
     elif empty is None:
         context["empty"] = Empty(
             title="Type a code", text="Every row that is considered for it is told here.", icon="search"
@@ -175,7 +164,7 @@ def trace(request: HttpRequest) -> HttpResponse:
     return render(request, "dimensions/trace.html", context)
 
 
-def _traced(kind: RecordType, pair: Pair, found: Resolution, on: date, may: bool) -> dict[str, Any]:
+def _traced(kind: RecordType, pair: Pair, found: Resolution, may: bool) -> dict[str, Any]:
     uids = {step.row.uid for step in found.trace[:STEPS]} | {row.uid for row in found.nearest}
     codes = coverage.codes_of(pair.kind, uids)
     rows = [
