@@ -11,7 +11,7 @@ from mdm import registry
 from mdm.logs import redact
 from mdm.models import ImportJob
 from mdm.reading import columns as reading
-from mdm.reading.paths import BadPath, parse
+from mdm.reading.paths import CODE, BadPath, parse
 from mdm.reading.spec import key_columns
 from mdm.registry import RecordType
 from mdm.services.rehearsal import Rehearsal
@@ -21,7 +21,7 @@ from mdm.web.page import Callout, Tile
 from mdm.web.tables import Cell, Column, Field, Option, Row, Table
 from mdm.web.values import number
 
-KEY, NOTHING = "key", ""
+KEY, KEY_AND_CODE, NOTHING = "key", "key+code", ""
 MASK = "…"
 SHOWN_PROBLEMS = 12
 Spec = dict[str, Any]
@@ -36,6 +36,7 @@ def rows(
     wrong = {p.path.removeprefix("columns.").removeprefix("key."): p.message for p in problems if "." in p.path}
     paths = list(dict.fromkeys([*look["paths"], *fed.values()]))
     choices = [(path, import_words.field_name(kind, path)) for path in paths if path != KEY]
+    fed |= {name: KEY_AND_CODE for name in key_columns(spec) if spec.get("columns", {}).get(name) == CODE}
     known = set(guessed)
     return [
         {
@@ -58,7 +59,8 @@ def _sample(text: str, secret: bool) -> str:
 
 def _choice(index: int, chosen: str, choices: Sequence[tuple[str, str]], error: str) -> Field:
     first = [Option(value=NOTHING, label="– leave out –", selected=chosen == NOTHING),
-             Option(value=KEY, label="Key of the row", selected=chosen == KEY)]  # fmt: skip
+             Option(value=KEY, label="Key of the row", selected=chosen == KEY),
+             Option(value=KEY_AND_CODE, label="Key of the row, and its code here", selected=chosen == KEY_AND_CODE)]  # fmt: skip
     options = [Option(value=path, label=label, selected=path == chosen) for path, label in choices]
     return Field(name=f"map-{index}", label="", kind="select", options=[*first, *options], error=error)
 
@@ -152,8 +154,8 @@ def from_lines(text: str, before: Mapping[str, Any]) -> dict[str, Any]:
 def read_form(names: Sequence[str], posted: QueryDict, before: Spec) -> Spec:
     """The mapping as the form says it; `names` are the columns of the file in its order."""
     chosen = {name: posted.get(f"map-{index}", "") for index, name in enumerate(names)}
-    keys = [name for name, path in chosen.items() if path == KEY]
-    fed = {name: path for name, path in chosen.items() if path not in (KEY, NOTHING)}
+    keys = [name for name, path in chosen.items() if path in (KEY, KEY_AND_CODE)]
+    fed = {name: CODE if path == KEY_AND_CODE else path for name, path in chosen.items() if path not in (KEY, NOTHING)}
     const = {
         path: value for path in before.get("const", {}) if (value := _constant(path, posted, before)) not in (None, "")
     }

@@ -120,7 +120,8 @@ def _new_page(
     request: HttpRequest, kinds: list[registry.RecordType], errors: dict[str, str] | None = None, *, status: int = 200
 ) -> HttpResponse:
     wrong = errors or {}
-    system, type_ = request.POST.get("system", ""), request.POST.get("type", "")
+    told = request.POST or request.GET  # a link may say what is to be imported
+    system, type_ = told.get("system", ""), told.get("type", "")
     options = [Option(value="", label="Choose a system", selected=not system)]
     options += [Option(value=s.code, label=s.title, selected=s.code == system) for s in System.objects.all()]
     types = [Option(value=k.key, label=k.plural, selected=k.key == type_) for k in _matched_first(kinds)]
