@@ -15,7 +15,7 @@ from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
 from mdm.permissions import entities_of, may
 from mdm.selectors import records, request_items, three_way
-from mdm.services import applying, policy, proposing, uniqueness
+from mdm.services import applying, policy, proposing, retiring, uniqueness
 from mdm.services.deciding import (
     allowed_actions,
     approve,
@@ -135,9 +135,9 @@ def submit_request(
         proposing.check_left_behind(parts, change.effective_on)
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
-    decision = policy.decide(
-        policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts
-    )
+    facts = [policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts]
+    # What sources close by themselves while others use it is for people, though policy lets sources speak otherwise.
+    decision = policy.decide(facts, people=change.origin == "survivorship" and retiring.RISK in flags)
     if decision.require_reason and not change.reason.strip():
         raise CorrectInput("Say why: this kind of change needs a reason.")
     change.policies, change.submitted_at = decision.names, timezone.now()

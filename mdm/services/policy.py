@@ -60,11 +60,14 @@ def matches(policy: ApprovalPolicy, facts: Facts) -> bool:
     )
 
 
-def decide(all_facts: Iterable[Facts], *, policies: list[ApprovalPolicy] | None = None) -> Decision:
-    """Every item must be allowed for: one item that needs a person makes the request need one."""
+def decide(
+    all_facts: Iterable[Facts], *, policies: list[ApprovalPolicy] | None = None, people: bool = False
+) -> Decision:
+    """Every item must be allowed for: one item that needs a person makes the request need one. `people`: it needs one
+    whatever the policies say."""
     rules = load() if policies is None else policies
     decision = Decision()
-    needs_person = False
+    needs_person = people
     auto_everywhere = True
     for facts in all_facts:
         found = [policy for policy in rules if matches(policy, facts)]

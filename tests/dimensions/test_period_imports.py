@@ -130,7 +130,7 @@ def test_a_row_that_speaks_of_the_days_of_another_waits_in_quarantine(settings: 
     first, second = QuarantinedRow.objects.order_by("row")
     assert (first.cause, second.cause) == ("overlap", "overlap")
     assert (
-        "Row 2 of the same key speaks of the same days (from 2024-01-01 to 2025-01-01)" in first.problems[0]["message"]
+        "Row 1 of the same key speaks of the same days (from 2024-01-01 to 2025-01-01)" in first.problems[0]["message"]
     )
     job = first.job
     words = b"".join(import_outcome.chunks(job)).decode()
