@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dimensions import tasks
 from dimensions.mapping_rows import MAPPINGS
 from dimensions.models import MappingFile
-from dimensions.services import row_files
+from dimensions.services import row_files, row_plans
 from dimensions.services.mappings import Pair
 from dimensions.web.pairs import nothing, pair_of, query
 from mdm import permissions
@@ -69,7 +69,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "exports": [Link("CSV", f"{export}&format=csv"), Link("Excel", f"{export}&format=xlsx")],
         "fields": [
             Field(name="file", label="File", kind="file", accept=".csv,.xlsx", error=errors.get("file", ""),
-                  help=f"CSV or XLSX with the columns of an export, at most {row_files.MOST_ROWS:,} rows."),
+                  help=f"CSV or XLSX with the columns of an export, at most {row_plans.MOST_ROWS:,} rows."),
             Field(name="mode", label="What it does", kind="radio", value=mode,
                   options=[Option(value=key, label=words, selected=key == mode) for key, words in MODES.items()]),
         ] if may else [],
@@ -132,9 +132,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
         object_label=kind.plural,
         detail={"format": format_, "source": pair.source, "target": pair.target},
     )
-    dimensions = row_files.dimensions_of(pair)
+    dimensions = row_plans.dimensions_of(pair)
     make = exports.csv_chunks if format_ == "csv" else exports.xlsx_chunks
-    chunks = make(row_files.headings(dimensions), row_files.values_of(pair, dimensions))
+    chunks = make(row_plans.headings(dimensions), row_plans.values_of(pair, dimensions))
     name = f"{kind.path}-{pair.source or 'hub'}-{pair.target}-{timezone.localdate():%Y-%m-%d}.{format_}"
     return StreamingHttpResponse(chunks, content_type=FORMATS[format_], headers=_as_file(name))
 

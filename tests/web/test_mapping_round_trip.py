@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from dimensions.mapping_rows import BUILT_IN
 from dimensions.models import GLMapping, MappingFile
-from dimensions.services import mappings, row_files
+from dimensions.services import mappings, row_files, row_plans
 from mdm.models import ChangeRequest, Event
 from mdm.services import changes
 from mdm.services.changes import ProposedItem
@@ -219,7 +219,7 @@ def test_files_that_are_none_of_ours_are_refused_whole(mara: Client, content: by
 def test_limits_are_kept(mara: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     some()
     content = exported(mara)
-    monkeypatch.setattr(row_files, "MOST_ROWS", 2)
+    monkeypatch.setattr(row_plans, "MOST_ROWS", 2)
     held = send(mara, content)
     assert held.state == "failed" and "more than 2 rows" in shown(mara, held)
     monkeypatch.setattr(row_files, "MOST_BYTES", 10)
@@ -296,6 +296,6 @@ def test_any_edit_of_a_file_does_what_a_plain_comparison_says(mara: Client) -> N
             rows.append({"Kind": "explicit", "Source": f"9{number}", "Target": "3"})
         if not rows:
             continue
-        blank = dict.fromkeys(row_files.headings(BUILT_IN), "")
+        blank = dict.fromkeys(row_plans.headings(BUILT_IN), "")
         held = send(mara, written([blank | one for one in rows]), "replace")
         assert counts(held) == {name: number for name, number in expected.items() if number}
