@@ -85,7 +85,7 @@ class House:
             return
         child = {"web": self.web, "dispatcher": self.dispatcher}.get(kind) or chance.choice(self.workers)
         if child.pid and child.exit_code() is None:
-            if _used_s(child.pid) < STARTING_S:
+            if sum(map(_used_s, [child.pid, *_children(child.pid)])) < STARTING_S:
                 return
             self.killed[kind] += 1
             _kill(child.pid)
