@@ -129,7 +129,8 @@ def make_record(type_key: str, code: str = "", **values: Any) -> RecordVersion:
         name="Tests' own records", defaults={"origins": ["system"], "auto_approve": True}
     )
     make_referred(type_key)
-    document = {**EXAMPLES[type_key], **values}
+    spoken_for = registry.get(type_key).dated if "slices" in values else ()
+    document = {**{name: value for name, value in EXAMPLES[type_key].items() if name not in spoken_for}, **values}
     change = changes.propose(
         items=[ProposedItem(type=type_key, action="create", patch=document, code=code)],
         by=Actor.system("tests"),

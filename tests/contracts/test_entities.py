@@ -273,8 +273,7 @@ def moved(scoped: Caller) -> RecordVersion:
          "valid_to": "2090-01-01", "responsible": SECRET},
         {"name": "Ours again", "legal_entity": OURS, "category": "logistics", "valid_from": "2090-01-01"},
     ]  # fmt: skip
-    values = {"name": None, "legal_entity": None, "category": None, "slices": rows}
-    return make_record("cost_center", "CC-MOVED", **{k: v for k, v in values.items() if v is not None})
+    return make_record("cost_center", "CC-MOVED", slices=rows)
 
 
 def test_a_record_that_moved_shows_the_periods_that_are_theirs(moved, scoped):

@@ -38,10 +38,8 @@ def entity() -> str:
 
 
 def center(entity: str, **values: Any) -> Document:
-    return make(
-        "cost_center",
-        **{"name": "Logistics", "legal_entity": entity, "category": "logistics", "code": "CC100", **values},
-    )
+    usual = {} if "slices" in values else {"name": "Logistics", "legal_entity": entity, "category": "logistics"}
+    return make("cost_center", **{**usual, "code": "CC100", **values})
 
 
 def change(document: Document, **patch: Any) -> Document:

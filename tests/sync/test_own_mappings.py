@@ -60,7 +60,7 @@ def test_a_change_is_a_version_that_says_who_changed_what(target, mara):
         ({("colours", "red"): "rot"}, "No field looks into a map"),
         ({(TERMS, ""): "Net 30"}, "Give both"),
         ({(TERMS, "NET30"): "  "}, "Give both"),
-        ({(TERMS, "NET30"): "x" * 201}, "At most 200"),
+        ({(TERMS, "NET30"): "x" * 201}, "At most 600"),
         ({(TERMS, "NET30"): ["Net 30"]}, "Give both"),
         ({(SUPPLIER, "name"): {"colour": "red"}}, "cannot be changed here"),
         ({(SUPPLIER, "name"): {"transform": "shout"}}, "no transform"),

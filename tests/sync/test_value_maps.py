@@ -87,7 +87,7 @@ def test_findings_are_those_of_the_engine():
     found = {(one.ours, one.severity) for one in value_maps.findings({"A": "1", "A, A": "2", "B, C": "3", "C, D": "4"})}
     assert ("A, A", "error") in found and ("C, D", "warning") in found
     assert (
-        value_maps.findings({"A*": "1", "": None, " A ": "x"}) == []
+        value_maps.findings({"Z*": "1", "": None, " A ": "x"}) == []
     )  # what cannot be read means itself, and harms nobody
 
 

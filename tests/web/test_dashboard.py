@@ -22,7 +22,7 @@ from tests.people import SETUP, actor, make, person, propose, supplier
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 41
+QUERIES = 44
 
 
 def signed_in(name: str, *roles: str) -> Client:
@@ -95,7 +95,7 @@ def test_quality_counts_parts_that_are_filled_and_hold() -> None:
     assert found.score == round(100 * 6 / (len(names) * 2), 1)
     assert found.days[-1] == (timezone.localdate(), found.score) and found.days[0][1] is None
     term = registry.get("payment_term").model._default_manager.get(code="NET30")
-    retire = changes.ProposedItem(type="payment_term", action="retire", uid=str(term.uid))
+    retire = changes.ProposedItem(type="payment_term", action="retire", uid=str(term.uid), plan={"keep": "They end."})
     changes.propose(items=[retire], by=SETUP, origin="system")
     assert metrics.quality(kind).holds["payment_terms"] == 0
     assert half["uid"]

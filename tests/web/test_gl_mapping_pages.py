@@ -23,7 +23,7 @@ from tests.web.visitors import browser, queries, read
 
 pytestmark = pytest.mark.django_db
 URL = reverse("dimensions:mappings")
-MOST_QUERIES = 21
+MOST_QUERIES = 22
 
 
 @pytest.fixture(autouse=True)

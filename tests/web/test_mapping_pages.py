@@ -54,7 +54,7 @@ def test_what_cannot_be_written_is_said_with_why(mara: Client, target: Target) -
 
 @pytest.mark.parametrize("name", ["", "values", "preview", "gaps", "versions"])
 def test_pages_are_for_readers_of_sync_in_few_queries(target: Target, name: str) -> None:
-    assert queries(browser("jonas", "auditor"), page(name, target)) <= 30
+    assert queries(browser("jonas", "auditor"), page(name, target)) <= 33
     assert browser("nina").get(page(name, target)).status_code == 403
 
 
