@@ -16,7 +16,7 @@ from mdm.selectors.visibility import Entities
 from mdm.types import Problem
 from mdm.web import visitor
 from mdm.web.browsing import plural
-from mdm.web.page import Action, Badge, Confirm, Empty, Notice, Tone
+from mdm.web.page import Action, Confirm, Empty, Notice, Tone
 from mdm.web.tables import Cell, Column, Field, Option, Row, Table
 from sync import platforms, value_maps
 from sync.models import Target
@@ -40,7 +40,6 @@ GAP_COLUMNS = (
 )
 TONES: dict[str, Tone] = {"error": "red", "warning": "amber", "note": "grey"}
 MOST_FINDINGS = 20
-READ_BACK = Badge(label="Read back", tone="blue", icon="undo", outline=True)
 FOLDED = 12  # rows beyond which a map lies closed
 WHY_NOT = "This needs the role of a data steward or a governance lead."
 
@@ -148,10 +147,8 @@ def _row(request: HttpRequest, target: Target, table: str, ours: str, defaults: 
     return Row(
         cells=[
             Cell(value=ours or "(empty)", kind="mono"),
-            Cell(
-                value="(nothing)" if theirs is None else str(theirs), kind="mono", badges=[READ_BACK] if default else []
-            ),
-            Cell(value=where, muted=ours not in own),
+            Cell(value="(nothing)" if theirs is None else str(theirs), kind="mono"),
+            Cell(value=f"{where} · Read back" if default else where, muted=ours not in own),
             Cell(kind="actions", actions=[drop] if ours in own else []),
         ]
     )
