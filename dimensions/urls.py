@@ -13,6 +13,7 @@ from dimensions.web import (
     rehearsals,
     round_trip,
     row_panel,
+    tree_compare,
     values,
 )
 
@@ -20,7 +21,7 @@ app_name = "dimensions"
 urlpatterns = [
     path("mappings/", mappings.index, name="mappings"),
     path("hierarchies/", hierarchies.index, name="hierarchies"),
-    path("hierarchies/<path:code>/compare/", hierarchies.compare, name="hierarchy-compare"),
+    path("hierarchies/<path:code>/compare/", tree_compare.compare, name="hierarchy-compare"),
     path("hierarchies/<path:code>/export/", hierarchies.export, name="hierarchy-export"),
     path("hierarchies/<path:code>/", hierarchies.tree, name="hierarchy"),
     path("dimensions/<path:code>/", values.of_dimension, name="values"),

@@ -69,7 +69,10 @@ def _subscribe(platform: Platform, target: Target, now: int, types: Collection[s
         values = {"from_seq": now, "filter": wanted.get("filter", {})}
         _, created = Subscription.objects.get_or_create(target=target, type=type, defaults=values)
         if created and wanted.get("all"):
-            uids = registry.get(type).model._default_manager.exclude(status="merged").values_list("uid", flat=True)
+            kept = registry.get(type).model._default_manager.exclude(status="merged")
+            for name, given in wanted.get("filter", {}).items():  # the demo's filters name columns
+                kept = kept.filter(**{f"{name}__in": given if isinstance(given, list) else [given]})
+            uids = kept.values_list("uid", flat=True)
             targets.push(target, by=person("samir"), type=type, uids=[str(uid) for uid in uids])
 
 

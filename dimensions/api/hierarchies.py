@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dimensions.models import Hierarchy
-from dimensions.selectors import trees
-from dimensions.selectors.trees import Member, Standing, Tree
+from dimensions.selectors import tree_members, tree_shifts, trees
+from dimensions.selectors.tree_members import Member
+from dimensions.selectors.trees import Standing, Tree
 from mdm import registry
 from mdm.api.operations import Answer, Moment, Query, Shown, operation
 from mdm.api.problems import correct
@@ -147,7 +148,7 @@ class TreeView(HubView):
 
 
 def _shown(hierarchy: Hierarchy, rows: Sequence[Standing], entities: Any) -> Iterator[dict[str, Any]]:
-    known = trees.members(hierarchy, [row.node for row in rows if row.kind == "member"], entities)
+    known = tree_members.members(hierarchy, [row.node for row in rows if row.kind == "member"], entities)
     for row in rows:
         if row.kind == "group" or row.node in known:
             yield _node(row, known.get(row.node))
@@ -234,11 +235,11 @@ class Compare(TreeView):
         query, before = self.query, self.tree()
         day = query.other_as_of or query.as_of or timezone.localdate()
         after = trees.of(self._other(), day, query.other_known_at)
-        found = trees.compare(before, after)
+        found = tree_shifts.compare(before, after)
         counts = {verb: sum(one.verb == verb for one in found) for verb in ("added", "gone", "moved", "renamed")}
         listed = [one for one in found if one.node > (query.after or "")][: query.page_size + 1]
         page = listed[: query.page_size]
-        names = trees.members(self.hierarchy, [one.node for one in page if one.kind == "member"], self.entities)
+        names = tree_members.members(self.hierarchy, [one.node for one in page if one.kind == "member"], self.entities)
         shown = [
             {
                 "node": one.node,

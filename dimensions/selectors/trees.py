@@ -16,17 +16,12 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from dimensions.hierarchy import WITHIN
 from dimensions.models import Hierarchy, HierarchyNode, HierarchyPlace
-from mdm import periods, registry
-from mdm.errors import NotFound
+from mdm import periods
 from mdm.models import RecordVersion
-from mdm.registry import RecordType
-from mdm.selectors import visibility
-from mdm.selectors.visibility import Entities
 from mdm.types import Document
 
-_GONE = ("retired", "merged")
+GONE = ("retired", "merged")
 Cursor = tuple[int, str]
 """Order number and code of the last row of a page: those under one group are in this order."""
 
@@ -213,7 +208,7 @@ class Known:
         stands: dict[str, tuple[Document, Document]] = {}
         for document in documents:
             period = periods.on(document["slices"], day)
-            if period and document["status"] not in _GONE:
+            if period and document["status"] not in GONE:
                 stands[document["node"]] = document, period
         under: dict[str | None, list[str]] = defaultdict(list)
         for code, (_, period) in stands.items():
@@ -283,7 +278,7 @@ def documents_at(hierarchy: str, known_at: datetime) -> list[Document]:
 def standing_on(document: Document, on: date) -> Standing | None:
     """Where a node stands on a day by its own document, whether or not what it stands under holds."""
     period = periods.on(document["slices"], on.isoformat())
-    return _standing(document, period, 0) if period and document["status"] not in _GONE else None
+    return _standing(document, period, 0) if period and document["status"] not in GONE else None
 
 
 def _standing(document: Document, period: Document, depth: int) -> Standing:
@@ -299,95 +294,6 @@ def _standing(document: Document, period: Document, depth: int) -> Standing:
         start,
         end,
     )
-
-
-# --- members ----------------------------------------------------------------------------------------------------------
-
-
-def member_type(hierarchy: Hierarchy) -> RecordType:
-    kind = registry.find(hierarchy.members)
-    if kind is None:
-        raise NotFound(f"There is no record type “{hierarchy.members}” any more.")
-    return kind
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """The golden record behind a member: for its name and its page."""
-
-    uid: UUID
-    code: str
-    name: str
-    status: str
-
-
-def members(hierarchy: Hierarchy, nodes: Iterable[str], entities: Entities) -> dict[str, Member]:
-    """{node: its record} of the members a person may see; one query."""
-    kind = member_type(hierarchy)
-    inside, column = WITHIN.get(kind.key, ("", "code"))
-    rows = visibility.visible(kind, kind.model._default_manager.filter(**{f"{column}__in": list(nodes)}), entities)
-    if inside:
-        rows = rows.filter(**{inside: hierarchy.within})
-    return {node: Member(*found) for node, *found in rows.values_list(column, "uid", "code", kind.name_field, "status")}
-
-
-def search(hierarchy: Hierarchy, text: str, entities: Entities, *, limit: int) -> list[str]:
-    """Codes of nodes whose code begins with the text or whose name has it, groups first."""
-    wanted = text.strip()
-    if not wanted:
-        return []
-    rows = HierarchyNode.objects.filter(hierarchy=hierarchy.code).exclude(status__in=_GONE)
-    own = rows.filter(Q(node__istartswith=wanted) | Q(name__icontains=wanted)).order_by("kind", "node")
-    codes = list(own.values_list("node", flat=True)[:limit])
-    if len(codes) < limit:
-        kind = member_type(hierarchy)
-        inside, column = WITHIN.get(kind.key, ("", "code"))
-        named = visibility.visible(kind, kind.model._default_manager.all(), entities)
-        named = named.filter(
-            **{f"{kind.name_field}__icontains": wanted}, **({inside: hierarchy.within} if inside else {})
-        )
-        found = named.order_by(column).values_list(column, flat=True)[: 5 * limit]
-        known = rows.filter(node__in=list(found)).order_by("node").values_list("node", flat=True)
-        codes += [code for code in known if code not in codes]
-    return codes[:limit]
-
-
-# --- compared ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """A node that stands elsewhere, or is called something else, in the second tree. None: it does not stand there."""
-
-    node: str
-    kind: str
-    verb: str  # added · gone · moved · renamed
-    before: Standing | None
-    after: Standing | None
-
-
-def compare(before: Tree, after: Tree) -> list[Shift]:
-    """What differs between two trees, by code of the node."""
-    left, right = ({one.node: one for one in tree.all()} for tree in (before, after))
-    found = [
-        Shift(code, (here or there).kind, verb, there, here)  # type: ignore[union-attr]
-        for code in sorted(left.keys() | right.keys())
-        if (verb := _verb(there := left.get(code), here := right.get(code)))
-    ]
-    return found
-
-
-def _verb(before: Standing | None, after: Standing | None) -> str:
-    if before is None or after is None:
-        return "added" if before is None else "gone"
-    if before.parent != after.parent:
-        return "moved"
-    return "renamed" if (before.name or "") != (after.name or "") else ""
-
-
-def name_of(standing: Standing, known: dict[str, Member]) -> str:
-    member = known.get(standing.node)
-    return standing.name or (member.name if member else "")
 
 
 def in_tree_order(rows: Sequence[Standing]) -> list[Standing]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,25 +19,21 @@ from dimensions.api.hierarchies import file
 from dimensions.models import Hierarchy, HierarchyNode
 from dimensions.selectors import trees
 from dimensions.services import drafting
-from dimensions.web import tree_page
-from dimensions.web.tree_page import Looked, Rows, Where
+from dimensions.web import tree_page, tree_panel
+from dimensions.web.tree_page import Rows, Where
 from mdm import permissions, registry
 from mdm.errors import CorrectInput, HubError, NotAllowed, NotFound
 from mdm.models import ChangeRequest
-from mdm.registry import RecordType
 from mdm.selectors import request_items
 from mdm.services import audit, changes
 from mdm.types import Document
 from mdm.web import browsing, visitor
 from mdm.web.browsing import plural
-from mdm.web.page import Action, Badge, Confirm, Empty, Fact, Link, Meta, Page, Tile
-from mdm.web.tables import Cell, Column, Field, Option, Row, Table
-from mdm.web.values import day
+from mdm.web.page import Action, Badge, Confirm, Empty, Link, Meta, Page
+from mdm.web.tables import Cell, Column, Row, Table
 
 KIND, NODE = "hierarchies", "hierarchy-nodes"
 WHY_NOT = "Your role may not propose changes to hierarchies. A governance lead can change that."
-OFFERED = 300  # groups and records a field offers; any other may be typed
-COMPARED = 100
 
 
 # --- which there are --------------------------------------------------------------------------------------------------
@@ -112,7 +108,7 @@ def _of(hierarchy: Hierarchy) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @visitor.page
 def tree(request: HttpRequest, code: str) -> HttpResponseBase:
-    hierarchy = _find(request, code)
+    hierarchy = find(request, code)
     if request.method != "POST":
         return _answer(request, hierarchy)
     if not _may(request):
@@ -123,7 +119,7 @@ def tree(request: HttpRequest, code: str) -> HttpResponseBase:
         return _answer(request, hierarchy, error)
 
 
-def _find(request: HttpRequest, code: str) -> Hierarchy:
+def find(request: HttpRequest, code: str) -> Hierarchy:
     visitor.kind_at(request, KIND)
     found = Hierarchy.objects.filter(code=code).first()
     if found is None:
@@ -200,9 +196,9 @@ def _answer(request: HttpRequest, hierarchy: Hierarchy, error: HubError | None =
         "hits": tree_page.hits(request, hierarchy, look) if look.q else None,
         "empty": None if listed else _empty(hierarchy, may),
         "looked": looked,
-        "facts": _facts(hierarchy, looked, look) if looked else [],
-        "forms": _forms(request, hierarchy, looked, look, doing) if may else [],
-        "draft": _draft(hierarchy, draft) if draft else None,
+        "facts": tree_panel.facts(hierarchy, looked, look) if looked else [],
+        "forms": tree_panel.forms(request, hierarchy, looked, look, doing) if may else [],
+        "draft": tree_panel.draft(hierarchy, draft) if draft else None,
         "more": overlay.more,
         "error": error,
         "problems": [problem.message for problem in getattr(error, "problems", ())] if error else [],
@@ -292,128 +288,10 @@ def _empty(hierarchy: Hierarchy, may: bool) -> Empty:
     return Empty(title="Nothing stands in this hierarchy on that day", text=text, icon="tree", actions=[action])
 
 
-def _facts(hierarchy: Hierarchy, looked: Looked, look: Where) -> list[Fact]:
-    member_kind = registry.find(hierarchy.members)
-    found = []
-    if looked.member and member_kind:
-        record = Fact(
-            label=member_kind.title,
-            value=looked.member.code,
-            kind="link",
-            url=visitor.record_url(member_kind, looked.member.uid),
-        )
-        found.append(record)
-    way = " › ".join(one.name or one.node for one in looked.way[:-1])
-    found.append(Fact(label="Under", value=way or ("the top" if looked.way else "nothing on that day")))
-    if looked.standing:
-        start, end = looked.standing.valid_from, looked.standing.valid_to
-        since = day(start) if start else "ever"
-        found.append(Fact(label="There since", value=since if end is None else f"{since}, until {day(end)}"))
-    node = registry.get("hierarchy_node")
-    if looked.uid and not (looked.pending and looked.pending.was is None and not looked.way):
-        history = visitor.record_url(node, looked.uid, "timeline")
-        found.append(Fact(label="Node", value="Periods and history", kind="link", url=history))
-    if looked.pending:
-        change = looked.pending.request
-        url = reverse("web:request", args=[request_items.number_of(change)])
-        words = "in your draft" if change.state == "draft" else change.get_state_display().lower()
-        found.append(Fact(label="Request", value=f"{change.number}, {words}", kind="link", url=url))
-    return found
-
-
-# --- forms ------------------------------------------------------------------------------------------------------------
-
-
-def _forms(
-    request: HttpRequest, hierarchy: Hierarchy, looked: Looked | None, look: Where, doing: str
-) -> list[dict[str, Any]]:
-    """What can be done to the node that is looked at, or at the top when there is none."""
-    since = look.on if look.on > timezone.localdate() else _next_month()
-    groups = HierarchyNode.objects.filter(hierarchy=hierarchy.code, kind="group").exclude(status__in=("retired",))
-    options = [
-        Option(value=code, label=name or code) for code, name in groups.order_by("node").values_list("node", "name")[:OFFERED]
-    ]  # fmt: skip
-    typed = request.POST if doing else {}
-
-    def field(form: str, name: str, label: str, **more: Any) -> Field:
-        value = typed.get(name, "") if doing == form else more.pop("value", "")
-        more.pop("value", None)
-        return Field(name=name, label=label, id=f"{form}-{name}", value=value, **more)
-
-    def from_day(form: str, label: str, help_: str = "") -> Field:
-        return field(form, "from", label, kind="date", value=since.isoformat(), help=help_)
-
-    found = []
-    new = looked is not None and looked.pending is not None and looked.pending.was is None
-    if looked and looked.standing:
-        target = request.GET.get("to", "")
-        move = [
-            field("move", "parent", "Under", kind="combo", mono=True, options=options, value=target, help="Empty: at the top."),
-            from_day("move", "From"),
-        ]  # fmt: skip
-        found.append(_form("move", "Move", "Move it", "move", move, looked.uid, doing or ("move" if target else "")))
-        if looked.kind == "group":
-            rename = [field("rename", "name", "Name", value=looked.name), from_day("rename", "From")]
-            found.append(_form("rename", "Rename", "Rename it", "pencil", rename, looked.uid, doing))
-        if not new:
-            close = [from_day("close", "From this day on it stands nowhere")]
-            found.append(_form("close", "Close", "Close it", "minus", close, looked.uid, doing))
-    if looked is None or looked.kind == "group":
-        found.append(_add(hierarchy, looked, field, doing))
-    return found
-
-
-def _add(hierarchy: Hierarchy, looked: Looked | None, field: Any, doing: str) -> dict[str, Any]:
-    kinds = [("group", "A group"), ("member", _one_of(hierarchy))]
-    chosen = "member" if looked else "group"
-    fields = [
-        field("add", "kind", "What", kind="radio", options=[Option(value=v, label=w, selected=v == chosen) for v, w in kinds]),
-        field("add", "code", "Code", mono=True, help="Of a member: the code of its record."),
-        field("add", "name", "Name of a group", optional=True),
-        field("add", "from", "From", kind="date", optional=True, help="Empty: since ever."),
-        Field(name="parent", label="", kind="hidden", value=looked.node if looked else ""),
-    ]  # fmt: skip
-    title = f"Add under {looked.node}" if looked else "Add at the top"
-    return _form("add", title, "Add it", "plus", fields, "", doing, opened=looked is None)
-
-
-def _one_of(hierarchy: Hierarchy) -> str:
-    kind: RecordType | None = registry.find(hierarchy.members)
-    words = kind.one if kind else "a member"
-    return f"{words[0].upper()}{words[1:]}"
-
-
-def _form(
-    do: str, title: str, button: str, icon: str, fields: Sequence[Field], uid: str, doing: str, *, opened: bool = False
-) -> dict[str, Any]:
-    return {
-        "do": do, "title": title, "button": button, "icon": icon, "fields": fields, "uid": uid,
-        "open": doing == do or (opened and not doing), "failed": doing == do,
-    }  # fmt: skip
-
-
-def _next_month() -> date:
-    return (timezone.localdate().replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _draft(hierarchy: Hierarchy, draft: ChangeRequest) -> dict[str, Any]:
-    items = []
-    for item in draft.items.all():
-        paths = {change["path"]: change["after"] for change in item.changes}
-        node = str(paths.get("node") or item.label)
-        words = "new" if item.action == "create" else "changed"
-        items.append({"node": node, "words": words, "uid": str(item.uid)})
-    url = reverse("web:request", args=[request_items.number_of(draft)])
-    return {"items": items, "number": draft.number, "url": url}
-
-
-# --- file and comparison ----------------------------------------------------------------------------------------------
-
-
 @require_GET
 @visitor.page
 def export(request: HttpRequest, code: str) -> HttpResponseBase:
-    hierarchy = _find(request, code)
+    hierarchy = find(request, code)
     form = request.GET.get("format", "csv")
     if form not in ("csv", "xlsx"):
         raise CorrectInput("A hierarchy can be exported as CSV or XLSX.")
@@ -428,90 +306,3 @@ def export(request: HttpRequest, code: str) -> HttpResponseBase:
         detail={"format": form, "on": on.isoformat()},
     )
     return file(hierarchy, rows, visitor.entities(request), form)
-
-
-VERBS = {"added": ("Added", "green", "plus"), "gone": ("Gone", "red", "minus"), "moved": ("Moved", "blue", "move"),
-         "renamed": ("Renamed", "grey", "pencil")}  # fmt: skip
-COLUMNS = (
-    Column(label="Node"),
-    Column(label="Name"),
-    Column(label="What", tight=True),
-    Column(label="Before"),
-    Column(label="After"),
-)
-
-
-@require_GET
-@visitor.page
-def compare(request: HttpRequest, code: str) -> HttpResponse:
-    hierarchy = _find(request, code)
-    today = timezone.localdate()
-    on = browsing.day(request.GET.get("on", "")) or today
-    other_on = browsing.day(request.GET.get("with", "")) or _next_month()
-    others = Hierarchy.objects.filter(members=hierarchy.members, within=hierarchy.within).exclude(status="retired")
-    options = [(one.code, one.name) for one in others.order_by("name")]
-    asked = request.GET.get("other", "")
-    other = asked if any(asked == value for value, _ in options) else hierarchy.code
-    found = trees.compare(trees.Stored(hierarchy.code, on), trees.Stored(other, other_on))
-    verb = request.GET.get("verb", "")
-    listed = [one for one in found if one.verb == verb] if verb in VERBS else found
-    page, pager = browsing.numbered(request, listed, size=COMPARED, one="node")
-    context = {
-        "page": Page(
-            title=f"{hierarchy.name} compared",
-            crumbs=[
-                Link("Hierarchies", reverse("dimensions:hierarchies")),
-                Link(hierarchy.code, tree_page.url_of(hierarchy)),
-                Link("Compare", ""),
-            ],
-        ),
-        "form": {
-            "on": on, "with": other_on,
-            "others": [Option(value=value, label=label, selected=value == other) for value, label in options],
-        },
-        "tiles": _tiles(request, found, verb),
-        "table": _shifts(request, hierarchy, page) if page else None,
-        "pager": pager,
-        "empty": Empty(title="Nothing differs", text="Every node stands in the same place on both sides."),
-    }  # fmt: skip
-    return render(request, "dimensions/hierarchy_compare.html", context)
-
-
-def _tiles(request: HttpRequest, found: Sequence[trees.Shift], verb: str) -> list[Tile]:
-    tiles = []
-    for name, (label, tone, _) in VERBS.items():
-        number = sum(one.verb == name for one in found)
-        url = visitor.changed_query(request, verb=None if verb == name else name)
-        tiles.append(Tile(label=label, value=number, url=url, tone=tone if number else "", current=verb == name))  # type: ignore[arg-type]
-    return tiles
-
-
-def _shifts(request: HttpRequest, hierarchy: Hierarchy, page: Sequence[trees.Shift]) -> Table:
-    known = trees.members(hierarchy, [one.node for one in page if one.kind == "member"], visitor.entities(request))
-    rows = []
-    for one in page:
-        if one.kind == "member" and one.node not in known:
-            continue
-        label, tone, icon = VERBS[one.verb]
-        name = trees.name_of(one.after or one.before, known)  # type: ignore[arg-type]
-        rows.append(
-            Row(
-                title=one.node,
-                cells=[
-                    Cell(value=one.node, kind="id", url=tree_page.url_of(hierarchy, f"?node={one.node}")),
-                    Cell(value=name),
-                    Cell(kind="badges", badges=[Badge(label=label, tone=tone, icon=icon)]),  # type: ignore[arg-type]
-                    Cell(value=_stood(one.before, one.verb)),
-                    Cell(value=_stood(one.after, one.verb)),
-                ],
-            )
-        )
-    return Table(caption="What differs", columns=COLUMNS, rows=rows)
-
-
-def _stood(one: trees.Standing | None, verb: str) -> str:
-    if one is None:
-        return "nowhere"
-    if verb == "renamed":
-        return one.name or one.node
-    return f"under {one.parent}" if one.parent else "at the top"

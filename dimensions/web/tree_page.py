@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dimensions.models import Hierarchy, HierarchyNode
-from dimensions.selectors import pending, trees
+from dimensions.selectors import pending, tree_members
 from dimensions.selectors.pending import Overlay, Pending
-from dimensions.selectors.trees import Member, Standing, Stored
+from dimensions.selectors.tree_members import Member
+from dimensions.selectors.trees import Standing, Stored
 from mdm.web import browsing, visitor
 from mdm.web.page import Tone
 from mdm.web.values import day
@@ -88,7 +89,7 @@ class Rows:
         self.branches = self.tree.branches([None, *self.opened], limit=limit)
         shown = [one for rows in self.branches.values() for one in rows]
         shown += [one.will for rows in overlay.arriving.values() for one in rows if one.will]
-        self.members = trees.members(
+        self.members = tree_members.members(
             hierarchy, [one.node for one in shown if one.kind == "member"], visitor.entities(request)
         )
         self.counts = self.tree.counts([one.node for one in shown if one.kind == "group"], most=COUNTED)
@@ -112,7 +113,7 @@ class Rows:
             )
 
     def _row(self, one: Standing, arriving: Pending | None, level: int) -> TreeRow:
-        name = trees.name_of(one, self.members)
+        name = tree_members.name_of(one, self.members)
         group = one.kind == "group"
         opened = one.node in self.opened if group else None
         tone, icon, words, leaving = _marks(arriving, self.overlay.by_node.get(one.node), one)
@@ -210,7 +211,7 @@ def looked_at(request: HttpRequest, rows: Rows) -> Looked | None:
         return None
     standing = rows.tree.find(look.node) or (changed.will if changed else None)
     kind = row["kind"] if row else changed.will.kind if changed and changed.will else "group"
-    known = rows.members | trees.members(
+    known = rows.members | tree_members.members(
         rows.hierarchy, [look.node] if kind == "member" else [], visitor.entities(request)
     )
     if kind == "member" and look.node not in known:
@@ -235,8 +236,8 @@ def overlay_of(request: HttpRequest, hierarchy: Hierarchy, look: Where) -> Overl
 def hits(request: HttpRequest, hierarchy: Hierarchy, look: Where) -> list[dict[str, Any]]:
     """What a search finds, each with the address that opens the way to it."""
     tree = Stored(hierarchy.code, look.on)
-    codes = trees.search(hierarchy, look.q, visitor.entities(request), limit=20)
-    known = trees.members(hierarchy, codes, visitor.entities(request))
+    codes = tree_members.search(hierarchy, look.q, visitor.entities(request), limit=20)
+    known = tree_members.members(hierarchy, codes, visitor.entities(request))
     found = []
     for code in codes:
         way = tree.way(code)
@@ -246,7 +247,7 @@ def hits(request: HttpRequest, hierarchy: Hierarchy, look: Where) -> list[dict[s
         found.append(
             {
                 "node": code,
-                "name": trees.name_of(way[-1], known),
+                "name": tree_members.name_of(way[-1], known),
                 "way": " › ".join(one.name or one.node for one in way[:-1]),
                 "url": visitor.changed_query(request, q=None, open=opened, node=code),
             }
