@@ -1,7 +1,17 @@
 """How gunicorn takes and logs requests, in demo, tests and production: `--config python:mdm.serving`."""
 
+import gc
+from typing import Any
+
 # The most gunicorn allows: a list filtered by a hundred uids is asked for in one line.
 limit_request_line = 8190
 accesslog = "-"
 # Neither the query nor the referer: people look for records by bank numbers, and a log keeps what it is told.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms %({x-correlation-id}o)s'
+
+
+def post_worker_init(worker: Any) -> None:
+    """What was loaded to start with lives as long as the process: it is not looked through again for every large answer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -6,6 +6,7 @@ import pytest
 from django.db.models.functions import Now
 
 from mdm import correlation, ports
+from mdm.permissions import may
 from sync.models import Delivery, ExceptionItem, Lane, Subscription, Target
 from sync.selectors import chain
 from sync.services import exceptions
@@ -64,14 +65,17 @@ def test_one_id_leads_from_the_request_to_the_answer(coupa, django_assert_max_nu
     correlation.adopt("another")
     world.supplier(legal_name="Andere GmbH", tax_registrations=[])
     world.send_now()
+    reader = actor("jonas", "auditor")
+    may(reader, "read:suppliers")  # his roles are known from here on
     with django_assert_max_num_queries(9):
-        found = chain.of("order-4712", exchanges=True)
+        found = chain.of("order-4712", by=reader, entities=None, exchanges=True)
         chain.as_json(found)
     assert [change.items.get().uid for change in found.requests] == [Delivery.objects.get(record=uid).record]
     assert [(str(event.subject), event.version) for event in found.events] == [(uid, 1)]
     (delivery,) = found.deliveries
     assert delivery.state == "posted" and side.effects()
-    assert chain.of("another", hidden=["supplier"]).requests == [] and not chain.of("nobody")
+    assert chain.of("another", by=actor("nobody"), entities=None).requests == []
+    assert not chain.of("nobody", by=reader, entities=None)
 
     operator = caller("operator")
     shown = operator.read("correlations/order-4712/").json()

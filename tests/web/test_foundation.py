@@ -13,6 +13,7 @@ from django.conf import settings
 from django.template.loader import get_template, render_to_string
 from django.test import RequestFactory
 
+from mdm import ports
 from mdm.web import context, diffs, navigation, states
 from mdm.web.page import Action, Badge, Confirm, Event, Fact, Link, Notice, Page, Step, Tile
 from mdm.web.tables import Cell, Chip, Column, Field, FilterBar, Option, Pager, Row, Table
@@ -153,6 +154,7 @@ class Someone:
 def test_rail_leaves_out_pages_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = {"web:dashboard": "/", "web:inbox": "/inbox/", "sync:drift": "/drift/"}
     monkeypatch.setattr(navigation, "url_of", lambda entry: urls.get(entry.view, ""))
+    monkeypatch.setattr(ports, "rail", [])
     groups = navigation.rail(Someone("steward"), "/inbox/", {"inbox": 3, "drift": 0})
     links = [link for group in groups for link in group.links]
     assert [(link.label, link.count, link.current) for link in links] == [
