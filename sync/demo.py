@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -93,8 +94,12 @@ def send() -> None:
 
 
 def _drain(target: int) -> None:
+    """Until nothing came of it for a second: what waits for the target's pace, or for a record before it, comes later."""
+    nothing = 0
     try:
-        drain.drain(target, budget_s=60)
+        while nothing < 5:
+            nothing = 0 if drain.drain(target, budget_s=60) else nothing + 1
+            time.sleep(0.2)
     finally:
         connection.close()
 

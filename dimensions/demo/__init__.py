@@ -74,7 +74,8 @@ def load(say: Callable[[str], None]) -> None:
         _make("Cost centers, accounts, projects and tax codes of the demo",
               [*_cost_centers(), *charts.accounts(), *_projects(), *(("tax_code", found) for found in rates.tax_codes()),
                *_dimension_values()]),
-        _make("Mappings of accounts and coding rules of the demo", [*charts.mappings(), *coding_rules.rules()]),
+        _make("Mappings and coding rules of the demo",
+              [*charts.mappings(), *charts.tax_mappings(), *coding_rules.rules()]),
     ]  # fmt: skip
     charts.put_in_use()
     _plan()

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from dimensions.models import ChartUse
+from mdm.models import System
 
 Found = tuple[str, dict[str, Any]]
 GROUP, GERMAN, FRENCH = "NH-GROUP", "NH-DE", "NH-FR"
@@ -134,3 +135,18 @@ def mappings() -> Iterator[Found]:
     for chart, rows in MAPPINGS.items():
         for number, row in enumerate(rows, 1):
             yield "gl_mapping", {"code": f"{chart}-{number}", "source_chart": GROUP, "target_chart": chart, **row}
+
+
+TAX_CODES = {  # what input VAT at the standard rate is called at a platform
+    "s4hana": (("DE-V-STD", "V1"), ("FR-V-STD", "F1"), ("GB-V-STD", "G1")),
+    "coupa": (("DE-V-STD", "DE19"), ("FR-V-STD", "FR20"), ("GB-V-STD", "GB20")),
+}
+
+
+def tax_mappings() -> Iterator[Found]:
+    """Of the platforms that are there."""
+    there = System.objects.filter(code__in=TAX_CODES).values_list("code", flat=True)
+    for system in there:
+        for source, target in TAX_CODES[system]:
+            values = {"name": f"Input VAT {source[:2]}", "kind": "explicit", "source": source, "target": target}
+            yield "tax_code_mapping", {"code": f"{system}-{source}", "system": system, **values}

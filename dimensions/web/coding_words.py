@@ -24,6 +24,7 @@ from mdm.selectors.visibility import Entities
 from mdm.web.browsing import plural
 from mdm.web.page import Badge, Callout, Fact, Part, Rich, Tone
 from mdm.web.tables import Cell, Column, Row, Table
+from mdm.web.values import day
 from mdm.web.visitor import link, record_url
 
 CODES = (
@@ -66,12 +67,12 @@ def shown(answer: Answer, system: str) -> dict[str, Any]:
 
 
 def _outcome(one: Checked) -> Callout:
-    day = one.line.posting_date.isoformat()
+    when = day(one.line.posting_date)
     if one.errors:
-        title = f"It may not be posted on {day}"
+        title = f"It may not be posted on {when}"
         return Callout(title=title, body=" ".join(issue.message for issue in one.errors), tone="red", icon="alert")
     warned = " ".join(issue.message for issue in one.warnings)
-    return Callout(title=f"It may be posted on {day}", body=warned, tone="amber" if warned else "green", icon="ok")
+    return Callout(title=f"It may be posted on {when}", body=warned, tone="amber" if warned else "green", icon="ok")
 
 
 def _codes(one: Checked, system: str) -> Table:
