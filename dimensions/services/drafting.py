@@ -72,7 +72,13 @@ def _new(hierarchy: str, patch: Document) -> ProposedItem:
 
 
 def _changed(hierarchy: str, uid: str, patch: Document) -> ProposedItem:
-    body = documents.merge_patch(registry.get(NODE), records.current_document(NODE, uid), patch)
+    try:
+        current = records.current_document(NODE, UUID(uid))
+    except ValueError:
+        current = {}
+    if current.get("hierarchy") != hierarchy:
+        raise NotFound("There is no such node in this hierarchy.")
+    body = documents.merge_patch(registry.get(NODE), current, patch)
     return ProposedItem(type=NODE, uid=uid, document=_body(body), detail={"tree": hierarchy})
 
 

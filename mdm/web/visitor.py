@@ -47,6 +47,10 @@ def page(view: View) -> View:
         try:
             if not permissions.roles_of(request.user):
                 raise NotAllowed("You have no role in the hub yet. A governance lead can give you one.")
+            if any(
+                "\x00" in text for told in (request.GET, request.POST) for _, texts in told.lists() for text in texts
+            ):
+                raise CorrectInput("This holds a character that no text can have (NUL). Take it out, then try again.")
             return view(request, *args, **kwargs)
         except HubError as error:
             return refusal(request, error)

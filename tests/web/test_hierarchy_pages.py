@@ -178,3 +178,13 @@ def test_a_long_branch_shows_its_first_and_offers_the_rest(mara: Client, monkeyp
     page = read(mara, OPEN)
     assert "Only 2 are shown" in page and ("CC3", 4, "") not in rows(page)
     assert ("CC3", 4, "") in rows(read(mara, f"{OPEN}&every=DACH"))
+
+
+def test_what_names_nothing_here_is_refused_in_words(mara: Client) -> None:
+    make("hierarchy", code="OTHER", name="Other", members="cost_center")
+    foreign = str(make("hierarchy_node", hierarchy="OTHER", node="X", kind="group", name="X")["uid"])
+    for wrong in ("", "nonsense", "x" * 36, foreign):
+        do(mara, "close", 404, uid=wrong)
+    assert mara.get(f"{URL}?open=%00&node=%00").status_code == 422
+    assert mara.get("/hierarchies/NONE/").status_code == 404
+    assert not ChangeRequest.objects.filter(state="draft").exists()
