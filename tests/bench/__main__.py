@@ -53,15 +53,15 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     from tests.bench import coding, delivering, importing, loading, periods, reading, translating, trees
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
-    if "coding" in chosen.only:
-        figures += map(_told, coding.measure(here))
-    if not set(chosen.only) & {"import", "read", "deliver", "load", "translate", "trees"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "load", "translate", "trees", "coding"}:
         return figures
     tokens = ground.populate()
     if "translate" in chosen.only:
         figures.append(_told(translating.measure(here, tokens[0])))
     if "trees" in chosen.only:
         figures += map(_told, trees.measure(here, tokens, chosen.seconds))
+    if "coding" in chosen.only:
+        figures += map(_told, coding.measure(here))
     if not set(chosen.only) & {"import", "read", "deliver", "load"}:
         return figures
     imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)

@@ -75,21 +75,24 @@ def _centers() -> list[str]:
         f" 'valid_to', {day.partition(', ')[2]}, {values})"
         for day in days
     )
-    columns = "name, legal_entity, category, responsible, blocked_for_costs, blocked_for_planning"
+    columns, mine = (
+        "name, legal_entity, category, responsible, blocked_for_costs, blocked_for_planning",
+        "code LIKE 'B%'",
+    )
     return [
         f"INSERT INTO dimensions_costcenter ({_GOLDEN}, {columns}, validity)"
         f" SELECT {_new('B')}, 'Center B' || n, 'E1', 'sales', 'R', false, false, 'current'"
         " FROM generate_series(0, 99999) n",
         *(
             f"INSERT INTO dimensions_costcenterperiod (uid, position, record_id, valid_from, valid_to, {columns})"
-            f" SELECT gen_random_uuid(), {place}, id, {_dates(day)}, {columns} FROM dimensions_costcenter"
+            f" SELECT gen_random_uuid(), {place}, id, {_dates(day)}, {columns} FROM dimensions_costcenter WHERE {mine}"
             for place, day in enumerate(days)
         ),
         "INSERT INTO mdm_recordversion (type, uid, version, status, document, hash, change_id, actor_name, changed_paths,"
         " created_at) SELECT 'cost_center', uid, 1, 'active', jsonb_build_object('schema', 'cost_center/1', 'uid', uid,"
         f" 'code', code, 'status', 'active', 'version', 1, 'valid_from', '2022-01-01', 'valid_to', '2030-01-01', 'validity',"
         f" 'current', {values}, 'slices', jsonb_build_array({slices})), '', (SELECT min(id) FROM mdm_changerequest), 'bench',"
-        " '[]', now() FROM dimensions_costcenter",
+        f" '[]', now() FROM dimensions_costcenter WHERE {mine}",
     ]
 
 
