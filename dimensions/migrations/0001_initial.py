@@ -397,6 +397,7 @@ class Migration(migrations.Migration):
                 ('target_chart', models.CharField(max_length=40)),
             ],
             options={
+                'verbose_name': 'GL mapping',
                 'indexes': [models.Index(fields=['source_chart', 'target_chart'], name='mapping_by_charts'), models.Index(condition=models.Q(('kind', 'explicit')), fields=['source_chart', 'target_chart', 'source'], name='mapping_by_account'), models.Index(condition=models.Q(('kind', 'explicit'), _negated=True), fields=['source_chart', 'target_chart'], name='mapping_rules')],
             },
         ),
@@ -778,8 +779,8 @@ class Migration(migrations.Migration):
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'historical gl mapping',
-                'verbose_name_plural': 'historical gl mappings',
+                'verbose_name': 'historical GL mapping',
+                'verbose_name_plural': 'historical GL mappings',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },

@@ -47,6 +47,7 @@ class GLMapping(MappingRow):
     target_chart = models.CharField(max_length=40)
 
     class Meta:
+        verbose_name = "GL mapping"
         indexes = [
             models.Index(fields=["source_chart", "target_chart"], name="mapping_by_charts"),
             models.Index(

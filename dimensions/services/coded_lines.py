@@ -121,7 +121,7 @@ def _account(
         rows = answers[Pair("gl_mapping", source, target)]
         found = done.account = rows.resolve(code, done.facts, day)
         if found.target is None:
-            words = f"{account.shown} has no account in {target} on {day.isoformat()}; stewards were told."
+            words = f"{account.shown} has no account in {target} on {day.isoformat()}."
             done.errors.append(Issue("gl_account", "unmapped", words))
         else:
             row = rows.table.uid(found.number)
@@ -137,7 +137,7 @@ def _tax_code(done: Checked, tax: Held, answers: Mapping[Pair, Compiled], day: d
         done.target["tax_code"] = {"code": found.target, "mapped": True}
     elif not tax.target["mapped"]:
         del done.target["tax_code"]
-        words = f"{tax.shown} has no code in {system[1]} on {day.isoformat()}; stewards were told."
+        words = f"{tax.shown} has no code in {system[1]} on {day.isoformat()}."
         done.errors.append(Issue("tax_code", "unmapped", words))
 
 

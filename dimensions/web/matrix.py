@@ -123,12 +123,12 @@ def _record_url(pair: Pair, one: Any) -> str:
 def _cell(pair: Pair, spot: Spot, on: date, context: Mapping[str, str]) -> Cell:
     url = trace_url(pair, spot.found.value, on, context)
     if spot.state == "gap":
-        return Cell(kind="badges", badges=[Badge(label="gap", tone="amber", url=url)])
+        return Cell(kind="badges", badges=[Badge(label="gap", tone="amber", url=url)], label=True)
     sign = "−" if spot.found.sign < 0 else ""
     if spot.state == "mapped":
-        return Cell(value=f"{sign}{spot.code}", kind="id", url=url)
+        return Cell(value=f"{sign}{spot.code}", kind="id", url=url, label=True)
     label, tone = LOOKS[spot.state]
-    return Cell(kind="badges", badges=[Badge(label=f"{sign}{spot.code} {label}", tone=tone, url=url)])
+    return Cell(kind="badges", badges=[Badge(label=f"{sign}{spot.code} {label}", tone=tone, url=url)], label=True)
 
 
 def trace_url(pair: Pair, code: str, on: date, context: Mapping[str, str]) -> str:

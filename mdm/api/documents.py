@@ -15,13 +15,12 @@ from django.db.models import OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 from pydantic_core import from_json, to_json
 
-from mdm import crypto
+from mdm import crypto, dating
 from mdm.errors import CorrectInput, NotFound
 from mdm.models import RecordVersion
 from mdm.registry import ChildType, RecordType
 from mdm.selectors import records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import dating
 from mdm.types import Document, Problem
 
 HEADER = ("uid", "code", "status", "version", "schema", "updated_at")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from mdm import registry
+from mdm import dating, registry
 from mdm.errors import NotFound
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.permissions import may
@@ -99,7 +100,7 @@ def look(change: ChangeRequest, items: Sequence[ChangeItem], entities: Entities)
             created = made.get((str(item.uid), item.result_version), {})
             changes = [change for change in diff({}, created) if change.path not in GIVEN]
         header = {"uid": str(item.uid), "code": item.detail.get("code")}
-        after = apply_changes(before or header, changes)
+        after = dating.as_of(kind, apply_changes(before or header, changes), timezone.localdate())
         unseen = not any(visibility.sees(kind, document, entities) for document in (before, now, after) if document)
         hidden = visibility.hidden_paths(kind, [c.as_json() for c in changes], (before, now, after), entities)
         seen = [] if unseen else [c for c in changes if c.path not in hidden]

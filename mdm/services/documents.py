@@ -10,10 +10,9 @@ from typing import Any
 from django.utils import timezone
 from pydantic import ValidationError
 
-from mdm import crypto, registry
+from mdm import crypto, dating, registry
 from mdm.errors import CorrectInput
 from mdm.registry import ChildType, RecordType
-from mdm.services import dating
 from mdm.survival.composing import identity
 from mdm.types import HEADER, Document, Problem
 
@@ -72,6 +71,13 @@ def _broken(kind: RecordType, body: Document) -> Iterable[Problem]:
             for problem in rule(then):
                 within = problem.path in kind.derived
                 yield replace(problem, path=f"{path}/{problem.path}") if within else problem
+
+
+def told_by_rules(kind: RecordType, document: Document) -> list[Problem]:
+    """What the rules say of a document put together from changes, which leave out what is nothing."""
+    fields = kind.document.model_fields.items()
+    nothing = {name: info.get_default(call_default_factory=True) for name, info in fields if not info.is_required()}
+    return list(_broken(kind, nothing | body_of(kind, document)))
 
 
 def _today() -> str:

@@ -12,13 +12,13 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from mdm import registry
+from mdm import dating, registry
 from mdm.errors import CorrectInput, NotFound, NotNow, StaleVersion
 from mdm.models import ChangeItem, ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import records, visibility
 from mdm.selectors.visibility import Entities
-from mdm.services import dating, documents, retiring, uniqueness
+from mdm.services import documents, retiring, uniqueness
 from mdm.types import Change, Document, Problem, apply_changes, diff, digest
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
@@ -408,6 +408,8 @@ def rebuild(change: ChangeRequest) -> list[Built]:
         except NotFound:
             before = None
         stored = [Change(**c) for c in item.changes]
-        after = apply_changes(before or {"uid": str(item.uid)}, stored)
+        after = dating.as_of(
+            registry.get(item.type), apply_changes(before or {"uid": str(item.uid)}, stored), timezone.localdate()
+        )
         built.append(Built(item, before, after))
     return built

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from mdm import source_periods
+from mdm import dating, source_periods
 from mdm.models import ImportJob, SourceRecord
 from mdm.registry import RecordType
-from mdm.services import dating
 from mdm.source_periods import Told
 from mdm.types import Document, Problem, same
 

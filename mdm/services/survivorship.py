@@ -10,10 +10,10 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from mdm import dating
 from mdm.errors import CorrectInput
 from mdm.models import Pin, Provenance, SourceRecord, SurvivorshipRule, System
 from mdm.registry import RecordType
-from mdm.services import dating
 from mdm.survival import rules as rule_words
 from mdm.survival.composing import Held, Source, Survived, compose
 from mdm.survival.rules import HUB, Rule, Rules

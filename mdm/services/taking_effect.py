@@ -8,10 +8,10 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from mdm import registry
+from mdm import dating, registry
 from mdm.models import Provenance
 from mdm.registry import RecordType
-from mdm.services import comparisons, dating, rebuilding, unasked
+from mdm.services import comparisons, rebuilding, unasked
 from mdm.services.records import Write
 from mdm.types import Actor
 

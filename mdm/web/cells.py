@@ -23,7 +23,8 @@ def open_tag(cell: Cell, column: Column | None, head: bool) -> SafeString:
     class_part = f' class="{css}"' if css else ""
     if head:
         return mark_safe(f'<th scope="row"{class_part}>')
-    named = column and column.label and not column.hidden_label and cell.label and cell.kind not in TELLING
+    told = cell.kind not in TELLING if cell.label is None else cell.label
+    named = column and column.label and not column.hidden_label and told
     label_part = f' data-label="{escape(column.label)}"' if named and column else ""
     return mark_safe(f"<td{label_part}{class_part}>")
 

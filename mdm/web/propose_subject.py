@@ -13,11 +13,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from mdm import dating
 from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow, Reload
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.registry import RecordType
 from mdm.selectors import records, request_items, visibility
-from mdm.services import changes, dating, documents, policy, proposing
+from mdm.services import changes, documents, policy, proposing
 from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, Document, Problem, apply_changes, diff
 from mdm.web import propose_references, visitor

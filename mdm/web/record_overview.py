@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from mdm import permissions
+from mdm import dating, permissions
 from mdm.models import ChangeItem
 from mdm.selectors import provenance as sources_of
 from mdm.selectors import timeline, visibility
-from mdm.services import dating, revealing
+from mdm.services import revealing
 from mdm.web import diffs, presenting, provenance, record_sync, visitor
 from mdm.web.page import Action, Callout, Confirm, Fact
 from mdm.web.presenting import Showing

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from mdm import periods
+from mdm import dating, periods
 from mdm.periods import Period
 from mdm.registry import RecordType
-from mdm.services import dating
 from mdm.types import Document, diff
 from mdm.web import diffs, grids
 from mdm.web.values import day, is_empty, show

@@ -8,9 +8,9 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
+from mdm import dating
 from mdm.models import RecordVersion
 from mdm.selectors import timeline, visibility
-from mdm.services import dating
 from mdm.types import Document, diff
 from mdm.web import diffs, grids, presenting, record_family, record_periods, visitor
 from mdm.web.page import Fact, Link

@@ -25,7 +25,8 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A table cell. Narrow tables stack their rows; `label=False` drops the name of the column there."""
+    """A table cell. Narrow tables stack their rows; `label` says whether the name of the column stands there, None: only
+    where the value does not tell by itself."""
 
     value: Any = None
     kind: Literal[
@@ -41,7 +42,7 @@ class Cell:
     actions: Sequence[Action] = ()
     muted: bool = False
     loud: bool = False
-    label: bool = True
+    label: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

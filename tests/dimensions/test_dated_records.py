@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dimensions.models import CostCenter, CostCenterPeriod
-from mdm import registry, writing
+from mdm import dating, registry, writing
 from mdm.errors import CorrectInput
 from mdm.models import ChangeRequest, Event, Provenance, RecordVersion
 from mdm.selectors import records
-from mdm.services import changes, dating, taking_effect
+from mdm.services import changes, taking_effect
 from mdm.services.background import SYSTEM
 from mdm.services.changes import ProposedItem
 from mdm.types import Document

@@ -7,6 +7,7 @@ from typing import Any
 
 from mdm.models import ChangeRequest
 from mdm.selectors.request_items import Looked
+from mdm.services import documents
 from mdm.web import diffs
 from mdm.web.page import Callout, Notice
 from mdm.web.review import words
@@ -47,7 +48,7 @@ def _warnings(change: ChangeRequest, part: Looked) -> list[Notice]:
     """What the rules of the record type say of the outcome, while it can still be changed."""
     if not change.is_open or part.unseen or part.item.action not in ("create", "update"):
         return []
-    problems = [problem for rule in part.kind.rules for problem in rule(part.after)]
+    problems = documents.told_by_rules(part.kind, part.after)
     return [
         Notice(
             title=f"{part.kind.label(problem.path)}: {problem.message}",

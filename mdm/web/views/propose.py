@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from mdm.dating import same_value
 from mdm.errors import CorrectInput, HubError, NotFound, NotNow, Reload, StillUsed
 from mdm.models import ChangeRequest
 from mdm.registry import RecordType
 from mdm.selectors import request_items
 from mdm.services import changes
-from mdm.services.dating import same_value
 from mdm.types import Problem
 from mdm.web import kept_forms, propose_fields, propose_form, propose_page, propose_subject, visitor
 from mdm.web.propose_form import Draft

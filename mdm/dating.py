@@ -138,8 +138,8 @@ def shown(kind: RecordType, body: Document, day: str) -> Document:
 
 
 def as_of(kind: RecordType, document: Document, day: date) -> Document:
-    """A stored document as it reads on a day."""
-    return shown(kind, document, day.isoformat()) if kind.periods else document
+    """A stored document, or one put together from changes, as it reads on a day."""
+    return shown(kind, document, day.isoformat()) if kind.periods and document.get(kind.periods) else document
 
 
 def settled(kind: RecordType, body: Document) -> tuple[Document, list[Problem]]:
