@@ -29,6 +29,12 @@ from mdm.types import Actor
 
 MOST_BYTES = 20 * 1024 * 1024
 KEPT = timedelta(days=30)
+NOT_YET = {
+    "reading": "Wait until the file is read.",
+    "proposing": "It is being proposed: wait, there will be one request.",
+    "done": "It was proposed already; open its request.",
+    "failed": "This file could not be worked on: correct it and bring it again.",
+}
 BROKEN = "The hub could not work on this file; its operators find why in their log. Nothing was proposed."
 
 
@@ -113,8 +119,8 @@ def why_not_sent(held: MappingFile, by: Actor) -> str:
     counts = held.counts
     if by.user != held.created_by:
         return f"Only {held.created_by_name}, who brought the file, sends it."
-    if held.state != "ready":
-        return "Wait until the file is read."
+    if held.state in NOT_YET:
+        return NOT_YET[held.state]
     if held.mode == "replace" and counts["refused"]:
         return "Replacing would drop rows whose successors are refused: correct the file first, or merge it."
     if not (counts["added"] or counts["changed"] or counts["dropped"]):

@@ -246,10 +246,7 @@ def test_the_chart_that_is_booked_in(tool: Caller, books: dict[str, Any]) -> Non
     ChartUse.objects.create(system="erp", legal_entity="NH20", chart="FRENCH")
     french = one(tool, legal_entity="NH20")
     assert [(error["path"], error["code"]) for error in french["errors"]] == [("gl_account", "unmapped")]
-    assert (
-        french["errors"][0]["message"]
-        == "GL account 400000 has no account in FRENCH on 2026-06-15."
-    )
+    assert french["errors"][0]["message"] == "GL account 400000 has no account in FRENCH on 2026-06-15."
     assert "gl_account" not in french["target"] and one(tool)["target"]["gl_account"]["chart"] == "LOCAL"
     local = ask(tool, {"gl_account": "5100"}, chart="LOCAL")["results"][0]
     assert local["target"]["gl_account"] == {"code": "5100", "chart": "LOCAL", "sign": 1, "row": None}
@@ -272,10 +269,7 @@ def test_what_has_no_target_waits_for_stewards(tool: Caller, books: dict[str, An
         )
         assert [line["valid"] for line in found["results"]] == [False, False, True] and not found["valid"]
         assert [error["code"] for error in found["results"][0]["errors"]] == ["unmapped", "unmapped"]
-        assert (
-            found["results"][0]["errors"][1]["message"]
-            == "Tax code FR-20 has no code in The ERP on 2026-06-15."
-        )
+        assert found["results"][0]["errors"][1]["message"] == "Tax code FR-20 has no code in The ERP on 2026-06-15."
         assert "tax_code" not in found["results"][0]["target"]
     gaps = MappingGap.objects.order_by("mapping").values_list("mapping", "source", "target", "code", "times")
     assert list(gaps) == [

@@ -303,7 +303,9 @@ def test_a_record_that_moved_shows_the_periods_that_are_theirs(moved, scoped):
 
 
 def test_a_list_shows_it_on_the_days_it_is_theirs(moved, scoped):
-    codes = lambda query: [row["code"] for row in scoped.read(f"cost-centers/{query}").json()["results"]]  # noqa: E731
+    def codes(query: str) -> list[str]:
+        return [row["code"] for row in scoped.read(f"cost-centers/{query}").json()["results"]]
+
     assert codes("") == [] and codes("?as_of=2026-01-01") == [] and codes(f"?q={SECRET}") == []
     assert codes("?as_of=2019-01-01") == codes("?as_of=2091-01-01") == ["CC-MOVED"]
     assert SECRET not in text_of(scoped.read("cost-centers/?as_of=2019-01-01"))

@@ -123,6 +123,8 @@ def test_merging_adds_and_changes_and_leaves_the_rest(mara: Client) -> None:
     change = ChangeRequest.objects.get(origin="import")
     assert (change.items.count(), change.reason, change.state) == (2, "New books", "in_review")
     assert change.number in shown(mara, held) and MappingFile.objects.get().state == "done"
+    assert "It was proposed already; open its request." in propose(mara, held, 422), "a second click"
+    assert ChangeRequest.objects.filter(origin="import").count() == 1
     changes.approve(change=change, by=actor("ann", "approver"), content_hash=change.content_hash)
     assert {one["Code"] for one in table(exported(mara))} >= {"R-1", "R-2", "R-3"} and GLMapping.objects.count() == 4
     changed = next(one for one in table(exported(mara)) if one["Code"] == "R-2")

@@ -48,7 +48,7 @@ class Lists:
 
     def item(self, id: str) -> Item | None:
         response = self._get(f"{ROOT}/items/{id}", {}, accept=(NOT_FOUND,))
-        return None if response.status == NOT_FOUND else self._object(response)
+        return None if response.status == NOT_FOUND else self._api.object_of(response)
 
     def pages(self, list: str) -> Iterator[list[Item]]:
         """Every first-level item in the order of codes, then the deleted ones."""
@@ -61,15 +61,15 @@ class Lists:
                     f"{ROOT}/lists/{list}/children", {**params, **({"isDeleted": "true"} if deleted else {})}
                 )
                 yield self._content(response)
-                about = self._object(response).get("page")
+                about = self._api.object_of(response).get("page")
                 last = int(about.get("totalPages") or 1) if isinstance(about, dict) else 1
                 page += 1
 
     def create(self, list: str, part: Part) -> Item:
-        return self._object(self._send("POST", f"{ROOT}/items", {"listId": list, **part}))
+        return self._api.object_of(self._send("POST", f"{ROOT}/items", {"listId": list, **part}))
 
     def update(self, id: str, part: Part) -> None:
-        self._object(self._send("PUT", f"{ROOT}/items/{id}", part))
+        self._api.object_of(self._send("PUT", f"{ROOT}/items/{id}", part))
 
     def delete(self, list: str, id: str) -> None:
         """From this list only: an item may stand in several."""
@@ -88,7 +88,7 @@ class Lists:
 
     def _read_bulk(self, response: Response, parts: Sequence[Part]) -> list[Written]:
         """Each part was executed by itself; those that failed are named by their codes, the others were made."""
-        answer = self._object(response)
+        answer = self._api.object_of(response)
         errors = answer.get("errors")
         if "recordsFailed" not in answer or not isinstance(errors, list):
             raise self.client.failure(response) if response.status == BAD else self.client.unreadable(response)
@@ -119,16 +119,7 @@ class Lists:
         return self.client.request(method, url, json=dict(body), accept=accept)
 
     def _content(self, response: Response) -> list[Item]:
-        found = self._object(response).get("content")
+        found = self._api.object_of(response).get("content")
         if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
             raise self.client.unreadable(response)
         return found
-
-    def _object(self, response: Response) -> dict[str, Any]:
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise self.client.unreadable(response)
-        return answer

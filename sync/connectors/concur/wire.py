@@ -76,7 +76,7 @@ class Api:
             self.client.exchanges()  # only what is being said now is kept: a scan has many pages
             response = self._get(params, url)
             yield self._vendors(response)
-            url, params = str(self._object(response).get("NextPage") or ""), {}
+            url, params = str(self.object_of(response).get("NextPage") or ""), {}
 
     def create(self, vendor: Mapping[str, Any]) -> None:
         self._write_one("POST", VENDORS, "Vendor", vendor)
@@ -113,7 +113,7 @@ class Api:
         """Send records, and believe each one's own status, never the 200 around them."""
         self.sign_in.settle()
         response = self.client.request(method, url, json={name: [dict(record) for record in records]})
-        found = self._object(response).get(name)
+        found = self.object_of(response).get(name)
         items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
         written = [self._read_status(response, name, items, record) for record in records]
         if all(isinstance(one.error, Refused) for one in written):
@@ -135,14 +135,15 @@ class Api:
         return Written(Refused(words, problems=problems, status=response.status, body=body), said)
 
     def _vendors(self, response: Response) -> list[dict[str, Any]]:
-        found = self._object(response).get("Vendor")
+        found = self.object_of(response).get("Vendor")
         if found is None:
             found = []
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise self.client.unreadable(response)
         return found
 
-    def _object(self, response: Response) -> dict[str, Any]:
+    def object_of(self, response: Response) -> dict[str, Any]:
+        """The JSON object of an answer; unreadable otherwise."""
         try:
             answer = response.json()
         except ValueError:
