@@ -73,8 +73,8 @@ def test_dead_letters_are_found_by_what_people_know_of_them(mara: Client, target
     assert "No dead letter fits" in page(mara, "dead-letters", followed="yes")
     for query in ({"age": "soon"}, {"state": "lost"}, {"cursor": "x"}, {"target": "nowhere"}):
         assert mara.get(reverse("sync:dead-letters"), query).status_code == 200, query
-    refused = mara.get(reverse("sync:dead-letters"), {"q": "\x00"})
-    assert (refused.status_code, "no text can have (NUL)" in refused.content.decode()) == (422, True)
+    told = mara.get(reverse("sync:dead-letters"), {"q": "\x00"})
+    assert (told.status_code, "no text can have (NUL)" in told.content.decode()) == (422, True)
 
 
 def test_dead_letters_that_were_followed_up_are_kept(mara: Client, target: Target) -> None:
