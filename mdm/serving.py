@@ -14,4 +14,16 @@ def post_worker_init(worker: Any) -> None:
     """What was loaded to start with lives as long as the process: it is not looked through again for every large answer."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(_MOST, *_OLDER)
+
+
+def post_request(worker: Any, *_rest: Any) -> None:
+    """Between requests hardly anything young is alive, so that looking for garbage takes no time; in the middle of a large
+    answer it would take as long as the answer."""
+    young, middle, old = gc.get_count()
+    if young > _FEW:
+        gc.collect(2 if old > _OLDER[1] else 1 if middle > _OLDER[0] else 0)
+
+
+_FEW, _MOST = 2_000, 500_000  # new objects: collected after the request that made them, and in its middle
+_OLDER = (20, 50)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -158,19 +159,20 @@ class Translate(HubView):
         if body.known_at or (not mapping and self.entities is not None):
             return
         source, target = body.from_chart or body.from_system or "", body.to_chart or body.to_system or ""
-        uses, gaps = [], []
+        by_rows, by_keys = list[tuple[str, Translation]](), list[tuple[str, Translation]]()
         for one in found:
             if mapping == TAX_CODES and (one.record or not source):  # rows are for the hub's codes
-                asked = Asked(mapping, "", target, one.record.code if one.record else one.value, context, on)
-                uses.append(asked)
-            elif mapping and mapping != TAX_CODES:
-                asked = Asked(mapping, source, target, one.value, context, on)
-                uses.append(asked)
+                by_rows.append((one.record.code if one.record else one.value, one))
             else:
-                asked = Asked(kind.key, source, target, one.value, {}, on)
-            if one.code is None:
-                gaps.append(asked)
-        asking.note(uses=uses, gaps=gaps, by=by)
+                (by_rows if mapping and mapping != TAX_CODES else by_keys).append((one.value, one))
+        rows_from = "" if mapping == TAX_CODES else source
+
+        def asked(codes: Iterable[str]) -> Asked:
+            return Asked(mapping, rows_from, target, context, on, Counter(codes))
+
+        missing = asked(code for code, one in by_rows if one.code is None)
+        keyless = Asked(kind.key, source, target, {}, on, Counter(code for code, one in by_keys if one.code is None))
+        asking.note(uses=[asked(code for code, _one in by_rows)], gaps=[missing, keyless], by=by)
 
 
 def _mapping(body: TranslateInput, kind: RecordType) -> str:

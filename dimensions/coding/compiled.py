@@ -29,11 +29,16 @@ class Compiled:
         self.rules = tuple(sorted(rules, key=lambda rule: (rule.code, rule.uid.bytes)))
         self._all = (1 << len(self.rules)) - 1
         self._refusing = _bits(n for n, rule in enumerate(self.rules) if not rule.then)
-        names = sorted({test.dimension for rule in self.rules for test in (*rule.when, *rule.then)})
-        self._dimensions = [_Dimension(name, self.rules, self._all) for name in names]
+        tests: dict[str, _Tests] = {}
+        for number, rule in enumerate(self.rules):
+            for side, asked in enumerate((rule.when, rule.then)):
+                for test in asked:
+                    tests.setdefault(test.dimension, ([], []))[side].append((number, test))
+        self._dimensions = [_Dimension(name, sides, self._all) for name, sides in sorted(tests.items())]
         self._touching = {one.name: one.touching for one in self._dimensions}
+        self._asked = [(one.name, one.answers, one.answer) for one in self._dimensions]
         self._starts, self._held = _held(self.rules)
-        self.dimensions = frozenset(names)
+        self.dimensions = frozenset(tests)
 
     def judge(self, facts: Facts, day: int, unknown: Collection[str] = ()) -> Verdict:
         """`day`: ordinal of the posting date. `unknown`: dimensions whose code is given but not known; rules that ask
@@ -42,13 +47,11 @@ class Compiled:
         kept = self._all ^ self._refusing
         for name in unknown:
             applying &= ~self._touching.get(name, 0)
-        for dimension in self._dimensions:
-            value = facts.get(dimension.name)
-            met = dimension.answers.get(value)
-            if met is None:
-                met = dimension.answer(value)
-            applying &= met[0]
-            kept &= met[1]
+        for name, answers, answer in self._asked:
+            value = facts.get(name)
+            when, then = answers.get(value) or answer(value)
+            applying &= when
+            kept &= then
         return Verdict(applying, applying & ~kept)
 
     def named(self, bits: int) -> Iterator[Rule]:
@@ -74,10 +77,14 @@ def meets(test: Test, value: str | None) -> bool:
 
 
 def _bits(numbers: Iterable[int]) -> int:
-    found = 0
-    for number in numbers:
-        found |= 1 << number
-    return found
+    """By way of bytes: thousands of long numbers would be made on the way else."""
+    listed = list(numbers)
+    if len(listed) == 1:
+        return 1 << listed[0]
+    found = bytearray(max(listed, default=0) // 8 + 1)
+    for number in listed:
+        found[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(found, "little")
 
 
 def _held(rules: Iterable[Rule]) -> tuple[list[int], list[int]]:
@@ -107,15 +114,15 @@ def _day(day: date | None) -> int:
     return day.toordinal() if day else 0
 
 
+_Tests = tuple[list[tuple[int, Test]], list[tuple[int, Test]]]
+"""Conditions on one dimension of a `when` and of a `then`, each with the number of its rule."""
+
+
 class _Dimension:
     """Which rules' conditions on one dimension a code meets: (of their `when`, of their `then`)."""
 
-    def __init__(self, name: str, rules: tuple[Rule, ...], everything: int) -> None:
+    def __init__(self, name: str, tests: _Tests, everything: int) -> None:
         self.name = name
-        tests = [
-            [(n, test) for n, rule in enumerate(rules) for test in getattr(rule, side) if test.dimension == name]
-            for side in ("when", "then")
-        ]
         self.touching = _bits(n for side in tests for n, _test in side)
         self._when, self._then = (_Side(side, everything) for side in tests)
         self.answers: dict[str | None, tuple[int, int]] = {}
@@ -123,7 +130,7 @@ class _Dimension:
     def answer(self, value: str | None) -> tuple[int, int]:
         found = self._when.met(value), self._then.met(value)
         if len(self.answers) >= _REMEMBERED:
-            self.answers = {}
+            self.answers.clear()
         self.answers[value] = found
         return found
 
@@ -132,17 +139,19 @@ class _Side:
     """The conditions of one side on one dimension, indexed so that a code is not asked of each of them."""
 
     def __init__(self, tests: list[tuple[int, Test]], everything: int) -> None:
-        self._free = everything ^ _bits(number for number, _test in tests)
-        self._given = _bits(number for number, test in tests if test.what == GIVEN)
-        self._absent = _bits(number for number, test in tests if test.what == ABSENT)
+        kinds: dict[str, list[int]] = {CODES: [], GIVEN: [], ABSENT: []}
+        for number, test in tests:
+            kinds[test.what].append(number)
+        self._given, self._absent = _bits(kinds[GIVEN]), _bits(kinds[ABSENT])
+        self._free = everything & ~(self._given | self._absent | _bits(kinds[CODES]))
         self._codes: dict[str, int] = {}
         self._patterns: dict[str, list[tuple[Like, int]]] = {}
         ranges: dict[str, list[tuple[Between, int]]] = {}
-        together: dict[Expression, int] = {}  # many rules name the same codes
+        together: dict[Expression, list[int]] = {}  # many rules name the same codes
         for number, test in tests:
             if test.what == CODES and test.codes is not None:
-                together[test.codes] = together.get(test.codes, 0) | 1 << number
-        for codes, bits in together.items():
+                together.setdefault(test.codes, []).append(number)
+        for codes, bits in ((codes, _bits(numbers)) for codes, numbers in together.items()):
             if isinstance(codes, Like):
                 self._patterns.setdefault(codes.prefix, []).append((codes, bits))
             elif isinstance(codes, Between):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from dimensions.models import ChartUse
 from mdm import registry
 from mdm.models import Crosswalk, System
 from mdm.registry import RecordType
+from mdm.selectors import key_watch
+from mdm.selectors.key_watch import KeyLook
 
 DEPENDENT, NAMING = "profit_center", ("cost_center", "project")
 """A type that is also read for the records of other types of the call, which name one each."""
@@ -74,13 +77,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`system`: (id, title), None when there is no such system. `charts`: {(system, legal entity): chart}. `keys`:
-    {(type, key of the system): uid}; `primary`: {uid: that key}, of those that are the record's primary one."""
+    """`system`: (id, title), None when there is no such system. `charts`: {(system, legal entity): chart}. `keys`: how the
+    keys of the system look, and whether they changed since."""
 
     system: tuple[int, str] | None
     charts: Mapping[tuple[str, str], str]
-    keys: Mapping[tuple[str, str], str]
-    primary: Mapping[str, str]
+    keys: tuple[KeyLook | None, bool] = (None, False)
 
     @property
     def title(self) -> str:
@@ -94,15 +96,19 @@ class Ground:
         return ""
 
 
-# Every table is looked into row by row (LATERAL, kept apart by OFFSET 0): for a thousand codes the planner would rather
-# read a table of a hundred thousand rows whole, which takes ten times as long.
 _GROUND = f"""
-SELECT 'system', code, title, id::text, false FROM "{System._meta.db_table}" WHERE code = %s
-UNION ALL SELECT 'chart', system, legal_entity, chart, false FROM "{ChartUse._meta.db_table}"
-UNION ALL SELECT 'key', asked.type, asked.key, c.uid::text, c.primary
-  FROM unnest(%s::text[], %s::text[]) AS asked (type, key), LATERAL (
-    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key AND active
-       AND system_id = (SELECT id FROM "{System._meta.db_table}" WHERE code = %s) OFFSET 0) AS c
+SELECT 'system', code, title, id::text FROM "{System._meta.db_table}" WHERE code = %s
+UNION ALL SELECT 'chart', system, legal_entity, chart FROM "{ChartUse._meta.db_table}"
+UNION ALL SELECT 'keys', '', look, '' FROM ({key_watch.LOOK}) AS keys (look)
+"""
+# Every table is looked into row by row (LATERAL, kept apart by OFFSET 0): for a thousand codes the planner would rather
+# read a table of a hundred thousand rows whole, which takes ten times as long. Codes go there as JSON: psycopg writes an
+# array text by text.
+_UIDS_OF = f"""
+SELECT asked.pair ->> 0, asked.pair ->> 1, c.uid::text, c.primary
+  FROM json_array_elements(%s::json) AS asked (pair), LATERAL (
+    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.pair ->> 0 AND key = asked.pair ->> 1
+       AND active AND system_id = %s OFFSET 0) AS c
 """
 # Of several keys the primary; one that is alone counts as such.
 _KEYS_OF = f"""
@@ -113,23 +119,38 @@ SELECT a.uid::text, CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x
 """
 
 
-def ground(system: str, asked: Iterable[tuple[str, str]]) -> Ground:
-    """What the call stands on; `asked`: (type, key) that may be keys of the system. One query."""
-    pairs = list(asked) if system else []
+def ground(system: str, since: KeyLook | None) -> Ground:
+    """What the call stands on; `since`: how the keys of the system looked before. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_GROUND, [system, [t for t, _key in pairs], [key for _type, key in pairs], system])
+        cursor.execute(_GROUND, [system, *key_watch.given(system, since)])
         rows = cursor.fetchall()
-    found, charts, keys, primary = None, {}, {}, {}
-    for what, one, two, three, first in rows:
-        if what == "key":
-            keys[one, two] = three
+    charts = {(one, entity): chart for what, one, entity, chart in rows if what == "chart"}
+    for what, _code, title, number in rows:
+        if what == "system":
+            look = next(said for what, _empty, said, _empty2 in rows if what == "keys")
+            return Ground((int(number), title), charts, key_watch.read(look, since))
+    return Ground(None, charts)
+
+
+class Keys(NamedTuple):
+    """`uids`: {(type, key of the system): uid}; `primary`: {uid: that key}, of those that are the record's primary one."""
+
+    uids: dict[tuple[str, str], str]
+    primary: dict[str, str]
+
+
+def uids_of(system: int, asked: Sequence[tuple[str, str]]) -> Keys:
+    """What the system calls so; `asked`: (type, key). One query, none when nothing is asked."""
+    found = Keys({}, {})
+    if not asked:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_UIDS_OF, [json.dumps(asked), system])
+        for kind, key, uid, first in cursor.fetchall():
+            found.uids[kind, key] = uid
             if first:
-                primary[three] = two
-        elif what == "chart":
-            charts[one, two] = three
-        else:
-            found = (int(three), two)
-    return Ground(found, charts, keys, primary)
+                found.primary[uid] = key
+    return found
 
 
 def keys_of(system: int, uids: Iterable[str]) -> dict[str, str]:
@@ -176,8 +197,8 @@ def records(asked: Mapping[str, Asked]) -> dict[str, Records]:
     given: list[Any] = []
     for kind in kinds:
         mine = asked.get(kind.key) or Asked()
-        names = list(mine.names)
-        given += [list(mine.uids), *([name[n] for name in names] for n in range(len(KINDS[kind.key].by)))]
+        named = [dict(zip(KINDS[kind.key].by, names, strict=True)) for names in mine.names]
+        given += [json.dumps(list(mine.uids)), json.dumps(named)]
     if not kinds:
         return found
     merged = _collect(_rows([(kind, _asked(kind)) for kind in kinds], given), found)
@@ -228,10 +249,12 @@ def _rows(
 def _asked(kind: RecordType) -> list[str]:
     """Records by their uids, and by their names."""
     by = KINDS[kind.key].by
-    arrays, asked = ", ".join("%s::text[]" for _name in by), ", ".join(f"a.{name}" for name in by)
+    asked, columns = ", ".join(f"a.{name}" for name in by), ", ".join(f"{name} text" for name in by)
     return [
-        f"SELECT a.uid::text AS asked, true AS by_uid, r.* FROM unnest(%s::uuid[]) AS a (uid), {_look(kind, ('uid',))}",
-        f"SELECT concat_ws(E'\\x1f', {asked}), false, r.* FROM unnest({arrays}) AS a ({', '.join(by)}), {_look(kind, by)}",
+        "SELECT a.uid AS asked, true AS by_uid, r.* FROM json_array_elements_text(%s::json) AS a (uid), "
+        + _look(kind, ("uid",)),
+        f"SELECT concat_ws(E'\\x1f', {asked}), false, r.* FROM json_to_recordset(%s::json) AS a ({columns}), "
+        + _look(kind, by),
     ]
 
 
@@ -256,7 +279,7 @@ def _look(kind: RecordType, by: Names) -> str:
     told, dated = KINDS[kind.key], set(kind.dated)
     lasting = {*told.by, *(name for name in told.columns if name not in dated)} - {"code"}
     columns = ", ".join(("id", "uid", "code", "status", "merged_into", *sorted(lasting)))
-    where = " AND ".join(f"{name} = a.{name}" for name in by)
+    where = " AND ".join(f"{name} = a.{name}{'::uuid' if name == 'uid' else ''}" for name in by)
     return f'LATERAL (SELECT {columns} FROM "{kind.model._meta.db_table}" WHERE {where} OFFSET 0) AS r'
 
 

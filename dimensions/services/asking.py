@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from dimensions.mapping_rows import MAPPINGS
-from dimensions.models import AskedBatch, AskedCode, MappingGap
+from dimensions.models import AskedCode, MappingGap
 from dimensions.services import mappings, translating
 from dimensions.services.mappings import Pair
 from mdm import registry
@@ -34,53 +33,38 @@ _KEYS_JUDGED_EVERY_S = 60.0
 _FORGOTTEN_AT_ONCE = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A code that the mapping `kind` (record type of its rows: gl_mapping, tax_code_mapping) was asked for in a context
-    on a day. `source`, `target`: chart or system, "" the hub's own codes. `times` from 1."""
+class Asked(NamedTuple):
+    """Codes that the mapping `kind` (record type of its rows: gl_mapping, tax_code_mapping) was asked for in a context on
+    a day, each with how often. `source`, `target`: chart or system, "" the hub's own codes."""
 
     kind: str
     source: str
     target: str
-    code: str
     context: Mapping[str, str]
     on: date
-    times: int = 1
+    codes: Mapping[str, int]
 
 
 def note(*, uses: Iterable[Asked] = (), gaps: Iterable[Asked] = (), by: str = "") -> None:
-    """Put down which codes were asked for (`uses`: all of them) and which of them had no target (`gaps`). At most two
-    statements, in the caller's transaction. `by`: who asked, in words people know.
+    """Put down which codes were asked for (`uses`: all of them) and which of them had no target (`gaps`). At most one
+    statement, in the caller's transaction. `by`: who asked, in words people know.
 
     A gap that was answered is open again; one that was dismissed stays so and is only counted.
     """
-    batch = _grouped(uses)
-    if batch:
-        AskedBatch.objects.create(uses=batch)
+    batch = [[*one[:3], one.context, str(one.on), one.codes] for one in uses if one.codes]
     counted = _counted(gaps)
-    if counted:
+    if batch or counted:
         with connection.cursor() as cursor:
-            cursor.execute(_NOTE_GAPS, [by or "somebody", json.dumps(counted)])
-
-
-def _grouped(uses: Iterable[Asked]) -> list[list[object]]:
-    """[[kind, source, target, context, day, {code: times}], …]"""
-    found: dict[tuple[object, ...], dict[str, int]] = {}
-    contexts: dict[tuple[object, ...], Mapping[str, str]] = {}
-    for one in uses:
-        key = (one.kind, one.source, one.target, tuple(sorted(one.context.items())), one.on)
-        contexts.setdefault(key, one.context)
-        codes = found.setdefault(key, {})
-        codes[one.code] = codes.get(one.code, 0) + one.times
-    return [[*key[:3], dict(contexts[key]), str(key[4]), codes] for key, codes in found.items()]
+            cursor.execute(_NOTE, [json.dumps(batch), by or "somebody", json.dumps(counted)])
 
 
 def _counted(gaps: Iterable[Asked]) -> list[dict[str, object]]:
     """One per code, in the order of the key: two calls at once never wait for each other in a circle."""
     found: dict[tuple[str, str, str, str], tuple[Asked, int]] = {}
     for one in gaps:
-        key = (one.kind, one.source, one.target, one.code)
-        found[key] = one, found.get(key, (one, 0))[1] + one.times
+        for code, times in one.codes.items():
+            key = (one.kind, one.source, one.target, code)
+            found[key] = one, found.get(key, (one, 0))[1] + times
     return [
         {"mapping": kind, "source": source, "target": target, "code": code, "context": dict(one.context),
          "on": str(one.on), "times": times}
@@ -88,7 +72,11 @@ def _counted(gaps: Iterable[Asked]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-_NOTE_GAPS = """
+_NOTE = """
+WITH batch AS (
+  INSERT INTO dimensions_askedbatch (uses)
+  SELECT uses FROM (SELECT %s::jsonb) AS asked (uses) WHERE jsonb_array_length(uses) > 0
+)
 INSERT INTO dimensions_mappinggap AS gap (mapping, source, target, code, context, "on", times, asked_by, first_asked,
                                           last_asked, state, reason)
 SELECT mapping, source, target, code, context, "on", times, jsonb_build_object(%s::text, current_date), now(), now(),

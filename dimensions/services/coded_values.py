@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from dimensions.selectors.coded import FOREVER, Found, Period
 from mdm.selectors.visibility import Entities
@@ -30,6 +32,8 @@ READ_OFF = {
     "tax_code": ("tax_kind", 1),
 }
 """The dimension that is read off a record of a type, and its place among the values."""
+OWN_PATH = "dimensions/"
+"""What the paths of a group's own dimensions begin with."""
 _KEPT = 20  # of what is made of a record: for days, and for names it is called by
 BLOCK = {
     "cost_center": (1, "for costs"),
@@ -63,14 +67,22 @@ class Meaning(NamedTuple):
     golden: dict[str, Any]
 
 
-class Held(NamedTuple):
-    """What is made of one code of a line. `meaning` None: it is not known. `target`: as it is answered."""
+@dataclass(slots=True)
+class Held:
+    """What is made of one code of a line. `meaning` None: it is not known. `target`: as it is answered. `plain`: it is
+    known, and there is nothing to say against it. `facts`, `entity`: of the meaning. `golden_json`, `target_json`: members
+    of the answer, written once for all lines that have the code; "" where it has none."""
 
     shown: str
     meaning: Meaning | None = None
     target: dict[str, Any] | None = None
     issues: tuple[Issue, ...] = ()
     warnings: tuple[Issue, ...] = ()
+    plain: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    entity: str = ""
+    golden_json: str = ""
+    target_json: str = ""
 
 
 def read(
@@ -90,7 +102,7 @@ def read(
     if found is not None and entities is not None:
         found = _seen(kind, found, entities)
     if found is None:
-        title = TITLES.get(kind) or path.removeprefix("dimensions/")
+        title = TITLES.get(kind) or path.removeprefix(OWN_PATH)
         return Held(f"{title} {text}", issues=(Issue(path, "unknown", _unknown(kind, title, text, chart)),))
     asked = (day, text, key, not system)
     held: Held | None = found.held.get(asked)
@@ -102,7 +114,7 @@ def read(
 
 
 def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_home: bool) -> Held:
-    title = TITLES.get(kind) or path.removeprefix("dimensions/")
+    title = TITLES.get(kind) or path.removeprefix(OWN_PATH)
     meaning = _meaning(kind, path, found, day)
     code = meaning.code
     target = None if kind == "gl_account" else {"code": key or code, "mapped": bool(key) or at_home}
@@ -112,7 +124,11 @@ def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_
         words = f"{title} {text} was merged into {code}, which is used instead."
         shown, warnings = f"{title} {code}", (Issue(path, "merged", words),)
     issues = () if meaning.clean else tuple(_issues(kind, path, shown, found, found.on(day), day))
-    return Held(shown, meaning, target, issues, warnings)
+    plain = not (issues or warnings or meaning.unsaid)
+    name = to_json(path.removeprefix(OWN_PATH)).decode()
+    golden_json, target_json = (f"{name}:{to_json(said).decode()}" if said else "" for said in (meaning.golden, target))
+    facts, entity = meaning.facts, meaning.entity
+    return Held(shown, meaning, target, issues, warnings, plain, facts, entity, golden_json, target_json)
 
 
 def _meaning(kind: str, path: str, found: Found, day: int) -> Meaning:
@@ -123,7 +139,7 @@ def _meaning(kind: str, path: str, found: Found, day: int) -> Meaning:
         golden |= {"chart": found.names[0], "number": code}
     elif kind == "dimension_value":
         golden["value"] = code
-    facts = {path.removeprefix("dimensions/"): code}
+    facts = {path.removeprefix(OWN_PATH): code}
     unsaid: tuple[str, ...] = ()
     if kind in READ_OFF:
         dimension, place = READ_OFF[kind]

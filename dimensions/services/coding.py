@@ -6,17 +6,20 @@ The number of queries is fixed whatever the lines say. What nothing maps is said
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import NamedTuple
 
 from dimensions.coding import Compiled as Rules
 from dimensions.selectors import coded
 from dimensions.selectors.coded import Found
 from dimensions.services import asking, coded_lines, coded_records, coding_rules, mappings
 from dimensions.services.asking import Asked
-from dimensions.services.coded_lines import NAMED, TAX, Checked, Line
-from dimensions.services.coded_values import READ_OFF, Held, Issue, read
+from dimensions.services.coded_lines import ACCOUNTS, TAX, Checked, Judge, Line
+from dimensions.services.coded_records import Made
+from dimensions.services.coded_values import OWN_PATH, Held, read
 from dimensions.services.mappings import Pair
 from mdm.errors import CorrectInput
 from mdm.mapping import Compiled
@@ -42,18 +45,27 @@ def check(
     """What is wrong with each line, in the order given. `system`: whose keys come first and whose codes come out, "" the
     hub itself. `chart`: that account numbers are of, "" the one the group books in. `entities`: as visibility has it.
     `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. CorrectInput when there
-    is no such system. At most nine queries: two of keys, two of records, one each of what changed, of rules and of
-    mappings, two to put down; records, rules and mappings are kept in the process until they change.
+    is no such system. At most nine queries: one of what the call stands on, one of what changed, two of keys, two of
+    records, one each of rules and of mappings, one to put down. What codes stand for, rules and mappings are kept in the
+    process until they change: then there are three.
     """
     call = _Call(lines, system, chart, entities)
     done = [call.read(line) for line in lines]
     answers = mappings.answers_of(call.wanted, call.looked)
-    named = (system, call.ground.title)
+    judge = Judge(call.rules, answers, (system, call.ground.title)).judge
     for one in done:
-        coded_lines.judge(one, call.rules, answers, named)
+        judge(one)
     if by:
         _note(done, answers, system, by)
     return Answer(done, call.rules, answers)
+
+
+class _Asked(NamedTuple):
+    """`uids`: {(type, key of the system): uid}; `records`: {type: …}; `names`: {uid: what the system calls it}."""
+
+    uids: Mapping[tuple[str, str], str]
+    records: Mapping[str, coded.Records]
+    names: Mapping[str, str]
 
 
 class _Call:
@@ -61,104 +73,119 @@ class _Call:
 
     def __init__(self, lines: Sequence[Line], system: str, chart: str, entities: Entities) -> None:
         self.system, self.chart, self.entities = system, chart, entities
-        columns = zip(NAMED, zip(*(line.named() for line in lines), strict=True), strict=True)
-        named = [(name, text) for name, texts in columns for text in set(texts) if text]
-        own = {pair for line in lines if line.dimensions for pair in line.dimensions.items()}
-        self.ground = coded.ground(system, [*named, *{(OWN, value) for _dimension, value in own}])
+        self.ground = coded.ground(system, coded_records.last_keys(system))
         if system and self.ground.system is None:
             words = f"There is no system “{system}”."
             raise CorrectInput(words, problems=[Problem("system", "unknown_system", words)])
+        self.number = self.ground.system[0] if self.ground.system else None
         self.looked = event_watch.looks(
             {coding_rules.KEY: coding_rules.last_look(), **mappings.last_looks(), **coded_records.last_looks()}
         )
-        asked = self._asked(lines, named, own)
-        self.records = coded_records.of(asked, self.looked)
-        self.keys = self._keys(asked)
+        made = coded_records.made(system, self.looked, self.ground.keys)
+        self._made = made if entities is None else {}  # what people of some companies see is not for others
         self.rules = coding_rules.compiled(self.looked[coding_rules.KEY])
-        self.wanted: dict[Pair, set[str]] = {}
-        self._held: dict[date, dict[str, dict[str, Held]]] = {}
+        self.by_rows = bool(system) and TAX in mappings.MAPPINGS
+        self._wanted: dict[tuple[str, str, str], set[str]] = {}
         self._charts: dict[str, tuple[str, str]] = {}
+        self._lines = lines
 
-    def _asked(
-        self, lines: Sequence[Line], named: Iterable[tuple[str, str]], own: Iterable[tuple[str, str]]
-    ) -> dict[str, coded.Asked]:
-        known, asked = self.ground.keys, {kind: coded.Asked() for kind in coded.KINDS}
+    @cached_property
+    def _asked(self) -> _Asked:
+        """Keys and records of all codes of which nothing is made yet; asked for when the first of them is met."""
+        lines, keys = self._lines, coded.Keys({}, {})
+        named, own, accounts = set[tuple[str, str]](), set[tuple[str, str]](), set[tuple[str, str]]()
+        for line in lines:
+            made = self.made(line.posting_date)
+            for (name, known), text in zip(made.named.items(), line.named(), strict=True):
+                if text and text not in known:
+                    named.add((name, text))
+            if line.dimensions:
+                own |= {pair for pair in line.dimensions.items() if pair not in made.own}
+        if self.number is not None:
+            keys = coded.uids_of(self.number, [*named, *{(OWN, value) for _dimension, value in own}])
+        for line in lines:
+            made = self.made(line.posting_date)
+            for chart in self._maybe(line.legal_entity, made, keys):
+                if (chart, line.gl_account) not in made.accounts:
+                    accounts.add((chart, line.gl_account))
+        asked = {kind: coded.Asked() for kind in coded.KINDS}
         for pair in named:
-            uid = known.get(pair)
+            uid = keys.uids.get(pair)
             if uid is None:
                 asked[pair[0]].names.add((pair[1],))
             else:
                 asked[pair[0]].uids.add(uid)
         for pair in own:
             asked[OWN].names.add(pair)
-            if uid := known.get((OWN, pair[1])):
+            if uid := keys.uids.get((OWN, pair[1])):
                 asked[OWN].uids.add(uid)
-        charts: dict[str, Collection[str]] = {}
-        for entity, number in {(line.legal_entity, line.gl_account) for line in lines}:
-            if entity not in charts:
-                charts[entity] = self._maybe(entity)
-            asked["gl_account"].names.update([(chart, number) for chart in charts[entity]])
-        return asked
+        asked["gl_account"].names.update(accounts)
+        records = coded_records.of(asked)
+        return _Asked(keys.uids, records, self._names(asked, keys, records))
 
-    def _maybe(self, entity: str) -> Collection[str]:
+    def made(self, day: date) -> Made:
+        found = self._made.get(day)
+        if found is None:
+            found = self._made[day] = Made.nothing()
+        return found
+
+    def _maybe(self, entity: str, made: Made, keys: coded.Keys) -> Collection[str]:
         """Charts an account number may be of, before the company's own code is known."""
         if self.chart:
             return (self.chart,)
-        if ("legal_entity", entity) in self.ground.keys:
+        company = made.named["legal_entity"].get(entity)
+        if company is not None:
+            return (self.charts(company.meaning.code if company.meaning else "")[0],)
+        if ("legal_entity", entity) in keys.uids:
             return {chart for (system, _entity), chart in self.ground.charts.items() if not system}
         return (self.ground.chart("", entity),)
 
-    def _keys(self, asked: Mapping[str, coded.Asked]) -> Mapping[str, str]:
+    def _names(
+        self, asked: Mapping[str, coded.Asked], keys: coded.Keys, records: Mapping[str, coded.Records]
+    ) -> Mapping[str, str]:
         """{uid: what the system calls it}. Whatever came by its primary key is called so; the others are looked up.
         Accounts are called what mappings say."""
-        if self.ground.system is None:
+        if self.number is None:
             return {}
         found: list[Found | None] = []
         for kind, one in asked.items():
             if kind != "gl_account":
-                by_uid, by_names = self.records[kind]
+                by_uid, by_names = records[kind]
                 found += [by_uid.get(uid) for uid in one.uids]
                 found += [by_names.get(names) for names in one.names]
-        centers = self.records[coded.DEPENDENT].by_names
-        found += [centers.get((code,)) for code in coded_records.dependents(asked, self.records)]
-        primary = self.ground.primary
+        centers = records[coded.DEPENDENT].by_names
+        found += [centers.get((code,)) for code in coded_records.dependents(asked, records)]
+        primary = keys.primary
         uids = {one.uid for one in found if one is not None and one.uid not in primary}
-        return {**primary, **coded.keys_of(self.ground.system[0], uids)}
+        return {**primary, **coded.keys_of(self.number, uids)}
 
     # --- what codes stand for -----------------------------------------------------------------------------------------
 
     def _read(self, kind: str, path: str, text: str, found: Found | None, on: date, chart: str = "") -> Held:
-        key = self.keys.get(found.uid, "") if found else ""
+        key = self._asked.names.get(found.uid, "") if found else ""
         return read(
             kind, path, text, found, on.toordinal(), key=key, system=self.system, chart=chart, entities=self.entities
         )
 
     def _named(self, kind: str, text: str, on: date) -> Held:
-        by_uid, by_names = self.records[kind]
-        uid = self.ground.keys.get((kind, text))
+        by_uid, by_names = self._asked.records[kind]
+        uid = self._asked.uids.get((kind, text))
         return self._read(kind, kind, text, by_names.get((text,)) if uid is None else by_uid.get(uid), on)
 
     def _own(self, dimension: str, value: str, on: date) -> Held:
-        by_uid, by_names = self.records[OWN]
-        uid = self.ground.keys.get((OWN, value))
+        by_uid, by_names = self._asked.records[OWN]
+        uid = self._asked.uids.get((OWN, value))
         found = by_uid.get(uid) if uid else None
         if found is None or found.names[0] != dimension:
             found = by_names.get((dimension, value))
-        return self._read(OWN, f"dimensions/{dimension}", value, found, on)
+        return self._read(OWN, f"{OWN_PATH}{dimension}", value, found, on)
 
-    def _dependent(self, done: Checked, on: date, memo: dict[str, Held]) -> Held | None:
-        """The profit center of the cost center, else of the project: by its code, whatever a system calls so."""
-        for name in coded.NAMING:
-            one = done.held.get(name)
-            if one is not None and one.meaning is not None and one.meaning.values:
-                code = one.meaning.values[coded.PLACES[name]]
-                if code:
-                    found = memo.get(code)
-                    if found is None:
-                        record = self.records[coded.DEPENDENT].by_names.get((code,))
-                        found = memo[code] = self._read(coded.DEPENDENT, coded.DEPENDENT, code, record, on)
-                    return found
-        return None
+    def _make_dependent(self, name: str, one: Held, on: date, made: Made) -> None:
+        """What the record names: by its code, whatever a system calls so."""
+        code = _dependent(name, one)
+        if code and code not in made.dependent:
+            record = self._asked.records[coded.DEPENDENT].by_names.get((code,))
+            made.dependent[code] = self._read(coded.DEPENDENT, coded.DEPENDENT, code, record, on)
 
     def charts(self, entity: str) -> tuple[str, str]:
         """(the chart account numbers are of, the chart that is booked in)"""
@@ -174,105 +201,89 @@ class _Call:
     def read(self, line: Line) -> Checked:
         """What its codes stand for, and which codes mappings are asked for."""
         done, on = Checked(line), line.posting_date
-        memos = self._held.get(on)
-        if memos is None:
-            names = (*NAMED, "gl_account", OWN, "dependent")
-            memos = self._held[on] = {name: {} for name in names}
-        company = ""
-        for name, text in zip(NAMED, line.named(), strict=True):
+        made, held = self.made(on), done.held
+        for (name, known), text in zip(made.named.items(), line.named(), strict=True):
             if text:
-                held = memos[name].get(text)
-                if held is None:
-                    held = memos[name][text] = self._named(name, text, on)
-                if name == "legal_entity" and held.meaning is not None:
-                    company = held.meaning.code
-                _take(done, name, held, company)
-        if not line.profit_center and (center := self._dependent(done, on, memos["dependent"])):
-            _take(done, coded.DEPENDENT, center, company)
-        done.charts = source, target = self.charts(company)
-        memo, name = memos["gl_account"], f"{source} {line.gl_account}"
-        account = memo.get(name)
+                one = known.get(text)
+                if one is None:
+                    one = self._named(name, text, on)
+                    if name in coded.PLACES:
+                        self._make_dependent(name, one, on, made)
+                    known[text] = one
+                held[name] = one
+        if not line.profit_center:
+            for name in coded.NAMING:
+                if name in held and (code := _dependent(name, held[name])):
+                    held[coded.DEPENDENT] = made.dependent[code]
+                    break
+        company = held["legal_entity"].meaning
+        done.charts = source, target = self.charts(company.code if company else "")
+        place = (source, line.gl_account)
+        account = made.accounts.get(place)
         if account is None:
-            record = self.records["gl_account"].by_names.get((source, line.gl_account))
-            account = memo[name] = self._read("gl_account", "gl_account", line.gl_account, record, on, source)
-        _take(done, "gl_account", account, company)
-        for dimension, value in line.dimensions.items():
-            memo, name = memos[OWN], f"{dimension} {value}"
-            if name not in memo:
-                memo[name] = self._own(dimension, value, on)
-            _take(done, f"dimensions/{dimension}", memo[name], company)
+            record = self._asked.records["gl_account"].by_names.get(place)
+            account = self._read("gl_account", "gl_account", line.gl_account, record, on, source)
+            made.accounts[place] = account
+        held["gl_account"] = account
+        for pair in line.dimensions.items() if line.dimensions else ():
+            if pair not in made.own:
+                made.own[pair] = self._own(*pair, on)
+            held[f"{OWN_PATH}{pair[0]}"] = made.own[pair]
+        coded_lines.take(done)
         if account.meaning is not None and target and source != target:
-            self._want(Pair("gl_mapping", source, target), account.meaning.code)
-        tax = done.held.get("tax_code")
-        if tax is not None and tax.meaning is not None and self.system and TAX in mappings.MAPPINGS:
-            self._want(Pair(TAX, "", self.system), tax.meaning.code)
+            self._want((ACCOUNTS, source, target), account.meaning.code)
+        if self.by_rows:
+            tax = held.get("tax_code")
+            if tax is not None and tax.meaning is not None:
+                self._want((TAX, "", self.system), tax.meaning.code)
         return done
 
-    def _want(self, pair: Pair, code: str) -> None:
-        if pair in self.wanted:
-            self.wanted[pair].add(code)
-        else:
-            self.wanted[pair] = {code}
+    def _want(self, place: tuple[str, str, str], code: str) -> None:
+        codes = self._wanted.get(place)
+        if codes is None:
+            codes = self._wanted[place] = set()
+        codes.add(code)
+
+    @property
+    def wanted(self) -> dict[Pair, set[str]]:
+        """Codes that mappings are to be asked for, after every line was read."""
+        return {Pair(*place): codes for place, codes in self._wanted.items()}
 
 
-def _take(done: Checked, path: str, held: Held, company: str) -> None:
-    done.held[path] = held
-    meaning = held.meaning
-    if held.issues:
-        done.errors += held.issues
-    if meaning is None:
-        name = path.removeprefix("dimensions/")
-        done.unknown += (name, READ_OFF[name][0]) if name in READ_OFF else (name,)
-        return
-    if held.warnings:
-        done.warnings += held.warnings
-    if meaning.unsaid:
-        done.unknown += meaning.unsaid
-    done.facts.update(meaning.facts)
-    if meaning.entity and company and meaning.entity != company:
-        words = f"{held.shown} belongs to {meaning.entity}, not to {company}."
-        done.errors.append(Issue(path, "wrong_entity", words))
-    if "/" in path:
-        name = path.removeprefix("dimensions/")
-        done.golden.setdefault("dimensions", {})[name] = meaning.golden
-        done.target.setdefault("dimensions", {})[name] = held.target
-    else:
-        done.golden[path] = meaning.golden
-        if held.target is not None:
-            done.target[path] = held.target
+def _dependent(name: str, one: Held) -> str:
+    """Code of what a record names, "" for nothing."""
+    values = one.meaning.values if one.meaning else ()
+    return (values[coded.PLACES[name]] or "") if values else ""
 
 
-_Use = tuple[str, str, str, str, date, tuple[str, ...]]
+_Place = tuple[tuple[str, str, str], tuple[str, ...], date]
 
 
 def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str, by: str) -> None:
     """Uses of mappings, and what has no target, each with how often."""
-    uses: Counter[_Use] = Counter()
-    gaps: Counter[_Use] = Counter()
-    mapped = Pair(TAX, "", system) in answers
+    uses: dict[_Place, list[str]] = {}
+    gaps: dict[_Place, list[str]] = {}
+    by_rows = Pair(TAX, "", system) in answers
     for one in done:
         facts, day = one.facts, one.line.posting_date
-        here = (facts.get("legal_entity", ""), facts.get("country", ""))
-        if one.account is not None:
-            asked: _Use = ("gl_mapping", *one.charts, one.account.value, day, (*here, facts.get("tax_code", "")))
-            uses[asked] += 1
-            if one.account.target is None:
-                gaps[asked] += 1
-        tax = one.held.get("tax_code")
-        if system and tax is not None and tax.meaning is not None:
-            asked = (TAX, "", system, tax.meaning.code, day, here)
-            if mapped:
-                uses[asked] += 1
-            if "tax_code" not in one.target:
-                gaps[asked] += 1
-    contexts: dict[tuple[str, ...], dict[str, str]] = {}
+        entity, country = facts.get("legal_entity", ""), facts.get("country", "")
+        account = one.account
+        if account is not None:
+            place: _Place = ((ACCOUNTS, *one.charts), (entity, country, facts.get("tax_code", "")), day)
+            uses.setdefault(place, []).append(account.value)
+            if account.target is None:
+                gaps.setdefault(place, []).append(account.value)
+        tax = one.held.get("tax_code") if system else None
+        if tax is not None and tax.meaning is not None:
+            place = ((TAX, "", system), (entity, country), day)
+            if by_rows:
+                uses.setdefault(place, []).append(tax.meaning.code)
+            if one.target("tax_code") is None:
+                gaps.setdefault(place, []).append(tax.meaning.code)
+    asking.note(uses=_noted(uses), gaps=_noted(gaps), by=by)
 
-    def listed(counted: Counter[_Use]) -> Iterable[Asked]:
-        for (kind, source, target, code, day, context), times in counted.items():
-            if context not in contexts:
-                contexts[context] = {
-                    name: said for name, said in zip((*NOTED, "tax_code"), context, strict=False) if said
-                }
-            yield Asked(kind, source, target, code, contexts[context], day, times)
 
-    asking.note(uses=listed(uses), gaps=listed(gaps), by=by)
+def _noted(found: Mapping[_Place, Sequence[str]]) -> Iterator[Asked]:
+    for (pair, context, day), codes in found.items():
+        said = {name: code for name, code in zip((*NOTED, "tax_code"), context, strict=False) if code}
+        yield Asked(*pair, said, day, Counter(codes))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
+
+from django.db import connection
 
 from dimensions.coding import CODES, Compiled, Rule, Test
-from dimensions.models import CodingRuleCondition
+from dimensions.models import CodingRule, CodingRuleCondition
 from mdm.errors import NotNow
 from mdm.mapping import MappingError, notation
-from mdm.mapping.expressions import Expression
 from mdm.selectors.event_watch import Look, Looked
 
 KEY = "coding_rule"
@@ -29,33 +29,32 @@ def last_look() -> Look | None:
 
 def rules() -> Iterator[Rule]:
     """Rules and their conditions by one statement: no rule is ever seen without conditions that were written with it."""
-    found = CodingRuleCondition.objects.filter(record__status="active").order_by("record_id", "position", "id")
-    known: dict[str, Expression] = {}  # many conditions are written alike
-    fields = [f"record__{name}" for name in _FIELDS]
-    rows = found.values_list("record_id", *fields, "side", "dimension", "test", "codes")
-    for _record, group in groupby(rows.iterator(chunk_size=5000), key=itemgetter(0)):
-        listed = list(group)
-        given = dict(zip(_FIELDS, listed[0][1:], strict=False))
+    with connection.cursor() as cursor:
+        cursor.execute(_RULES)
+        rows = cursor.fetchall()
+    tests: dict[tuple[str, str, str | None], Test] = {}  # many conditions are written alike
+    for uid, code, name, message, start, end, conditions in rows:
+        sides: dict[str, list[Test]] = {"when": [], "then": []}
         try:
-            tests = [(side, Test(name, what, _codes(what, codes, known))) for *_r, side, name, what, codes in listed]
+            for side, *written in json.loads(conditions):
+                key = tuple(written)
+                test = tests.get(key)
+                if test is None:
+                    dimension, what, codes = key
+                    test = tests[key] = Test(dimension, what, notation.read(codes or "") if what == CODES else None)
+                sides[side].append(test)
         except MappingError as error:
-            words = f"The coding rule {given['code']} cannot be read, put it right or retire it: {error}"
+            words = f"The coding rule {code} cannot be read, put it right or retire it: {error}"
             raise NotNow(words) from None
-        when, then = (tuple(test for here, test in tests if here == side) for side in ("when", "then"))
-        yield Rule(**given, when=when, then=then)
+        yield Rule(uid, code, name, message, tuple(sides["when"]), tuple(sides["then"]), start, end)
 
 
-_FIELDS = ("uid", "code", "name", "message", "valid_from", "valid_to")
-
-
-def _codes(what: str, text: str | None, known: dict[str, Expression]) -> Expression | None:
-    if what != CODES:
-        return None
-    text = text or ""
-    found = known.get(text)
-    if found is None:
-        found = known[text] = notation.read(text)
-    return found
+_RULES = f"""
+SELECT r.uid, r.code, r.name, r.message, r.valid_from, r.valid_to,
+       json_agg(json_build_array(c.side, c.dimension, c.test, c.codes) ORDER BY c.position, c.id)::text
+  FROM "{CodingRule._meta.db_table}" AS r JOIN "{CodingRuleCondition._meta.db_table}" AS c ON c.record_id = r.id
+ WHERE r.status = 'active' GROUP BY r.id
+"""
 
 
 class _Kept:

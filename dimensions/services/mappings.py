@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -33,7 +35,7 @@ class Pair(NamedTuple):
 
 MOST_ROWS = 1_500_000  # kept in all: a row takes about 250 bytes
 MOST_PAIRS = 200
-SMALL = 10_000  # rows that are read whole by whoever asks first: it takes little more than a tenth of a second
+SMALL = 2_000  # rows that are read whole by whoever asks first: it takes some hundredths of a second
 WARMED_AFTER = 3  # questions since the last change until a large mapping is read whole, beside
 _FIELDS = ("uid", "code", "kind", "source", "target", "flip", "order", "valid_from", "valid_to", "status", "conditions")
 
@@ -84,7 +86,7 @@ def answers_as_known(kind: str, source: str, target: str, codes: Collection[str]
 
 def rows_for(pair: Pair, codes: Iterable[str]) -> list[Row]:
     """Rows that may decide about these codes: the explicit rows of the codes and all of other kinds. One query."""
-    return [_row(values) for values in _deciding(pair, codes)]
+    return _some({pair: list(codes)}, small=0)[pair][0]
 
 
 def row(kind: str, uid: UUID) -> Row | None:
@@ -129,38 +131,57 @@ def rows_of(pair: Pair) -> Iterator[Row]:
     return (_row(values) for values in _values(_with_conditions(pair), 0).iterator(chunk_size=5000))
 
 
-def _some(wanted: Mapping[Pair, Collection[str]]) -> dict[Pair, tuple[list[Row], bool]]:
-    """{pair: (rows that may decide about its codes, whether these are all there are)}: all of a small mapping, else the
-    rules and the explicit rows of the codes. Each part is found by an index of its own; one statement for all pairs."""
+def _some(wanted: Mapping[Pair, Collection[str]], small: int | None = None) -> dict[Pair, tuple[list[Row], bool]]:
+    """{pair: (rows that may decide about its codes, whether these are all there are)}: all of a mapping of at most `small`
+    rows, else the rules and the explicit rows of the codes. One statement for all pairs."""
+    found: dict[Pair, tuple[list[Row], bool]] = {pair: ([], False) for pair in wanted}
     if not wanted:
-        return {}
+        return found
     pairs = list(wanted)
-    first, *others = (part for number, pair in enumerate(pairs) for part in _parts(pair, number, wanted[pair]))
-    found: dict[Pair, tuple[list[Row], bool]] = {pair: ([], False) for pair in pairs}
-    for *values, small in first.union(*others, all=True):
-        pair = pairs[values[0]]
-        found[pair][0].append(_row(tuple(values)))
-        found[pair] = found[pair][0], small
+    parts, given = [], list[str | int]()
+    for kind in sorted({pair.kind for pair in pairs}):
+        asked = [
+            {"number": n, "source": one.source, "target": one.target, "codes": [*map(notation.escape, wanted[one])]}
+            for n, one in enumerate(pairs)
+            if one.kind == kind
+        ]
+        parts.append(_statement(kind))
+        given += [SMALL if small is None else small, json.dumps(asked)]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), given)
+        rows = cursor.fetchall()
+    for row in rows:
+        number, whole, *values, tests = row
+        pair = pairs[number]
+        if whole is not None:
+            found[pair] = found[pair][0], True
+        if values[0] is not None:
+            found[pair][0].append(_row((number, *values, json.loads(tests) if tests else ())))
     return found
 
 
-def _parts(pair: Pair, number: int, codes: Iterable[str]) -> Iterator[QuerySet[Any]]:
-    """Rules, explicit rows of the codes, and whatever else a small mapping has; each row says whether it is small."""
-    explicit, named = _with_conditions(pair).filter(kind="explicit"), [notation.escape(code) for code in codes]
-    small = ~Exists(_of(pair).values("pk")[SMALL : SMALL + 1])
-    for rows in (
-        _with_conditions(pair).exclude(kind="explicit"),
-        explicit.filter(source__in=named),
-        explicit.filter(small).exclude(source__in=named),
-    ):
-        yield _values(rows.annotate(small=small), number, "small")
-
-
-def _deciding(pair: Pair, codes: Iterable[str]) -> QuerySet[Any]:
-    """Rules and the explicit rows of the codes, each found by an index of its own."""
-    rows, named = _with_conditions(pair), [notation.escape(code) for code in codes]
-    rules, explicit = rows.exclude(kind="explicit"), rows.filter(kind="explicit", source__in=named)
-    return _values(rules, 0).union(_values(explicit, 0), all=True)
+@lru_cache
+def _statement(kind: str) -> str:
+    """Each part is found by an index of its own, whatever the planner thinks of a thousand codes: row by row."""
+    one = MAPPINGS[kind]
+    table, tests = one.model._meta.db_table, one.conditions._meta.db_table
+    columns = ", ".join(f'"{name}"' for name in _FIELDS[:-1])
+    scope = " AND ".join(
+        f'"{field}" = p.{side}' for field, side in ((one.source, "source"), (one.target, "target")) if field
+    )
+    rows = f"SELECT id, {columns} FROM \"{table}\" WHERE {scope} AND status NOT IN ('retired', 'merged')"
+    told = f"SELECT json_agg(json_build_object('dimension', dimension, 'codes', codes)) FROM \"{tests}\" WHERE record_id = r.id"
+    shown = ", ".join(f'r."{name}"' for name in _FIELDS[:-1])
+    return f"""
+        SELECT p.number, NULLIF(p.whole, false), {shown}, ({told})::text
+          FROM (SELECT p.*, NOT EXISTS (SELECT FROM "{table}" WHERE {scope} OFFSET %s LIMIT 1) AS whole
+                  FROM json_to_recordset(%s::json) AS p (number int, source text, target text, codes json) OFFSET 0) AS p
+          LEFT JOIN LATERAL (
+            {rows} AND kind <> 'explicit'
+            UNION ALL {rows} AND kind = 'explicit' AND p.whole
+            UNION ALL SELECT r.* FROM json_array_elements_text(p.codes) AS c (code),
+              LATERAL ({rows} AND kind = 'explicit' AND source = c.code OFFSET 0) AS r WHERE NOT p.whole
+          ) AS r ON true"""
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -53,10 +53,10 @@ def read(texts: Mapping[str, str], own: Collection[str]) -> Typed:
         errors["currency"] = "Write a currency as EUR."
     if errors or on is None:
         return Typed(texts, None, errors)
-    given = {name: texts.get(name) or None for name in NAMED[1:]}
+    center, profit, project, tax, supplier = (texts.get(name) or None for name in NAMED[1:])
     values = {code: texts[code] for code in own if texts.get(code)}
-    line = Line(texts["legal_entity"], on, texts["gl_account"], **given, amount=amount, currency=currency or None,
-                dimensions=values)  # fmt: skip
+    named = (texts["legal_entity"], center, profit, project, tax, supplier)
+    line = Line(*named, on, texts["gl_account"], amount, currency or None, values)
     return Typed(texts, line, errors)
 
 

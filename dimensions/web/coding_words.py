@@ -81,7 +81,6 @@ def _codes(one: Checked, system: str) -> Table:
         name = path.removeprefix("dimensions/")
         kind = registry.find("dimension_value" if path != name else name)
         golden = held.meaning.golden if held.meaning else None
-        target = (one.target.get("dimensions", {}) if path != name else one.target).get(name)
         wrong = [issue.message for issue in one.errors if issue.path == path]
         sent = one.line.dimensions.get(name) if path != name else getattr(one.line, name)
         rows.append(
@@ -93,7 +92,7 @@ def _codes(one: Checked, system: str) -> Table:
                     Cell(value=sent, kind="mono") if sent else Cell(note="not given"),
                     Cell(value=golden["code"], kind="id", url=record_url(kind, golden["uid"]) if kind else "")
                     if golden else Cell(note="not known"),
-                    _target(target, system),
+                    _target(one.target(path), system),
                     Cell(value=" ".join(wrong), loud=True) if wrong else Cell(),
                 ],
             )
@@ -199,7 +198,7 @@ def checked(lines: Sequence[Typed], system: str, entities: Entities) -> list[Out
 
 
 def _outcome_of(typed: Typed, one: Checked) -> Outcome:
-    account, tax = one.target.get("gl_account") or {}, one.target.get("tax_code") or {}
+    account, tax = one.target("gl_account") or {}, one.target("tax_code") or {}
     target = (account.get("code", ""), account.get("chart", ""), account.get("sign", ""), tax.get("code", ""))
     reckoned = (one.tax.rate, one.tax.amount or "") if one.tax else ("", "")
     return Outcome(typed, [issue.message for issue in one.errors], (*target, *reckoned))

@@ -103,7 +103,7 @@ def _fingerprint(request: Request) -> str:
 
 
 def _store(client: str, key: str, fingerprint: str, response: Response, sealed: bool) -> None:
-    text = to_json(response.data, fallback=str)
+    text = response.data if isinstance(response.data, bytes) else to_json(response.data, fallback=str)
     body = {"sealed": base64.b64encode(crypto.seal_bytes(text)).decode()} if sealed else json.loads(text)
     headers = {name: response[name] for name in _KEPT if response.has_header(name)}
     IdempotencyKey.objects.create(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -44,8 +44,10 @@ class Query(BaseModel):
 
 
 class Body(BaseModel):
-    """A JSON body; a field that is not declared is an error."""
+    """A JSON body; a field that is not declared is an error. `closed`: no part of it takes just any value, and texts and
+    numbers have limits, so that its shape alone says whether it is right."""
 
+    closed: ClassVar[bool] = False
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 

@@ -124,6 +124,9 @@ class HubView(APIView):
     def _read_body(self, request: Request, spec: operations.Operation) -> Any:
         if spec.body is None or isinstance(spec.body, operations.Upload):
             return None
+        shape = None if isinstance(spec.body, operations.RawBody) else operations.shape_for(spec.body, self)
+        if shape and getattr(shape, "closed", False) and (found := bodies.read_closed(request, spec, shape)):
+            return found
         value = bodies.read_json(request, spec)
         if isinstance(spec.body, operations.RawBody):
             if value is None and not spec.body_required:
@@ -131,7 +134,6 @@ class HubView(APIView):
             if not isinstance(value, dict):
                 raise bodies.Malformed("Send a JSON object.")
             return value
-        shape = operations.shape_for(spec.body, self)
         assert shape is not None
         try:
             return shape.model_validate({} if value is None else value)

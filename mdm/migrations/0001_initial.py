@@ -663,6 +663,7 @@ class Migration(migrations.Migration):
                 ('primary', models.BooleanField(default=True)),
                 ('active', models.BooleanField(default=True)),
                 ('since', models.DateTimeField()),
+                ('changed', models.BigIntegerField(default=0, editable=False)),
                 ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='crosswalks', to='mdm.system')),
             ],
         ),
@@ -907,6 +908,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='crosswalk',
             index=models.Index(fields=['uid'], name='crosswalk_by_golden'),
+        ),
+        migrations.AddIndex(
+            model_name='crosswalk',
+            index=models.Index(fields=['system', 'changed'], name='crosswalk_by_change'),
         ),
         migrations.AddConstraint(
             model_name='crosswalk',

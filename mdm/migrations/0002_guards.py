@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
         guards.append_only("mdm_auditentry"),
         guards.append_only("mdm_matchdecision"),
         guards.match_models(),
+        guards.stamped("mdm_crosswalk"),
         migrations.RunSQL(
             "ALTER TABLE mdm_approval ADD CONSTRAINT approval_by_checker "
             "FOREIGN KEY (participant_id, side, request_id) REFERENCES mdm_participant (id, side, request_id)",

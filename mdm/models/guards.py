@@ -60,6 +60,25 @@ def append_only(table: str) -> migrations.RunSQL:
     )
 
 
+# A row says which transaction wrote it, so that whoever keeps rows in memory can ask what was committed since: numbers of
+# transactions are given before the commit, and `key_watch` knows which were under way when it looked last.
+STAMPED = """
+CREATE FUNCTION mdm_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.changed := pg_current_xact_id()::text::bigint;
+  RETURN NEW;
+END $$;
+"""
+
+
+def stamped(table: str) -> migrations.RunSQL:
+    """Rows carry the transaction that wrote them last; they are never deleted but by maintenance."""
+    trigger = (
+        f"CREATE TRIGGER {table}_stamp BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION mdm_stamp();"
+    )
+    return migrations.RunSQL(STAMPED + trigger, f"DROP TRIGGER {table}_stamp ON {table}; DROP FUNCTION mdm_stamp();")
+
+
 # A version of the matching model is made as a draft and never rewritten; it moves only along these states, and whoever
 # approved it stays on it. That the approver is not the author is a check constraint of the table.
 MATCH_MODELS = """

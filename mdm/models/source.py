@@ -150,6 +150,7 @@ class Crosswalk(models.Model):
     primary = models.BooleanField(default=True)
     active = models.BooleanField(default=True)
     since = models.DateTimeField()
+    changed = models.BigIntegerField(default=0, editable=False)  # transaction that wrote the row, by a trigger
 
     class Meta:
         constraints = [
@@ -160,7 +161,10 @@ class Crosswalk(models.Model):
                 name="one_primary_key",
             ),
         ]
-        indexes = [models.Index(fields=["uid"], name="crosswalk_by_golden")]
+        indexes = [
+            models.Index(fields=["uid"], name="crosswalk_by_golden"),
+            models.Index(fields=["system", "changed"], name="crosswalk_by_change"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.system.code} {self.key} → {self.uid}"

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from dimensions.models import AskedBatch, ChartUse, MappingGap
 from dimensions.services import coded_records, coding_rules, mappings
 from mdm import registry
-from mdm.models import ChangeRequest, Event
+from mdm.models import ChangeRequest, Crosswalk, Event
 from mdm.services import changes, crosswalks, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
@@ -438,6 +438,43 @@ def test_records_are_kept_until_they_change(tool: Caller, books: dict[str, Any])
     assert wrong(tool, cost_center="K-1") == [("cost_center", "wrong_entity")]
     crosswalks.link(system=books["erp"], type="cost_center", key="K-2", uid=books["CC-2"].uid)
     assert one(tool, cost_center="K-2", legal_entity="NH20")["golden"]["cost_center"]["code"] == "CC-2"
+
+
+def test_keys_are_heard_of_at_once(tool: Caller, books: dict[str, Any]) -> None:
+    """Of keys no event tells: a push that creates one brings its key back."""
+    supplier, other = make_record("supplier", "SU-1"), make_record("supplier", "SU-2", legal_name="Bergbau Nord AG")
+
+    def said() -> Any:
+        found = one(tool, supplier="4711")
+        return found["golden"].get("supplier", {}).get("code"), found["target"].get("supplier")
+
+    def named() -> Any:
+        return one(tool, supplier="SU-1")["target"]["supplier"]
+
+    assert (said(), said()) == ((None, None), (None, None)) and named() == {"code": "SU-1", "mapped": False}
+    key = crosswalks.link(system=books["erp"], type="supplier", key="4711", uid=supplier.uid)
+    assert said() == ("SU-1", {"code": "4711", "mapped": True}) and named() == {"code": "4711", "mapped": True}
+    crosswalks.link(system=books["erp"], type="supplier", key="4711", uid=other.uid, move=True)
+    assert said() == ("SU-2", {"code": "4711", "mapped": True}) and named() == {"code": "SU-1", "mapped": False}
+    Crosswalk.objects.filter(pk=key.pk).update(active=False)
+    assert said() == (None, None)
+    crosswalks.link(system=system("other"), type="supplier", key="4711", uid=supplier.uid)
+    assert said() == (None, None), "keys of other systems are none of this one"
+
+
+def test_a_profit_center_that_was_given_once_is_named_when_it_is_not(tool: Caller, books: dict[str, Any]) -> None:
+    crosswalks.link(system=books["erp"], type="profit_center", key="9000", uid=books["PC-1"].uid)
+    for given in ({"profit_center": "PC-1"}, {}, {"profit_center": "9000"}, {}):
+        found = one(tool, cost_center="CC-1", **given)["target"]["profit_center"]
+        assert found == {"code": "9000", "mapped": True}
+
+
+def test_what_is_kept_is_bounded(tool: Caller, books: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coded_records, "MOST_MADE", 20)
+    for number in range(50):
+        assert wrong(tool, supplier=f"X{number}") == [("supplier", "unknown")]
+    assert sum(map(coded_records._size, coded_records._KEPT._made.values())) <= 30
+    assert one(tool, supplier="X1", cost_center="K-1")["golden"]["cost_center"]["code"] == "CC-1"
 
 
 @pytest.mark.parametrize("count", [1, 1000])

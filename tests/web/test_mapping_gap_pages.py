@@ -53,7 +53,7 @@ def row(source: str | None, target: str, code: str, **values: Any) -> dict[str, 
 def ask(
     *codes: str, times: int = 1, kind: str = "gl_mapping", source: str = "GROUP", target: str = "LOCAL"
 ) -> list[str]:
-    asking.note(gaps=[Asked(kind, source, target, code, {}, TODAY, times) for code in codes], by="Coupa")
+    asking.note(gaps=[Asked(kind, source, target, {}, TODAY, dict.fromkeys(codes, times))], by="Coupa")
     return [str(MappingGap.objects.get(code=code, mapping=kind).pk) for code in codes]
 
 

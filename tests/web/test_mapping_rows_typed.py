@@ -49,7 +49,7 @@ def row(source: str | None, target: str, code: str, **values: Any) -> dict[str, 
 
 
 def used(code: str, times: int = 1, **context: str) -> None:
-    asking.note(uses=[Asked("gl_mapping", "GROUP", "LOCAL", code, context, TODAY, times)])
+    asking.note(uses=[Asked("gl_mapping", "GROUP", "LOCAL", context, TODAY, {code: times})])
     asking.count()
 
 
@@ -202,7 +202,7 @@ def test_a_row_that_moves_is_rehearsed_in_both_mappings(mara: Client) -> None:
     make("chart_of_accounts", code="OTHER", name="Other")
     made = row("400000", "5100", "R-1")
     used("400000")
-    asking.note(uses=[Asked("gl_mapping", "GROUP", "OTHER", "400000", {}, TODAY)])
+    asking.note(uses=[Asked("gl_mapping", "GROUP", "OTHER", {}, TODAY, {"400000": 1})])
     asking.count()
     found = panel(mara, requested(ProposedItem(type="gl_mapping", uid=made["uid"], patch={"target_chart": "OTHER"})))
     assert "400000 1 Unmapped 5100 explicit 400000 nothing" in found and "400000 1 Mapped nothing 5100" in found
