@@ -57,16 +57,35 @@ def _empty_with(connection: psycopg.Connection) -> None:
     # First wait for whoever is writing: rows that are not committed yet do not count as filled.
     tables = sql.SQL(", ").join(map(sql.Identifier, _tables(connection)))
     connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
-    filled = _filled(connection)
-    if filled:
-        names = sql.SQL(", ").join(map(sql.Identifier, filled))
-        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
     connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    connection.execute(_DELETE)
+    if filled := _filled(connection):
+        names = sql.SQL(", ").join(map(sql.Identifier, filled))
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
     for table, content in _seed.rows.items():
         with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as copy:
             copy.write(content)
     for sequence, value in _seed.sequences.items():
         connection.execute("SELECT setval(%s::regclass, %s)", [f'public."{sequence}"', value])
+
+
+# Deleting a few rows takes a tenth of the time of TRUNCATE, which makes new files for every table that refers to one and for
+# all of their indexes. Tables with foreign keys that cannot wait for the end of the transaction come first.
+_MOST_DELETED = 2_000
+_DELETE = f"""
+DO $$ DECLARE name text; many bigint; BEGIN
+  FOR name IN
+    SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+       AND c.relname <> ALL(ARRAY[{", ".join(f"'{table}'" for table in _KEPT)}])
+     ORDER BY NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'f' AND NOT condeferrable)
+  LOOP
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %I LIMIT {_MOST_DELETED + 1}) AS few', name) INTO many;
+    IF many BETWEEN 1 AND {_MOST_DELETED} THEN EXECUTE format('DELETE FROM %I', name); END IF;
+  END LOOP;
+  PERFORM setval(format('public.%I', sequencename)::regclass, start_value, false)
+     FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$
+"""
 
 
 def _tables(connection: psycopg.Connection) -> list[str]:
