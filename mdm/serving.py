@@ -17,7 +17,7 @@ def post_worker_init(worker: Any) -> None:
     gc.set_threshold(_MOST, *_OLDER)
 
 
-def post_request(worker: Any, *_rest: Any) -> None:
+def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
     """Between requests hardly anything young is alive, so that looking for garbage takes no time; in the middle of a large
     answer it would take as long as the answer."""
     young, middle, old = gc.get_count()

@@ -205,6 +205,10 @@ class Sandbox:
         given = (form.get("client_id"), form.get("client_secret"))
         return self.has_basic(request) or given == (self.client_id, self.secret)
 
+    def settled(self, request: Request) -> bool:
+        """Whether the platform has taken this very request before and, by its own rules, cannot refuse it any more."""
+        return False
+
     def next_fault(self, request: Request) -> str:
         """The kind of the first planned fault for this request, used up by one; "" when there is none."""
         line = f"{request.method} {unquote(request.target)}"

@@ -78,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, request: Request, fault: str) -> None:
+        if fault == "refuse" and self.server.sandbox.settled(request):
+            fault = ""
         if refusal := planned_refusal(self.server.sandbox, fault):
             self._send(refusal)
             return

@@ -85,9 +85,10 @@ def _figure(kind: str, client: Client, body: bytes, told: str) -> Figure:
             f" {ROUNDS} rounds of {CALLS} calls in turns, gunicorn, one process, on the machine of client and database",
             f"{CENTERS:,} cost centers, {ROWS:,} GL mapping rows in {COMPANIES} charts, {RULES:,} coding rules, {ACCOUNTS:,}"
             f" accounts, {SUPPLIERS:,} suppliers; {len(body):,} bytes a call, {told}",
-            "cold: all that the process keeps of mappings and rules is thrown away before each call"
+            "cold: all that the process keeps of records, keys, mappings and rules is thrown away before each call"
             if kind == "cold"
-            else "warm: mappings and rules are in the process; records and keys are read anew by every call",
+            else "warm: mappings, rules and what the codes of the call stand for are in the process, and every call asks"
+            " whether a record, a key, a row or a rule has changed since",
         ],
     )
 

@@ -57,6 +57,10 @@ class WebhookSandbox(Sandbox):
         self.store.put(type, data["uid"], {**fields, "version": data["version"]})
         return Response(204)
 
+    def settled(self, request: Request) -> bool:
+        """An id that was taken once is answered as then."""
+        return self.store.get(_TAKEN, request.header("webhook-id")) is not None
+
     def _verified(self, request: Request) -> str:
         id, sent = request.header("webhook-id"), request.header("webhook-timestamp")
         if not id or not sent.isdigit():

@@ -89,6 +89,17 @@ def push(subscriber: Platform, document: dict[str, Any] | None = None, **changes
 # The signature
 
 
+def test_what_was_taken_is_not_refused_afterwards(subscriber: Platform) -> None:
+    subscriber.fail("reset_after")
+    with pytest.raises(Ambiguous):
+        subscriber.connector().push(push(subscriber))
+    subscriber.fail("refuse")
+    assert subscriber.connector().push(push(subscriber)).effect == "told" and len(subscriber.effects()) == 1
+    subscriber.fail("refuse")
+    with pytest.raises(Refused):
+        subscriber.connector().push(push(subscriber, idempotency_key="1:x:2"))
+
+
 def test_the_published_vector() -> None:
     """Standard Webhooks, libraries/javascript/src/webhook.test.ts, “sign function works”."""
     key = signing.key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
