@@ -159,8 +159,9 @@ def _bounds(row: Document) -> Document:
     return {name: row.get(name) for name in periods.BOUNDS}
 
 
-def placed(kind: RecordType, body: Document, problems: Iterable[Problem]) -> list[Problem]:
-    """Problems where a person looks for them: at the field itself while there is one period, else in the period."""
+def placed(kind: RecordType, body: Document, problems: Iterable[Problem], *, own: bool = True) -> list[Problem]:
+    """Problems where a person looks for them: at the field itself while there is one period, else in the period. `own`:
+    they are of the record's values by themselves; each period's are told there already, not again for what holds today."""
     rows = body.get(kind.periods)
     single = isinstance(rows, list) and len(rows) == 1
     found: dict[tuple[str, str], Problem] = {}
@@ -169,7 +170,7 @@ def placed(kind: RecordType, body: Document, problems: Iterable[Problem]) -> lis
         field = rest.partition("/")[2]
         if single and name == kind.periods and field:
             problem = replace(problem, path=field)
-        elif not single and name in kind.derived:
+        elif own and not single and name in kind.derived:
             continue
         found.setdefault((problem.path, problem.code), problem)
     return list(found.values())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from mdm.mapping.expressions import Expression
@@ -41,11 +40,8 @@ def named(dimension: str) -> str:
     return words.get(dimension) or (dimension.replace("_", " ") if dimension in BUILT_IN else dimension)
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """One condition. `codes`: only for CODES."""
-
-    __test__ = False  # pytest collects what is called so
 
     dimension: str
     what: str = CODES
@@ -58,8 +54,10 @@ class Test:
         return f"{named(self.dimension)} {'given' if self.what == GIVEN else 'not given'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+Test.__test__ = False  # type: ignore[attr-defined]  # pytest collects what is called so
+
+
+class Rule(NamedTuple):
     """A line that meets every `when` must meet every `then`; without a `then` it is refused.
 
     Holds from `valid_from` until the day before `valid_to`, None is open. On each side a dimension stands at most once.

@@ -105,9 +105,9 @@ UNION ALL SELECT 'keys', '', look, '' FROM ({key_watch.LOOK}) AS keys (look)
 # read a table of a hundred thousand rows whole, which takes ten times as long. Codes go there as JSON: psycopg writes an
 # array text by text.
 _UIDS_OF = f"""
-SELECT asked.pair ->> 0, asked.pair ->> 1, c.uid::text, c.primary
-  FROM json_array_elements(%s::json) AS asked (pair), LATERAL (
-    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.pair ->> 0 AND key = asked.pair ->> 1
+SELECT asked.type, asked.key, c.uid::text, c.primary
+  FROM ROWS FROM (json_array_elements_text(%s::json), json_array_elements_text(%s::json)) AS asked (type, key), LATERAL (
+    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key
        AND active AND system_id = %s OFFSET 0) AS c
 """
 # Of several keys the primary; one that is alone counts as such.
@@ -145,7 +145,7 @@ def uids_of(system: int, asked: Sequence[tuple[str, str]]) -> Keys:
     if not asked:
         return found
     with connection.cursor() as cursor:
-        cursor.execute(_UIDS_OF, [json.dumps(asked), system])
+        cursor.execute(_UIDS_OF, [*(json.dumps(texts) for texts in zip(*asked, strict=True)), system])
         for kind, key, uid, first in cursor.fetchall():
             found.uids[kind, key] = uid
             if first:
@@ -306,19 +306,20 @@ def _periods(kind: RecordType) -> str:
 def _collect(rows: Iterable[tuple[Any, ...]], found: Mapping[str, Records]) -> list[_Merged]:
     """Puts down what the rows say; those that were merged."""
     merged = []
-    widths = {key: len(kind.columns) for key, kind in KINDS.items()}
-    for kind, asked, by_uid, uid, code, status, into, one, two, start, end, *values in rows:
+    widths = {key: 11 + len(kind.columns) for key, kind in KINDS.items()}
+    last, known = None, None  # periods of a record mostly come one after the other
+    for row in rows:
+        kind, asked, by_uid, uid, code, status, into, one, two, start, end = row[:11]
         if into is not None:
             merged.append(_Merged(kind, by_uid, asked, into))
             continue
-        period = Period(start or FOREVER[0], end or FOREVER[1], tuple(values[: widths[kind]]))
-        by_uids, by_names = found[kind]
-        known = by_uids.get(asked) if by_uid else by_names.get(_names(asked))
-        if known is None:
-            names = (one,) if two is None else (one, two)
-            _put(found[kind], by_uid, asked, Found(uid, code, status, names, False, [period]))
-        else:
-            known.periods.append(period)
+        period = Period(start or FOREVER[0], end or FOREVER[1], row[11 : widths[kind]])
+        if (this := (kind, by_uid, asked)) != last or known is None:
+            last, known = this, found[kind].by_uid.get(asked) if by_uid else found[kind].by_names.get(_names(asked))
+            if known is None:
+                known = Found(uid, code, status, (one,) if two is None else (one, two), False, [])
+                _put(found[kind], by_uid, asked, known)
+        known.periods.append(period)
     return merged
 
 

@@ -56,14 +56,13 @@ class Issue(NamedTuple):
 class Meaning(NamedTuple):
     """What a record is on a day. `code`: what rules and mappings know it by; `values`: of the period that holds, () when
     none does; `entity`: the company it belongs to, "" when to all; `facts`: {dimension: code} that it says;
-    `unsaid`: dimensions it would say if it held; `clean`: nothing is wrong with using it."""
+    `unsaid`: dimensions it would say if it held."""
 
     code: str
     values: Values
     entity: str
     facts: dict[str, str]
     unsaid: tuple[str, ...]
-    clean: bool
     golden: dict[str, Any]
 
 
@@ -114,8 +113,9 @@ def read(
 
 
 def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_home: bool) -> Held:
-    title = TITLES.get(kind) or path.removeprefix(OWN_PATH)
-    meaning = _meaning(kind, path, found, day)
+    name = path.removeprefix(OWN_PATH)
+    title, period = TITLES.get(kind) or name, found.on(day)
+    meaning = _meaning(kind, name, found, period)
     code = meaning.code
     target = None if kind == "gl_account" else {"code": key or code, "mapped": bool(key) or at_home}
     shown = f"{title} {text}" if text == code else f"{title} {text} ({code})"
@@ -123,23 +123,24 @@ def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_
     if found.followed:
         words = f"{title} {text} was merged into {code}, which is used instead."
         shown, warnings = f"{title} {code}", (Issue(path, "merged", words),)
-    issues = () if meaning.clean else tuple(_issues(kind, path, shown, found, found.on(day), day))
+    issues = tuple(_issues(kind, path, shown, found, period, day))
     plain = not (issues or warnings or meaning.unsaid)
-    name = to_json(path.removeprefix(OWN_PATH)).decode()
-    golden_json, target_json = (f"{name}:{to_json(said).decode()}" if said else "" for said in (meaning.golden, target))
+    member = f'"{name}"' if kind in TITLES else to_json(name).decode()
+    golden_json = f"{member}:{to_json(meaning.golden).decode()}"
+    target_json = f"{member}:{to_json(target).decode()}" if target else ""
     facts, entity = meaning.facts, meaning.entity
     return Held(shown, meaning, target, issues, warnings, plain, facts, entity, golden_json, target_json)
 
 
-def _meaning(kind: str, path: str, found: Found, day: int) -> Meaning:
-    code, period = found.names[-1], found.on(day)
+def _meaning(kind: str, name: str, found: Found, period: Period | None) -> Meaning:
+    code = found.names[-1]
     values = period.values if period else ()
     golden: dict[str, Any] = {"code": found.code, "uid": found.uid}
     if kind == "gl_account":
         golden |= {"chart": found.names[0], "number": code}
     elif kind == "dimension_value":
         golden["value"] = code
-    facts = {path.removeprefix(OWN_PATH): code}
+    facts = {name: code}
     unsaid: tuple[str, ...] = ()
     if kind in READ_OFF:
         dimension, place = READ_OFF[kind]
@@ -148,8 +149,7 @@ def _meaning(kind: str, path: str, found: Found, day: int) -> Meaning:
         else:
             unsaid = (dimension,)
     entity = (values[ENTITY[kind]] or "") if values and kind in ENTITY else ""
-    clean = next(_issues(kind, path, "", found, period, day), None) is None
-    return Meaning(code, values, entity, facts, unsaid, clean, golden)
+    return Meaning(code, values, entity, facts, unsaid, golden)
 
 
 def _unknown(kind: str, title: str, text: str, chart: str) -> str:

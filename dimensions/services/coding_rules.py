@@ -32,16 +32,16 @@ def rules() -> Iterator[Rule]:
     with connection.cursor() as cursor:
         cursor.execute(_RULES)
         rows = cursor.fetchall()
-    tests: dict[tuple[str, str, str | None], Test] = {}  # many conditions are written alike
-    for uid, code, name, message, start, end, conditions in rows:
+    written = json.loads(f"[{','.join(row[-1] for row in rows)}]")
+    tests: dict[tuple[str, str, str], Test] = {}  # many conditions are written alike
+    for (uid, code, name, message, start, end, _text), conditions in zip(rows, written, strict=True):
         sides: dict[str, list[Test]] = {"when": [], "then": []}
         try:
-            for side, *written in json.loads(conditions):
-                key = tuple(written)
-                test = tests.get(key)
+            for side, dimension, what, codes in conditions:
+                test = tests.get((dimension, what, codes or ""))
                 if test is None:
-                    dimension, what, codes = key
-                    test = tests[key] = Test(dimension, what, notation.read(codes or "") if what == CODES else None)
+                    test = Test(dimension, what, notation.read(codes or "") if what == CODES else None)
+                    tests[dimension, what, codes or ""] = test
                 sides[side].append(test)
         except MappingError as error:
             words = f"The coding rule {code} cannot be read, put it right or retire it: {error}"

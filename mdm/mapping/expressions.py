@@ -55,8 +55,8 @@ class Between:
     shape: str = field(init=False, repr=False, compare=False)  # "" for a range of texts
 
     def __post_init__(self) -> None:
-        alike = shape(_checked(self.first)) == shape(_checked(self.last))
-        object.__setattr__(self, "shape", shape(self.first) if alike else "")
+        of_first = shape(_checked(self.first))
+        object.__setattr__(self, "shape", of_first if of_first == shape(_checked(self.last)) else "")
 
     def matches(self, code: str) -> bool:
         return self.first <= code <= self.last and (not self.shape or shape(code) == self.shape)

@@ -159,7 +159,7 @@ def _across(built: Sequence[Built], given: Sequence[Document]) -> list[Problem]:
         for n, part in mine:
             own = told.get(str(part.after["uid"]), [])
             if kind.periods and own:
-                own = dating.as_given(kind, part.after, given[n], dating.placed(kind, part.after, own))
+                own = dating.as_given(kind, part.after, given[n], dating.placed(kind, part.after, own, own=False))
             prefix = f"items/{n}/" if len(built) > 1 else ""
             found += [Problem(prefix + p.path, p.code, p.message) for p in own]
     return found

@@ -195,3 +195,18 @@ def assert_same(stored: Tree, known: Tree) -> None:
     assert stored.below(None, limit=10) == known.below(None, limit=10)
     assert stored.below("ALL", after="M1", limit=10) == known.below("ALL", after="M1", limit=10)
     assert stored.with_codes(["A", "M1", "X"]) == known.with_codes(["A", "M1", "X"])
+
+
+def test_a_group_that_moved_is_not_closed_over_what_stands_under_it(planted: None) -> None:
+    plant()
+    code = Hierarchy.objects.latest("pk").code
+    uid = document(code, "B")["uid"]
+    moved = ProposedItem(type="hierarchy_node", uid=uid, patch={"parent": "C", "valid_from": "2026-01-01"})
+    assert changes.propose(items=[moved], by=SETUP, origin="system").state == "applied"
+    closed = ProposedItem(type="hierarchy_node", uid=uid, patch={"valid_to": "2026-04-01"})
+    with pytest.raises(CorrectInput) as refused:
+        changes.propose(items=[closed], by=SETUP, origin="system")
+    assert [(problem.path, problem.message) for problem in refused.value.problems] == [
+        ("valid_to", "M2 still stands under it from 2026-04-01 on: move or close that first.")
+    ]
+    assert shown(Stored(code, date(2026, 4, 1)))["B"] == "C"
