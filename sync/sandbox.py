@@ -298,12 +298,21 @@ def main(kind: type[Sandbox], argv: list[str] | None = None) -> int:
     parser.add_argument("--client-id", default=CLIENT_ID)
     parser.add_argument("--secret", default=kind.default_secret)
     given = parser.parse_args(argv)
-    Path(given.state).parent.mkdir(parents=True, exist_ok=True)
-    sandbox = kind(given.state, given.seed, client_id=given.client_id, secret=given.secret)
+    sandbox = opened(kind, given.state, given.seed, client_id=given.client_id, secret=given.secret)
+    with serving(sandbox, given.port, latency_ms=given.latency_ms) as running:
+        print(f"{kind.title} sandbox: {running.url} (control: {running.control})", flush=True)
+        until_told()
+    return 0
+
+
+def opened(kind: type[Sandbox], state: str, seed: str = "", **values: str) -> Sandbox:
+    Path(state).parent.mkdir(parents=True, exist_ok=True)
+    return kind(state, seed, **values)
+
+
+def until_told() -> None:
+    """Wait for SIGTERM or Ctrl-C."""
     done = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: done.set())
-    with serving(sandbox, given.port, latency_ms=given.latency_ms) as running:
-        print(f"{kind.title} sandbox: {running.url} (control: {running.control})", flush=True)
-        done.wait()
-    return 0
+    done.wait()

@@ -23,21 +23,10 @@ def sandbox_urls(var: Path) -> dict[str, str]:
 
 
 def sandboxes(var: Path, urls: dict[str, str], environment: dict[str, str]) -> list[Child]:
-    """Each starts out holding the records of its own extract, as a platform in use would."""
-    (var / "sandboxes").mkdir(exist_ok=True)
-    children = []
-    for platform in all_platforms():
-        name = platform.name
-        command = [
-            sys.executable,
-            "-m",
-            f"sync.connectors.{name}.sandbox",
-            "--port",
-            urls[name].rpartition(":")[2],
-        ]
-        command += ["--state", str(var / "sandboxes" / f"{name}.sqlite3"), "--seed", str(platform.seed)]
-        children.append(_child(var, name, command, environment))
-    return children
+    """One process. Each starts out holding the records of its own extract, as a platform in use would."""
+    served = [f"{one.name}={urls[one.name].rpartition(':')[2]}={one.seed}" for one in all_platforms()]
+    command = [sys.executable, "-m", "sync.sandboxes", "--state", str(var / "sandboxes"), *served]
+    return [_child(var, "sandboxes", command, environment)]
 
 
 def hub(var: Path, port: int, environment: dict[str, str]) -> list[Child]:

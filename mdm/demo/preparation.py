@@ -70,7 +70,7 @@ def _wait_for(name: str, var: Path) -> None:
             return
         except OSError as problem:
             if time.monotonic() > deadline:
-                log = var / "log" / f"{name}.log"
+                log = var / "log" / "sandboxes.log"
                 raise Missing(f"The sandbox {name} does not answer ({problem}); see {log}") from None
         time.sleep(0.1)
 

@@ -19,6 +19,7 @@ from sync.auth import forget_tokens
 from sync.mapping import Mapping, load
 from sync.protocol import Config, Connector, Push, Readable
 from sync.sandbox import Running, Sandbox, serving
+from sync.sandboxes import sandbox_class
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -33,15 +34,6 @@ def folder(name: str) -> Path:
 
 def connector_class(name: str) -> type[Any]:
     return importlib.import_module(f"sync.connectors.{name}.connector").connector
-
-
-def sandbox_class(name: str) -> type[Sandbox]:
-    module = importlib.import_module(f"sync.connectors.{name}.sandbox")
-    return next(
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Sandbox) and kind is not Sandbox
-    )
 
 
 READABLE = [name for name in NAMES if issubclass(connector_class(name), Readable)]
