@@ -106,7 +106,8 @@ def test_a_process_dies_with_several_in_one_request(
 ) -> None:
     target, side = stage(connector)
     Subscription.objects.update(from_seq=10**9)
-    uids = [world.supplier(legal_name=f"Viele {n} GmbH", tax_registrations=[]) for n in range(TOGETHER)]
+    own = {"tax_registrations": [], "extensions": [{"legal_entity": COMPANY}]}
+    uids = [world.supplier(legal_name=f"Viele {n} GmbH", **own) for n in range(TOGETHER)]
     world.dispatch_now()
     jobs.ask_for_records(target, by=actor("samir", "operator"))
     if WAYS[way]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sync import flat
+from sync.connectors.dynamics365.batch import Batch
 from sync.connectors.dynamics365.shape import (
     ALL,
     BANK_KEY,
@@ -24,7 +25,7 @@ from sync.connectors.dynamics365.shape import (
     split_key,
     vendor_fields,
 )
-from sync.connectors.dynamics365.wire import Api, equals, literal
+from sync.connectors.dynamics365.wire import NOT_FOUND, Api, equals, key_text, literal
 from sync.errors import FieldProblem, Refused
 from sync.mapping import Mapping as TargetMapping
 from sync.normalise import canonical
@@ -46,7 +47,7 @@ class Reader:
     """`company`: the only one this target serves; empty for all that its user may see."""
 
     def __init__(self, api: Api, mapping: TargetMapping, company: str) -> None:
-        self._api, self._company = api, company
+        self._api, self._batch, self._company = api, Batch(api), company
         names = [flat.split_name(name)[2] for rule in mapping.rules.fields for name in rule.names]
         rows = {item.part: [leaf for rule in item.fields for leaf in rule.leaves] for item in mapping.rules.rows}
         self._own = rows[COMPANY]
@@ -59,6 +60,31 @@ class Reader:
             return None
         vendor = self._api.get(VENDORS, {"dataAreaId": company, "VendorAccountNumber": number}, self._names)
         return self.with_accounts(vendor) if vendor else None
+
+    def several(self, keys: Sequence[str]) -> dict[str, Held]:
+        """Those of these keys that are there, in one request."""
+        urls = []
+        for key in keys:
+            named = dict(zip(VENDOR_KEY, split_key(key), strict=True))
+            urls.append(self._api.url(f"{VENDORS}({key_text(named)})", select=",".join(self._names)))
+            urls.append(self._api.url(BANKS, filter=_its(named), select=",".join(self._bank_names)))
+        answers = iter(self._batch.get(urls))
+        found = {}
+        for key, vendor, banks in zip(keys, answers, answers, strict=True):
+            if vendor.status != NOT_FOUND:
+                accounts = None if banks.status == NOT_FOUND else self._api.page_of(banks)
+                found[key] = self._held_of(self._api.object_of(vendor), accounts)
+        return found
+
+    def touched(self, wanted: Sequence[tuple[str, Mapping[str, Any], str]]) -> list[bool]:
+        """For each reference, payload and company: does a vendor have one of its numbers, or its tax number there?
+        In one request, because one filter for all would be too long for an address."""
+        urls = []
+        for reference, payload, company in wanted:
+            asked = (equals("VendorAccountNumber", _numbers(reference, payload)), _tax_filter(payload, company))
+            filter = " or ".join(text for text in asked if text)
+            urls.append(self._api.url(VENDORS, filter=filter, select=",".join(VENDOR_KEY), top="1"))
+        return [bool(self._api.page_of(answer)) for answer in self._batch.get(urls)]
 
     def scan(self) -> Iterator[RemoteRecord]:
         """Every vendor of the target's company, or of all; a vendor that comes twice is given once."""
@@ -87,8 +113,7 @@ class Reader:
     def numbered(self, reference: str, payload: Mapping[str, Any]) -> list[Entity]:
         """Ours by the number they have, in any company. A number made from a code may be somebody else's: those
         must look like ours as well."""
-        certain = account_of(reference)
-        wanted = [number for number in (certain, given_number(payload)) if number]
+        certain, wanted = account_of(reference), _numbers(reference, payload)
         found = self._vendors(equals("VendorAccountNumber", wanted)) if wanted else []
         sure = {canonical(number, ("case",)): number == certain for number in wanted}
         return [vendor for vendor in found if self._is_ours(payload, vendor, sure)]
@@ -99,14 +124,12 @@ class Reader:
 
     def _by_tax_number(self, payload: Mapping[str, Any], company: str) -> Held | None:
         """The vendor of that tax number, when name or address agree as well: groups share tax numbers."""
-        number = canonical(payload.get(f"{VENDORS}.TaxExemptNumber"), ("identifier",))
-        if not number:
+        filter, spelled = _tax_filter(payload, company), _spelled(payload)
+        if not filter:
             return None
-        spelled = dict.fromkeys((number, number[2:] if number[:2].isalpha() else number))
-        area = f" and dataAreaId eq {literal(company)}" if company else ""
         free = [
             vendor
-            for vendor in self._vendors(f"({equals('TaxExemptNumber', spelled)}){area}")
+            for vendor in self._vendors(filter)
             if canonical(vendor.get("TaxExemptNumber"), ("identifier",)) in spelled
             and not str(vendor.get("VendorAccountNumber")).startswith(OURS)
         ]
@@ -123,8 +146,10 @@ class Reader:
         return self._api.rows(VENDORS, filter=filter, select=self._names) or []
 
     def with_accounts(self, vendor: Entity) -> Held:
-        filter = " and ".join(f"{name} eq {literal(vendor[name])}" for name in VENDOR_KEY)
-        found = self._api.rows(BANKS, filter=filter, select=self._bank_names)
+        return self._held_of(vendor, self._api.rows(BANKS, filter=_its(vendor), select=self._bank_names))
+
+    def _held_of(self, vendor: Entity, found: list[Entity] | None) -> Held:
+        """Of the accounts found only its own: filters may be generous."""
         mine = None if found is None else [account for account in found if key_of(account) == key_of(vendor)]
         return self._held(vendor, mine)
 
@@ -164,6 +189,32 @@ class Reader:
 def given_number(payload: Mapping[str, Any]) -> str:
     """The vendor account made from our code, "" when the record has none."""
     return str(payload.get(f"{VENDORS}.VendorAccountNumber") or "")
+
+
+def tax_number(payload: Mapping[str, Any]) -> str:
+    """As it is compared; "" when the record has none."""
+    return str(canonical(payload.get(f"{VENDORS}.TaxExemptNumber"), ("identifier",)) or "")
+
+
+def _spelled(payload: Mapping[str, Any]) -> list[str]:
+    """The tax number with and without its country."""
+    number = tax_number(payload)
+    return list(dict.fromkeys((number, number[2:] if number[:2].isalpha() else number))) if number else []
+
+
+def _tax_filter(payload: Mapping[str, Any], company: str) -> str:
+    spelled = _spelled(payload)
+    area = f" and dataAreaId eq {literal(company)}" if company else ""
+    return f"({equals('TaxExemptNumber', spelled)}){area}" if spelled else ""
+
+
+def _numbers(reference: str, payload: Mapping[str, Any]) -> list[str]:
+    """The vendor accounts that may be ours."""
+    return [number for number in (account_of(reference), given_number(payload)) if number]
+
+
+def _its(vendor: Mapping[str, Any]) -> str:
+    return " and ".join(f"{name} eq {literal(vendor[name])}" for name in VENDOR_KEY)
 
 
 def _alike(payload: Mapping[str, Any], vendor: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 It follows published documents and proves "as documented", not "as is":
 [odata] learn.microsoft.com, fin-ops-core, dev-itpro/data-entities/odata (page of 19 June 2020): addressing, query
 options, cross-company behaviour, enums, wildcards, pages of 10,000;
+[batch] the section *Batch requests* of [odata], and the specification it names: `sandbox_batch.py`;
 [csdl] the specification named in `sandbox_schema.py`: entity sets, keys, POST 201, PATCH 200, If-Match, errors;
 [entra] learn.microsoft.com, identity-platform/v2-oauth2-client-creds-grant-flow: the token request and its errors;
 [throttle] learn.microsoft.com, fin-ops-core, priority-based throttling: 429 with Retry-After under load, no fixed rate.
@@ -18,13 +19,14 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from sync import flat
+from sync.connectors.dynamics365 import sandbox_batch as batch
 from sync.connectors.dynamics365 import sandbox_records as records
 from sync.connectors.dynamics365 import sandbox_rules as rules
 from sync.connectors.dynamics365 import sandbox_seed as seeds
 from sync.connectors.dynamics365.sandbox_filters import no_property, read_filter
 from sync.connectors.dynamics365.sandbox_schema import NAMESPACE, PARTY, SETS, EntitySet, metadata
 from sync.connectors.dynamics365.shape import BANKS, VENDORS
-from sync.sandbox import Fail, Request, Response, Sandbox, main, route
+from sync.sandbox import Fail, Request, Response, main, route
 from sync.sandbox_store import Row
 
 MAX_PAGE = 10_000
@@ -36,7 +38,7 @@ ENTITY = r"/data/(?P<name>\w+)\((?P<key>.+)\)"
 Fields = dict[str, Any]
 
 
-class Dynamics365Sandbox(Sandbox):
+class Dynamics365Sandbox(batch.BatchRoute):
     name: ClassVar[str] = "dynamics365"
     title: ClassVar[str] = "Dynamics 365 Finance"
     indexes = {"supplier": ("VendorAccountNumber", "TaxExemptNumber", "VendorPartyNumber")}

@@ -62,9 +62,9 @@ class Api:
         self.page = int(config.options.get("page_size", PAGE))
 
     def get(self, entity_set: str, key: Mapping[str, str], select: Iterable[str]) -> dict[str, Any] | None:
-        url = self._url(f"{entity_set}({key_text(key)})", select=",".join(select))
+        url = self.url(f"{entity_set}({key_text(key)})", select=",".join(select))
         response = self.client.request("GET", url, accept={NOT_FOUND})
-        return None if response.status == NOT_FOUND else self._object(response)
+        return None if response.status == NOT_FOUND else self.object_of(response)
 
     def rows(self, entity_set: str, *, filter: str, select: Iterable[str]) -> list[dict[str, Any]] | None:
         """Everything the filter gives; None when this environment has no such entity set."""
@@ -80,25 +80,22 @@ class Api:
         self, entity_set: str, *, filter: str = "", select: Iterable[str], order: Iterable[str] = ()
     ) -> Iterator[list[dict[str, Any]]]:
         """Page by page, as the server links them."""
-        url = self._url(entity_set, filter=filter, select=",".join(select), orderby=",".join(order))
+        url = self.url(entity_set, filter=filter, select=",".join(select), orderby=",".join(order))
         prefer = {"Prefer": f"odata.maxpagesize={self.page}"}
         while url:
             response = self.client.request("GET", url, headers=prefer, max_body=LIST_LIMIT)
-            answer = self._object(response)
-            page = answer.get("value")
-            if not isinstance(page, list) or not all(isinstance(entity, dict) for entity in page):
-                raise self.client.unreadable(response)
-            yield page
+            answer = self.object_of(response)
+            yield self.page_of(response)
             url, before = str(answer.get("@odata.nextLink") or ""), url
             if url == before:
                 raise self.client.unreadable(response)
 
     def create(self, entity_set: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._object(self.client.request("POST", self._url(entity_set), json=dict(body)))
+        return self.object_of(self.client.request("POST", self.url(entity_set), json=dict(body)))
 
     def change(self, entity_set: str, key: Mapping[str, str], body: Mapping[str, Any], etag: str) -> None:
         """Change what is in `body`, if the entity still is as it was read."""
-        url = self._url(f"{entity_set}({key_text(key)})")
+        url = self.url(f"{entity_set}({key_text(key)})")
         try:
             self.client.request("PATCH", url, json=dict(body), headers={"If-Match": etag or "*"})
         except Refused as refused:
@@ -112,14 +109,22 @@ class Api:
 
     def entity_sets(self) -> list[str]:
         """The names in the service's root: much smaller than its metadata."""
-        answer = self._object(self.client.request("GET", f"{ROOT}/", max_body=LIST_LIMIT))
+        answer = self.object_of(self.client.request("GET", f"{ROOT}/", max_body=LIST_LIMIT))
         return [str(item.get("name")) for item in answer.get("value") or [] if isinstance(item, dict)]
 
-    def _url(self, path: str, **options: str) -> str:
+    def url(self, path: str, **options: str) -> str:
         query = "".join(f"&${name}={quote(value, safe=',()')}" for name, value in options.items() if value)
         return f"{ROOT}/{quote(path, safe='(),=' + chr(39))}?cross-company=true{query}"
 
-    def _object(self, response: Response) -> dict[str, Any]:
+    def page_of(self, response: Response) -> list[dict[str, Any]]:
+        """The entities of an answer; unreadable otherwise."""
+        page = self.object_of(response).get("value")
+        if not isinstance(page, list) or not all(isinstance(entity, dict) for entity in page):
+            raise self.client.unreadable(response)
+        return page
+
+    def object_of(self, response: Response) -> dict[str, Any]:
+        """The JSON object of an answer; unreadable otherwise."""
         try:
             answer = response.json()
         except ValueError:

@@ -138,12 +138,12 @@ def test_a_vendor_that_comes_twice_is_given_once(d365: Platform) -> None:
 
 
 def test_a_link_to_another_server_gets_no_token(d365: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Api._object
+    original = Api.object_of
 
     def elsewhere(api: Api, response: Response) -> dict[str, Any]:
         return {**original(api, response), "@odata.nextLink": "http://127.0.0.2:1/data/VendorsV3?$skip=1"}
 
-    monkeypatch.setattr(Api, "_object", elsewhere)
+    monkeypatch.setattr(Api, "object_of", elsewhere)
     with pytest.raises(NotSent, match="another server"):
         list(d365.connector().scan("supplier"))
 
