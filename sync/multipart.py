@@ -40,14 +40,14 @@ def write(parts: Parts, boundary: str) -> bytes:
             piece = _written(part)
         else:
             inner = f"changeset_{number}_{boundary}"  # must not begin with the outer one
-            piece = f"{content_type(inner)}\r\n\r\n".encode() + write(part, inner)
+            piece = f"Content-Type: {content_type(inner)}\r\n\r\n".encode() + write(part, inner)
         pieces.append(f"--{boundary}\r\n".encode() + piece + b"\r\n")
     return b"".join(pieces) + f"--{boundary}--\r\n".encode()
 
 
 def content_type(boundary: str) -> str:
-    """The header that goes with it, name and value."""
-    return f"Content-Type: multipart/mixed; boundary={boundary}"
+    """The value of the header that goes with it."""
+    return f"multipart/mixed; boundary={boundary}"
 
 
 def read(content_type: str, body: bytes) -> list[Part | list[Part]]:
