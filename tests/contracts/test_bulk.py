@@ -23,6 +23,10 @@ MANY = 5
 # A supplier that the platform itself refuses, and the words it refuses it with.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "concur": ({"country": "UA", "addresses": []}, "State is required"),
+    "s4hana": (
+        {"bank_accounts": [{"uid": "b", "iban": "DE00370400440532013000", "country": "DE", "holder": "Serie"}]},
+        "check digits",
+    ),
     "tryton": (
         {"tax_registrations": [{"uid": "t", "country": "DE", "scheme": "VAT", "number": "DE129273399"}]},
         "not valid",
@@ -111,10 +115,13 @@ def made(target: Platform) -> list[str]:
 
 def assert_one_each(target: Platform, pushes: Sequence[Push]) -> None:
     assert len(made(target)) == len(set(made(target))) == len(pushes)
+    references = set()  # as the platform keeps them: some have no room for all of it
     for push in pushes:
         record = found(target, push)
-        assert record is not None and record.reference == push.reference
+        assert record is not None and record.reference
+        references.add(record.reference)
         assert not [item for item in target.mapping.compare(push.payload, record.fields) if item.kind != "extra"]
+    assert len(references) == len(pushes)
 
 
 def test_what_it_declares(name: str) -> None:
@@ -133,7 +140,8 @@ def test_several_are_made_in_one_request(target: Platform) -> None:
     for push, answer in zip(pushes, answers, strict=True):
         assert isinstance(answer.result, Outcome) and answer.result.effect == "created"
         held = cast(Readable, connector).read("supplier", answer.result.key)
-        assert held is not None and held.reference == push.reference, "the answers stand in the order of the pushes"
+        own = found(target, push)
+        assert held is not None and own is not None and (held.key, held.reference) == (own.key, own.reference)
     assert_one_each(target, pushes)
     assert len(target.records()) == before + MANY
 
@@ -169,7 +177,9 @@ def test_each_sees_its_own_part_only(target: Platform) -> None:
     everything = repr(connector.exchanges())
     for number, answer in enumerate(answers):
         shown = repr(answer.said)
-        assert f"Serie {number} GmbH" in shown and answer.said[0].status == 200 and answer.said[0].duration_ms >= 0
+        assert (
+            f"Serie {number} GmbH" in shown and answer.said[0].status in (200, 201) and answer.said[0].duration_ms >= 0
+        )
         for other in range(MANY):
             assert other == number or (f"Serie {other} GmbH" not in shown and reference(other) not in shown)
     for number in range(MANY):
