@@ -76,13 +76,11 @@ def _checked(request: Request) -> list[Part | list[Part]]:
     """[batch] Changesets hold no reads, and what changes something stands in a changeset."""
     items = _items(request)
     for item in items:
+        within = isinstance(item, list)
         for part in item if isinstance(item, list) else [item]:
-            inner = _inner(request, part)
-            if (inner.method == "GET") == isinstance(item, list):
-                words = (
-                    f"{inner.method} is not allowed {'within' if isinstance(item, list) else 'outside of'} a changeset"
-                )
-                raise Fail(400, words)
+            method = _inner(request, part).method
+            if (method == "GET") == within:
+                raise Fail(400, f"{method} is not allowed {'within' if within else 'outside of'} a changeset")
     return items
 
 

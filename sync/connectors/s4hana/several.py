@@ -109,7 +109,8 @@ def _insert(push: Push, body: Body) -> Part:
     """Without Content-ID: nothing refers to it, and a service that takes its changesets one by one refuses any."""
     content = json.dumps(body, ensure_ascii=False).encode()
     marks = {"Idempotency-Key": push.idempotency_key, "X-Correlation-ID": push.correlation_id}
-    headers = {**JSON, "Content-Type": "application/json", "Content-Length": str(len(content)), **marks}
+    headers = {**JSON, "Content-Type": "application/json", "Content-Length": str(len(content))}
+    headers |= {name: value for name, value in marks.items() if value}
     return Part(f"POST {HEAD} HTTP/1.1", headers, content)
 
 
