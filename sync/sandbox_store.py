@@ -81,10 +81,12 @@ class Store:
 
     @contextmanager
     def transaction(self, cause: Cause | None = None) -> Iterator[None]:
+        """Those within belong to the outermost; a `cause` holds until the next one is given."""
         with self._lock:
             if self._depth == 0:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._cause = cause or Cause()
+                self._cause = Cause()
+            self._cause = cause or self._cause
             self._depth += 1
             try:
                 yield

@@ -24,6 +24,10 @@ MANY = 5
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "concur": ({"country": "UA", "addresses": []}, "State is required"),
     "dynamics365": ({"currency": "ZAR"}, "not found in the related table 'Currencies'"),
+    "s4hana": (
+        {"bank_accounts": [{"uid": "b", "iban": "DE00370400440532013000", "country": "DE", "holder": "Serie"}]},
+        "check digits",
+    ),
     "tryton": (
         {"tax_registrations": [{"uid": "t", "country": "DE", "scheme": "VAT", "number": "DE129273399"}]},
         "not valid",
@@ -161,9 +165,11 @@ def test_it_is_what_is_made_singly(target: Platform, name: str, tmp_path: Path) 
 
 
 def _shown(record: RemoteRecord, there: Platform) -> dict[str, Any]:
-    """Addresses of records name the server, and nothing else may differ."""
+    """Addresses of records name the server, a tag says when it was made, and nothing else may differ."""
     return {
-        name: value.replace(there.url, "") if isinstance(value, str) else value for name, value in record.fields.items()
+        name: value.replace(there.url, "") if isinstance(value, str) else value
+        for name, value in record.fields.items()
+        if not name.endswith(".ETag")
     }
 
 
@@ -174,7 +180,9 @@ def test_each_sees_its_own_part_only(target: Platform) -> None:
     everything = repr(connector.exchanges())
     for number, answer in enumerate(answers):
         shown = repr(answer.said)
-        assert f"Serie {number} GmbH" in shown and answer.said[0].status == 200 and answer.said[0].duration_ms >= 0
+        assert (
+            f"Serie {number} GmbH" in shown and answer.said[0].status in (200, 201) and answer.said[0].duration_ms >= 0
+        )
         for other in range(MANY):
             assert other == number or (f"Serie {other} GmbH" not in shown and reference(other) not in shown)
     for number in range(MANY):

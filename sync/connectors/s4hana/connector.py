@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,16 +15,16 @@ from sync.connectors.s4hana.cost_centers import SET as PERIODS
 from sync.connectors.s4hana.cost_centers import CostCenters
 from sync.connectors.s4hana.entities import HEAD, REFERENCE, ROLES, SERVICE, SETS, SUPPLIER, TOKEN_PATH
 from sync.connectors.s4hana.odata import Session, explain, key_of, literal
-from sync.connectors.s4hana.record import Held, expansion, held
+from sync.connectors.s4hana.record import TAX, Held, expansion, held, tax_conditions
+from sync.connectors.s4hana.several import Made, Question, Several
 from sync.connectors.s4hana.writing import Planner, Write
-from sync.errors import FieldProblem, NotSupported, Refused, SyncError
+from sync.errors import FieldProblem, NotSupported, Refused, Separately, SyncError
 from sync.http import Client
 from sync.mapping import load
-from sync.protocol import Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
+from sync.protocol import Answer, Capability, Config, Exchange, Health, Outcome, Push, RemoteRecord
 
 MAPPING = Path(__file__).with_name("mapping.yaml")
 Effect = Literal["created", "updated", "blocked", "unchanged"]
-TAX = "A_BusinessPartnerTaxNumber"
 PAGE = 40  # expanded suppliers a page; the answer stays below the size limit
 
 
@@ -41,6 +41,8 @@ class S4HanaConnector:
     capability: ClassVar[Capability] = "D"
     types: ClassVar[tuple[str, ...]] = ("supplier", "cost_center")
     max_inflight_s: ClassVar[float] = 600.0  # rdisp/max_wprun_time as delivered: a dialog step ends by then
+    bulk_size: ClassVar[int] = 10  # made one after the other, all within the time of one request
+    bulk_types: ClassVar[tuple[str, ...]] = ("supplier",)
 
     def __init__(self, config: Config) -> None:
         options = config.options
@@ -56,6 +58,7 @@ class S4HanaConnector:
         basic = options.get("auth", "oauth2") == "basic"
         self.client.auth = BasicAuth(config) if basic else OAuth2(self.client, config, url=TOKEN_PATH)
         self.session = Session(self.client, str(options.get("service", SERVICE)))
+        self.several = Several(self.session)
         self.centers = CostCenters(self.client, load(MAPPING, "cost_center"), options)
 
     def check(self) -> Health:
@@ -89,6 +92,26 @@ class S4HanaConnector:
         if found is None:
             return self._create(push, catalogue)
         return self._update(push, catalogue, found)
+
+    def find_many(self, pushes: Sequence[Push]) -> list[bool]:
+        catalogue = self._begin_many(pushes)
+        return self.several.found([self._questions(catalogue, push.reference, push.payload) for push in pushes])
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Answer]:
+        """New suppliers in one request, each made or refused by itself. SAP keeps nothing of ours unique and would make
+        a second one without a word, so all are looked for once more, just before."""
+        try:
+            catalogue = self._begin_many(pushes)
+            there = self.several.found([self._questions(catalogue, push.reference, push.payload) for push in pushes])
+            new = [push for push, known in zip(pushes, there, strict=True) if not known]
+            bodies = [self._new(push, catalogue) for push in new]
+        except SyncError as error:
+            return [Answer(error)] * len(pushes)
+        made = self.several.make(new, bodies)
+        shown = self.several.shown([one.key for one in made if one.key], self._expanded(catalogue))
+        answers = iter([self._answer(push, catalogue, one, shown) for push, one in zip(new, made, strict=True)])
+        known = Answer(Separately("It may be there already: it goes alone."))
+        return [known if one else next(answers) for one in there]
 
     def read(self, type: str, key: str) -> RemoteRecord | None:
         self.client.begin()
@@ -148,6 +171,10 @@ class S4HanaConnector:
             Idempotency_Key=push.idempotency_key,  # not honoured by the platform; it stands in its logs
         )
 
+    def _begin_many(self, pushes: Sequence[Push]) -> Catalogue:
+        self.client.begin(conceal=[value for push in pushes for value in self.mapping.sealed_values(push.payload)])
+        return self._catalogue(pushes[0].type)
+
     def _catalogue(self, type: str) -> Catalogue:
         if type not in self.types:
             raise NotSupported(f"This connector does not carry “{type}”.")
@@ -184,24 +211,33 @@ class S4HanaConnector:
         return found
 
     def _find(self, catalogue: Catalogue, reference: str, payload: Mapping[str, Any]) -> Held | None:
-        if catalogue.knows(HEAD, self.reference_field):
-            condition = f"{self.reference_field} eq {literal(self.reference_of(reference))}"
-            if found := self._only(catalogue, [condition], "our reference"):
-                return found
-        if not catalogue.has(TAX):
-            return None
         keys: dict[str, None] = {}
-        for row in flat.rows(catalogue.keep_known(payload), TAX).values():
-            if condition := _tax_condition(row):
-                for entity in self.session.results(TAX, {"filter": condition, "format": "json"}):
-                    keys[str(entity.get("BusinessPartner"))] = None
+        for path, options in self._questions(catalogue, reference, payload):
+            if path == HEAD:
+                if found := self._only(catalogue, options["filter"], "our reference"):
+                    return found
+                continue
+            for entity in self.session.results(path, options):
+                keys[str(entity.get("BusinessPartner"))] = None
         if not keys:
             return None
-        return self._only(catalogue, [f"BusinessPartner eq {literal(key)}" for key in keys], "the tax number")
+        condition = " or ".join(f"BusinessPartner eq {literal(key)}" for key in keys)
+        return self._only(catalogue, condition, "the tax number")
 
-    def _only(self, catalogue: Catalogue, conditions: list[str], what: str) -> Held | None:
+    def _questions(self, catalogue: Catalogue, reference: str, payload: Mapping[str, Any]) -> list[Question]:
+        """What finds a supplier: our reference, then its tax numbers."""
+        asked: list[Question] = []
+        if catalogue.knows(HEAD, self.reference_field):
+            condition = f"{self.reference_field} eq {literal(self.reference_of(reference))}"
+            asked.append((HEAD, {"filter": condition, "format": "json"}))
+        if catalogue.has(TAX):
+            conditions = tax_conditions(catalogue.keep_known(payload))
+            asked += [(TAX, {"filter": condition, "format": "json"}) for condition in conditions]
+        return asked
+
+    def _only(self, catalogue: Catalogue, condition: str, what: str) -> Held | None:
         """The one supplier that fits; several are a decision for a person."""
-        options = {"filter": " or ".join(conditions), "top": "20", **self._expanded(catalogue)}
+        options = {"filter": condition, "top": "20", **self._expanded(catalogue)}
         found = [held(entity, self.reference_field) for entity in self.session.results(HEAD, options)]
         if what != "our reference":  # those that carry another record's reference are another record's
             found = [item for item in found if not item.record.reference.startswith("MDM-")]
@@ -212,6 +248,14 @@ class S4HanaConnector:
         return found[0] if found else None
 
     def _create(self, push: Push, catalogue: Catalogue) -> Outcome:
+        created = self.session.post(HEAD, self._new(push, catalogue))
+        key = str(created.get("BusinessPartner") or "")
+        found = self._read(catalogue, key) if key else None
+        if found is None:
+            raise self.client.lost("The answer to the create names no business partner that can be read.")
+        return self._outcome(push, catalogue, found, "created")
+
+    def _new(self, push: Push, catalogue: Catalogue) -> dict[str, Any]:
         if not catalogue.knows(HEAD, self.reference_field):
             raise NotSupported(
                 f"This system has no {self.reference_field} to carry our reference; a lost answer could "
@@ -219,12 +263,14 @@ class S4HanaConnector:
             )
         body = self._planner(catalogue).deep_insert(push.payload)
         body[self.reference_field] = self.reference_of(push.reference)
-        created = self.session.post(HEAD, body)
-        key = str(created.get("BusinessPartner") or "")
-        found = self._read(catalogue, key) if key else None
-        if found is None:
-            raise self.client.lost("The answer to the create names no business partner that can be read.")
-        return self._outcome(push, catalogue, found, "created")
+        return body
+
+    def _answer(self, push: Push, catalogue: Catalogue, made: Made, shown: Mapping[str, Mapping[str, Any]]) -> Answer:
+        if made.error:
+            return Answer(made.error, made.said)
+        found = held(shown[made.key], self.reference_field) if made.key in shown else None
+        verified = found is not None and not self._planner(catalogue).differences(push.payload, found)
+        return Answer(Outcome(made.key, "created", verified), made.said)
 
     def _update(self, push: Push, catalogue: Catalogue, found: Held) -> Outcome:
         planner, written = self._planner(catalogue), False
@@ -272,17 +318,6 @@ class S4HanaConnector:
     def _outcome(self, push: Push, catalogue: Catalogue, found: Held, effect: Effect) -> Outcome:
         verified = not self._planner(catalogue).differences(push.payload, found)
         return Outcome(found.record.key, effect, verified, self.client.exchanges())
-
-
-def _tax_condition(row: Mapping[str, Any]) -> str:
-    """The number with and without its country: systems hold it either way."""
-    kind, number = str(row.get("BPTaxType") or ""), str(row.get("BPTaxNumber") or "")
-    if not kind or not number:
-        return ""
-    bare = number.removeprefix(kind[:2])
-    spelled = dict.fromkeys((number, bare, kind[:2] + bare))
-    numbers = " or ".join(f"BPTaxNumber eq {literal(text)}" for text in spelled)
-    return f"BPTaxType eq {literal(kind)} and ({numbers})"
 
 
 connector = S4HanaConnector

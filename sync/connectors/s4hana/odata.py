@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from sync.errors import FieldProblem
 from sync.http import Client, Response
+from sync.multipart import Part, Parts, content_type, read, write
 
 JSON = {"Accept": "application/json"}
 FORBIDDEN, NOT_FOUND = 403, 404
@@ -26,8 +28,9 @@ class Session:
 
     def get(self, path: str, options: Mapping[str, str] | None = None) -> Any:
         """The content of `d`, None when there is nothing at that address."""
-        response = self.client.request("GET", self._url(path, options), headers=JSON, accept={NOT_FOUND})
-        return None if response.status == NOT_FOUND else self._content(response)
+        url = f"{self.service}/{address(path, options)}"
+        response = self.client.request("GET", url, headers=JSON, accept={NOT_FOUND})
+        return None if response.status == NOT_FOUND else self.content(response)
 
     def results(self, path: str, options: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         found = self.get(path, options)
@@ -35,22 +38,45 @@ class Session:
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Create; the created entity."""
-        response = self._write("POST", path, body, {})
-        content = self._content(response)
+        response = self._write("POST", path, {}, json=dict(body))
+        content = self.content(response)
         if not isinstance(content, dict):
             raise self.client.unreadable(response)
         return content
 
     def patch(self, path: str, body: Mapping[str, Any], etag: str) -> None:
         """Change only what is in `body`, if the entity is still as we read it (`*` where it has no ETag)."""
-        self._write("PATCH", path, body, {"If-Match": etag or "*"})
+        self._write("PATCH", path, {"If-Match": etag or "*"}, json=dict(body))
 
-    def _write(self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    def batch(self, parts: Parts, *, writes: bool) -> list[Part | list[Part]]:
+        """Several requests in one; an answer for each, in their order."""
+        boundary = f"batch_{uuid4().hex}"
+        headers = {"Content-Type": content_type(boundary), "Accept": "multipart/mixed"}
+        response = self._write("POST", "$batch", headers, content=write(parts, boundary), writes=writes)
+        try:
+            answers = read(response.header("content-type"), response.body)
+        except ValueError:
+            answers = []
+        if len(answers) != len(parts):  # its body speaks of all of them, and is nobody's evidence
+            raise self.client.lost("The target's answer cannot be read.", status=response.status)
+        return answers
+
+    def content(self, response: Response) -> Any:
+        """What `d` holds."""
+        if not response.body:
+            return None
+        try:
+            return response.json()["d"]
+        except (ValueError, KeyError, TypeError):
+            raise self.client.unreadable(response) from None
+
+    def _write(self, method: str, path: str, headers: Mapping[str, str], **body: Any) -> Response:
         for attempt in (1, 2):
             if not self._csrf:
                 self._fetch_csrf()
             sent = {**JSON, **headers, "X-CSRF-Token": self._csrf}
-            response = self.client.request(method, self._url(path), json=dict(body), headers=sent, accept={FORBIDDEN})
+            url = f"{self.service}/{path}"
+            response = self.client.request(method, url, headers=sent, accept={FORBIDDEN}, **body)
             if response.status != FORBIDDEN:
                 return response
             if response.header("x-csrf-token").lower() != "required" or attempt == 2:
@@ -62,17 +88,11 @@ class Session:
         headers = {**JSON, "X-CSRF-Token": "Fetch"}
         self._csrf = self.client.request("GET", f"{self.service}/", headers=headers).header("x-csrf-token")
 
-    def _content(self, response: Response) -> Any:
-        if not response.body:
-            return None
-        try:
-            return response.json()["d"]
-        except (ValueError, KeyError, TypeError):
-            raise self.client.unreadable(response) from None
 
-    def _url(self, path: str, options: Mapping[str, str] | None = None) -> str:
-        query = "&".join(f"${name}={quote(value, safe=',/()')}" for name, value in (options or {}).items())
-        return f"{self.service}/{path}" + (f"?{query}" if query else "")
+def address(path: str, options: Mapping[str, str] | None = None) -> str:
+    """Below the service, with its system query options."""
+    query = "&".join(f"${name}={quote(value, safe=',/()')}" for name, value in (options or {}).items())
+    return f"{path}?{query}" if query else path
 
 
 def literal(value: Any) -> str:

@@ -18,9 +18,9 @@ class Session4(Session):
 
     def send(self, path: str, body: Mapping[str, Any]) -> None:
         """Create, or call an action; what came of it is read afterwards."""
-        self._write("POST", path, body, {})
+        self._write("POST", path, {}, json=dict(body))
 
-    def _content(self, response: Response) -> Any:
+    def content(self, response: Response) -> Any:
         if not response.body:
             return None
         try:

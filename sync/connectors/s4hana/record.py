@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sync import flat
 from sync.connectors.s4hana.catalogue import Catalogue
 from sync.connectors.s4hana.entities import HEAD, REFERENCE, SETS, SUPPLIER, EntitySet, nav_path
-from sync.connectors.s4hana.odata import address_of, iso
+from sync.connectors.s4hana.odata import address_of, iso, literal
 from sync.protocol import RemoteRecord
 
+TAX = "A_BusinessPartnerTaxNumber"
 Entity = Mapping[str, Any]
 
 
@@ -92,3 +93,14 @@ def _rank(child_set: EntitySet, child: Entity) -> tuple[Any, ...]:
 
 def row_of(entity_set: EntitySet, entity: Entity) -> str:
     return "-".join(str(entity.get(name, "")) for name in entity_set.keys)
+
+
+def tax_conditions(payload: Mapping[str, Any]) -> Iterator[str]:
+    """What finds each tax number, with and without its country: systems hold it either way."""
+    for row in flat.rows(payload, TAX).values():
+        kind, number = str(row.get("BPTaxType") or ""), str(row.get("BPTaxNumber") or "")
+        if kind and number:
+            bare = number.removeprefix(kind[:2])
+            spelled = dict.fromkeys((number, bare, kind[:2] + bare))
+            numbers = " or ".join(f"BPTaxNumber eq {literal(text)}" for text in spelled)
+            yield f"BPTaxType eq {literal(kind)} and ({numbers})"

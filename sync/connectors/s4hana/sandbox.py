@@ -1,5 +1,5 @@
 """Owns the stand-in for SAP S/4HANA: API_BUSINESS_PARTNER (OData V2) over the suppliers of the ERP extract; beside it
-stands API_COST_CENTER, see `cost_center_service.py`.
+stands API_COST_CENTER, see `cost_center_service.py`; several requests in one are in `batch_service.py`.
 
 It follows published documents and proves "as documented", not "as is":
 [edmx] API_BUSINESS_PARTNER.edmx, SAP-samples/cloud-cap-risk-management c32ad05;
@@ -14,12 +14,13 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sync import flat
-from sync.connectors.s4hana import gateway
+from sync.connectors.s4hana import batch_service, gateway
 from sync.connectors.s4hana.cost_center_service import TYPE, CostCenterService, Fail4
 from sync.connectors.s4hana.cost_centers import SERVICE4
 from sync.connectors.s4hana.entities import HEAD, REFERENCE, SERVICE, SETS, TOKEN_PATH, EntitySet
@@ -87,10 +88,17 @@ class S4HanaSandbox(CostCenterService, Sandbox):
             if request.method not in ("GET", "HEAD") and not self._has_csrf(request):
                 headers = {"x-csrf-token": "Required"}
                 return self.error(Fail(403, "CSRF token validation failed", code="/IWFND/CM_CSRF", headers=headers))
-        response = super().answer(request)
+        response = self._several(request) if batch_service.is_batch(request) else super().answer(request)
         if request.method == "GET" and request.header("x-csrf-token").lower() == "fetch" and response.status == 200:
             self._give_csrf(request, response)
         return response
+
+    def is_read(self, request: Request) -> bool:
+        return super().is_read(request) or batch_service.only_reads(request)
+
+    def next_fault(self, request: Request) -> str:
+        """For planned faults a batch that changes nothing counts as GET."""
+        return super().next_fault(replace(request, method="GET") if batch_service.only_reads(request) else request)
 
     @route("POST", TOKEN_PATH)
     def token(self, request: Request) -> Response:
@@ -220,6 +228,13 @@ class S4HanaSandbox(CostCenterService, Sandbox):
     def delete(self, request: Request, name: str, key: str) -> Response:
         """[edmx] sap:deletable="false": business partners are blocked, never deleted."""
         raise Fail(405, f"Deletion of {name} is not allowed", code="/IWBEP/CX_MGW_NOT_IMPL_EXC")
+
+    def _several(self, request: Request) -> Response:
+        """A transaction for each changeset, none around all."""
+        try:
+            return batch_service.answer(request, super().answer, self.store)
+        except Fail as fail:
+            return self.error(fail)
 
     def _add(self, request: Request, row: Row, child: EntitySet, address: str) -> Response:
         fields, body = dict(row.fields), request.json()

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from sync.connectors.s4hana import catalogue
 from sync.connectors.s4hana.connector import MAPPING, S4HanaConnector
 from sync.errors import Ambiguous, NotSupported, Refused, Stale, Throttled
 from sync.mapping import load
-from sync.protocol import Config, Push
+from sync.protocol import Config, Outcome, Push
 from tests.ports import free_port
 from tests.sync.sandboxes import REFERENCE, supplier
 
@@ -180,6 +181,26 @@ def test_block(mock: str) -> None:
     assert connector.push(push(supplier(), key=key, action="block")).effect == "blocked"
     record = connector.read("supplier", key)
     assert record is not None and record.blocked
+
+
+def test_several_are_made_in_one_request(mock: str) -> None:
+    """Its `$batch` is its own work: looked for, made, one of them refused, read back."""
+    connector = connect(mock)
+    before = count(connector)
+    pushes = [
+        replace(push(supplier(legal_name=f"Serie {number} GmbH")), reference=f"{number}{REFERENCE[1:]}")
+        for number in range(4)
+    ]
+    pushes[1].payload["A_BusinessPartnerBank[b1].IBAN"] = "DE00370400440532013000"
+    assert connector.find_many(pushes) == [False] * 4
+    first, wrong, *others = [answer.result for answer in connector.push_many(pushes)]
+    assert isinstance(wrong, Refused) and "IBAN" in wrong.message
+    for outcome, own in zip((first, *others), (pushes[0], *pushes[2:]), strict=True):
+        assert isinstance(outcome, Outcome) and (outcome.effect, outcome.verified) == ("created", True)
+        found = connector.find("supplier", own.reference, own.payload)
+        assert found is not None and found.key == outcome.key
+    assert count(connector) == before + 3
+    assert connector.find_many(pushes) == [True, False, True, True]
 
 
 @pytest.mark.parametrize(("scenario", "error"), [("busy", Throttled), ("lock", Throttled), ("precondition", Stale)])
