@@ -33,7 +33,9 @@ class Compiled:
         for number, rule in enumerate(self.rules):
             for side, asked in enumerate((rule.when, rule.then)):
                 for test in asked:
-                    tests.setdefault(test.dimension, ([], []))[side].append((number, test))
+                    if test.dimension not in tests:
+                        tests[test.dimension] = ([], [])
+                    tests[test.dimension][side].append((number, test))
         self._dimensions = [_Dimension(name, sides, self._all) for name, sides in sorted(tests.items())]
         self._touching = {one.name: one.touching for one in self._dimensions}
         self._asked = [(one.name, one.answers, one.answer) for one in self._dimensions]
@@ -147,11 +149,14 @@ class _Side:
         self._codes: dict[str, int] = {}
         self._patterns: dict[str, list[tuple[Like, int]]] = {}
         ranges: dict[str, list[tuple[Between, int]]] = {}
-        together: dict[Expression, list[int]] = {}  # many rules name the same codes
+        together: dict[int, tuple[Expression, list[int]]] = {}  # many rules share what names the same codes
         for number, test in tests:
             if test.what == CODES and test.codes is not None:
-                together.setdefault(test.codes, []).append(number)
-        for codes, bits in ((codes, _bits(numbers)) for codes, numbers in together.items()):
+                known = together.get(id(test.codes))
+                if known is None:
+                    known = together[id(test.codes)] = (test.codes, [])
+                known[1].append(number)
+        for codes, bits in ((codes, _bits(numbers)) for codes, numbers in together.values()):
             if isinstance(codes, Like):
                 self._patterns.setdefault(codes.prefix, []).append((codes, bits))
             elif isinstance(codes, Between):
