@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -40,13 +40,13 @@ class CodingRuleDocument(Part):
     conditions: list[CodingConditionDocument] = Field(default_factory=list, max_length=20)
 
 
-def own_dimensions() -> Collection[str]:
-    """Codes of the dimensions of one's own; one query."""
+def own_dimensions() -> Mapping[str, str]:
+    """{code: name} of the dimensions of one's own, in the order of names; one query."""
     kind = registry.find("dimension")
     if kind is None:
-        return ()
+        return {}
     rows = kind.model._default_manager.exclude(status__in=("retired", "merged"))
-    return frozenset(rows.values_list("code", flat=True))
+    return dict(rows.order_by("name", "code").values_list("code", "name"))
 
 
 def check_rule(document: Document) -> list[Problem]:

@@ -53,12 +53,13 @@ _STEPS = 20
 # --- one line ---------------------------------------------------------------------------------------------------------
 
 
-def shown(answer: Answer, system: str) -> dict[str, Any]:
+def shown(answer: Answer, system: str, own: Mapping[str, str]) -> dict[str, Any]:
+    """`own`: {code: name} of the group's own dimensions."""
     one = answer.lines[0]
     title = System.objects.filter(code=system).values_list("title", flat=True).first() if system else ""
     return {
         "outcome": _outcome(one),
-        "codes": _codes(one, title or "the hub"),
+        "codes": _codes(one, title or "the hub", own),
         "tax": _tax(one),
         "rules": _rules(answer, one),
         "steps": _steps(answer, one),
@@ -75,7 +76,7 @@ def _outcome(one: Checked) -> Callout:
     return Callout(title=f"It may be posted on {when}", body=warned, tone="amber" if warned else "green", icon="ok")
 
 
-def _codes(one: Checked, system: str) -> Table:
+def _codes(one: Checked, system: str, own: Mapping[str, str]) -> Table:
     rows = []
     for path, held in one.held.items():
         name = path.removeprefix("dimensions/")
@@ -87,7 +88,7 @@ def _codes(one: Checked, system: str) -> Table:
             Row(
                 title=name,
                 cells=[
-                    Cell(value=name if path != name else name.replace("gl_", "GL ").replace("_", " ").capitalize()
+                    Cell(value=own.get(name, name) if path != name else name.replace("gl_", "GL ").replace("_", " ").capitalize()
                          if name != "gl_account" else "GL account"),
                     Cell(value=sent, kind="mono") if sent else Cell(note="not given"),
                     Cell(value=golden["code"], kind="id", url=record_url(kind, golden["uid"]) if kind else "")

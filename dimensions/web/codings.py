@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dimensions.coding_rule import own_dimensions
+from dimensions.models import DimensionValue
 from dimensions.services import coding
 from dimensions.web import coding_texts, coding_words
 from dimensions.web.coding_texts import FIELDS, Typed, Unreadable
@@ -57,7 +58,7 @@ HEADINGS = (
 @visitor.page
 def index(request: HttpRequest) -> HttpResponse:
     visitor.kind_at(request, "gl-accounts")
-    own = sorted(own_dimensions())
+    own = own_dimensions()
     texts = {name: request.GET.get(name, "").strip()[:200] for name in ("system", *FIELDS, *own)}
     asked = any(texts.values())
     texts["posting_date"] = texts["posting_date"] or timezone.localdate().isoformat()
@@ -65,11 +66,13 @@ def index(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "page": _page(Action(label="Check a table", url=reverse("dimensions:codings-table"), icon="upload")),
         "rows": _fields(request, typed, own),
-        "errors": [{"id": name, "text": f"{_label(name)}: {words}"} for name, words in typed.errors.items()],
+        "errors": [
+            {"id": name, "text": f"{own.get(name) or _label(name)}: {words}"} for name, words in typed.errors.items()
+        ],
     }
     if typed.line is not None:
         answer = coding.check([typed.line], system=texts["system"], entities=visitor.entities(request))
-        context |= coding_words.shown(answer, texts["system"])
+        context |= coding_words.shown(answer, texts["system"], own)
     context |= coding_words.findings()
     return render(request, "dimensions/codings.html", context)
 
@@ -79,7 +82,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def table(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Many lines at once: pasted or as a file, answered as a table or as CSV."""
     visitor.kind_at(request, "gl-accounts")
-    own = sorted(own_dimensions())
+    own = own_dimensions()
     texts = {name: request.POST.get(name, "").strip()[:200] for name in ("system", "legal_entity", "posting_date")}
     texts["posting_date"] = texts["posting_date"] or timezone.localdate().isoformat()
     typed = Typed(texts, None, {})
@@ -148,9 +151,26 @@ def _export(done: Sequence[coding_words.Outcome]) -> StreamingHttpResponse:
 # --- fields -----------------------------------------------------------------------------------------------------------
 
 
-def _fields(request: HttpRequest, typed: Typed, own: Collection[str]) -> list[list[Field]]:
+def _fields(request: HttpRequest, typed: Typed, own: Mapping[str, str]) -> list[list[Field]]:
     rows = [[_field(request, name, typed) for name in names] for names in _ROWS]
-    return [*rows, [_field(request, code, typed) for code in own]] if own else rows
+    return [*rows, [_own_field(code, title, typed) for code, title in own.items()]] if own else rows
+
+
+def _own_field(code: str, title: str, typed: Typed) -> Field:
+    return Field(
+        name=code, label=title, value=typed.texts.get(code, ""), error=typed.errors.get(code, ""), optional=True,
+        kind="combo", mono=True, options=[Option(value=c, label=w) for c, w in _own_choices(code)],
+    )  # fmt: skip
+
+
+def _own_choices(dimension: str) -> Sequence[tuple[str, str]]:
+    """(value, name) of one of the group's own dimensions, which every company may use."""
+
+    def read() -> Sequence[tuple[str, str]]:
+        rows = DimensionValue.objects.filter(dimension=dimension).exclude(status__in=("retired", "merged"))
+        return list(rows.order_by("value").values_list("value", "name")[:CHOICES])
+
+    return memory.remember(f"own-values:{dimension}", KEEP, read)
 
 
 def _label(name: str) -> str:
@@ -161,7 +181,7 @@ def _field(request: HttpRequest, name: str, typed: Typed) -> Field:
     text = typed.texts.get(name, "")
     given: dict[str, Any] = {
         "name": name, "value": text, "error": typed.errors.get(name, ""), "help": HELP.get(name, ""),
-        "label": _label(name) if name in ("system", *FIELDS) else name,
+        "label": _label(name),
         "optional": name not in ("system", "posting_date", "legal_entity", "gl_account"),
     }  # fmt: skip
     if name == "posting_date":

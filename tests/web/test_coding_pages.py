@@ -101,6 +101,15 @@ def test_the_demo_has_sound_rules_and_keeps_what_governance_said(mara: Client, h
     assert ChartUse.objects.get(system="s4hana", legal_entity="NH20").chart == "NH-GROUP"
 
 
+def test_dimensions_of_the_groups_own_have_names_and_values_to_choose(mara: Client, house: None) -> None:
+    make("dimension", code="OUTLET", name="Sales outlet")
+    make("dimension_value", dimension="OUTLET", value="WEB", name="Web shop")
+    page = asked(mara, OUTLET="WEB")
+    assert "Sales outlet" in page and ">OUTLET<" not in page
+    assert "Web shop" in page and "It may be posted" in page
+    assert "Sales outlet has no value" not in page and "OUTLET has no value NONE" in asked(mara, OUTLET="NONE")
+
+
 def test_rules_that_make_no_sense_are_shown(mara: Client) -> None:
     conditions = [{"side": "when", "dimension": "account_kind", "codes": "costs"}]
     made = make("coding_rule", name="Wrong word", message="No.", conditions=conditions)
