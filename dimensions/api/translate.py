@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -159,20 +159,18 @@ class Translate(HubView):
         if body.known_at or (not mapping and self.entities is not None):
             return
         source, target = body.from_chart or body.from_system or "", body.to_chart or body.to_system or ""
-        by_rows, by_keys = list[tuple[str, Translation]](), list[tuple[str, Translation]]()
+        uses, unmapped, keyless = Counter[str](), Counter[str](), Counter[str]()
         for one in found:
-            if mapping == TAX_CODES and (one.record or not source):  # rows are for the hub's codes
-                by_rows.append((one.record.code if one.record else one.value, one))
-            else:
-                (by_rows if mapping and mapping != TAX_CODES else by_keys).append((one.value, one))
-        rows_from = "" if mapping == TAX_CODES else source
-
-        def asked(codes: Iterable[str]) -> Asked:
-            return Asked(mapping, rows_from, target, context, on, Counter(codes))
-
-        missing = asked(code for code, one in by_rows if one.code is None)
-        keyless = Asked(kind.key, source, target, {}, on, Counter(code for code, one in by_keys if one.code is None))
-        asking.note(uses=[asked(code for code, _one in by_rows)], gaps=[missing, keyless], by=by)
+            by_rows, code = bool(mapping), one.value
+            if mapping == TAX_CODES:  # rows are for the hub's codes
+                by_rows, code = bool(one.record or not source), one.record.code if one.record else one.value
+            if by_rows:
+                uses[code] += 1
+            if one.code is None:
+                (unmapped if by_rows else keyless)[code] += 1
+        rows = (mapping, "" if mapping == TAX_CODES else source, target, context, on)
+        gaps = [Asked(*rows, unmapped), Asked(kind.key, source, target, {}, on, keyless)]
+        asking.note(uses=[Asked(*rows, uses)], gaps=gaps, by=by)
 
 
 def _mapping(body: TranslateInput, kind: RecordType) -> str:

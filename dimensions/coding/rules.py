@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -40,8 +41,11 @@ def named(dimension: str) -> str:
     return words.get(dimension) or (dimension.replace("_", " ") if dimension in BUILT_IN else dimension)
 
 
-class Test(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Test:
     """One condition. `codes`: only for CODES."""
+
+    __test__ = False  # pytest collects what is called so
 
     dimension: str
     what: str = CODES
@@ -52,9 +56,6 @@ class Test(NamedTuple):
             assert self.codes is not None
             return f"{named(self.dimension)} {self.codes.words()}"
         return f"{named(self.dimension)} {'given' if self.what == GIVEN else 'not given'}"
-
-
-Test.__test__ = False  # type: ignore[attr-defined]  # pytest collects what is called so
 
 
 class Rule(NamedTuple):

@@ -105,7 +105,7 @@ class _Call:
             keys = coded.uids_of(self.number, [*named, *{(OWN, value) for _dimension, value in own}])
         for line in lines:
             made = self.made(line.posting_date)
-            for chart in self._maybe(line.legal_entity, made, keys):
+            for chart in self._maybe(line.legal_entity, made):
                 if (chart, line.gl_account) not in made.accounts:
                     accounts.add((chart, line.gl_account))
         asked = {kind: coded.Asked() for kind in coded.KINDS}
@@ -125,20 +125,17 @@ class _Call:
 
     def made(self, day: date) -> Made:
         found = self._made.get(day)
-        if found is None:
-            found = self._made[day] = Made.nothing()
-        return found
+        return self._made.setdefault(day, Made.nothing()) if found is None else found
 
-    def _maybe(self, entity: str, made: Made, keys: coded.Keys) -> Collection[str]:
-        """Charts an account number may be of, before the company's own code is known."""
+    def _maybe(self, entity: str, made: Made) -> Collection[str]:
+        """Charts an account number may be of, before the company's own code is known: it may be named by a key, or have
+        been merged."""
         if self.chart:
             return (self.chart,)
         company = made.named["legal_entity"].get(entity)
         if company is not None:
             return (self.charts(company.meaning.code if company.meaning else "")[0],)
-        if ("legal_entity", entity) in keys.uids:
-            return {chart for (system, _entity), chart in self.ground.charts.items() if not system}
-        return (self.ground.chart("", entity),)
+        return {chart for (system, _entity), chart in self.ground.charts.items() if not system}
 
     def _names(
         self, asked: Mapping[str, coded.Asked], keys: coded.Keys, records: Mapping[str, coded.Records]

@@ -260,6 +260,18 @@ def test_the_chart_that_is_booked_in(tool: Caller, books: dict[str, Any]) -> Non
     ]
 
 
+def test_the_chart_of_a_company_that_was_merged_is_that_of_what_it_became(tool: Caller, books: dict[str, Any]) -> None:
+    old = make_record("legal_entity", "NH90", name="NH90", country="DE", currency="EUR")
+    ChartUse.objects.create(legal_entity="NH10", chart="LOCAL")
+    merge = merging.propose(
+        kind=registry.get("legal_entity"), survivor=books["NH10"].uid, losers=[old.uid], by=actor("nora", "steward")
+    )
+    changes.approve(change=merge, by=actor("ann", "approver"), content_hash=merge.content_hash)
+    for _time in range(2):
+        found = ask(tool, {"gl_account": "5100"}, legal_entity="NH90")["results"][0]
+        assert (found["golden"]["gl_account"]["chart"], found["errors"]) == ("LOCAL", [])
+
+
 def test_what_has_no_target_waits_for_stewards(tool: Caller, books: dict[str, Any]) -> None:
     account("GROUP", "490000")
     make_record("tax_code", "FR-20", country="FR", rate="20")

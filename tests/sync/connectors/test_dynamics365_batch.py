@@ -134,8 +134,10 @@ def test_a_load_is_one_look_one_request_and_one_look_back(d365: Platform) -> Non
 
 
 @pytest.mark.parametrize("encloses", [False, True])
-def test_a_vendor_whose_account_is_refused_is_not_made(d365: Platform, encloses: bool) -> None:
-    d365.sandbox.encloses_errors = encloses  # type: ignore[attr-defined]
+def test_a_vendor_whose_account_is_refused_is_not_made(
+    d365: Platform, encloses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(d365.sandbox, "encloses_errors", encloses)
     pushes = loads(3, {1: bad_account()})
     answers = cast(Bulk, d365.connector()).push_many(pushes)
     refused = answers[1].result
@@ -150,8 +152,10 @@ def test_nothing_was_done_where_all_are_refused(d365: Platform) -> None:
     assert all(isinstance(one, Refused) for one in found) and writes.done == 0
 
 
-def test_those_behind_an_error_go_alone_where_it_ends_the_batch(d365: Platform) -> None:
-    d365.sandbox.heeds_preference = False  # type: ignore[attr-defined]
+def test_those_behind_an_error_go_alone_where_it_ends_the_batch(
+    d365: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(d365.sandbox, "heeds_preference", False)
     found = results(d365, loads(4, {1: bad_account()}))
     assert [type(one) for one in found] == [Outcome, Refused, Separately, Separately]
     assert made(d365) == {"nh10/S-0"}
@@ -165,8 +169,10 @@ def test_what_happens_to_one_part_is_said_of_that_one(d365: Platform, kind: str,
     assert made(d365) == {"nh10/S-1", "nh10/S-2"}
 
 
-def test_an_environment_without_bank_accounts_takes_vendors_alone(d365: Platform) -> None:
-    d365.sandbox.without = frozenset({"VendorBankAccounts"})  # type: ignore[attr-defined]
+def test_an_environment_without_bank_accounts_takes_vendors_alone(
+    d365: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(d365.sandbox, "without", frozenset({"VendorBankAccounts"}))
     pushes = loads(2)
     assert [type(one) for one in results(d365, pushes)] == [Separately, Separately] and made(d365) == set()
     assert d365.connector().push(pushes[0]).effect == "created"
