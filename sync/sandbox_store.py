@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,12 +21,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record(type TEXT, key TEXT, fields TEXT NOT NULL, etag INTEGER NOT NULL,
     created_at TEXT NOT NULL, changed_at TEXT NOT NULL, PRIMARY KEY(type, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS record_changed ON record(type, changed_at, key);
+CREATE TABLE IF NOT EXISTS mention(type TEXT, word TEXT, key TEXT, PRIMARY KEY(type, word, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS effect(seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT, method TEXT, path TEXT,
     type TEXT, key TEXT, kind TEXT, idempotency_key TEXT, correlation_id TEXT, digest TEXT);
 CREATE TABLE IF NOT EXISTS fault(id INTEGER PRIMARY KEY AUTOINCREMENT, match TEXT, kind TEXT, left INTEGER);
 CREATE TABLE IF NOT EXISTS number_range(name TEXT PRIMARY KEY, last INTEGER NOT NULL);
 """
 
+_WORD = re.compile(r"\b(?=[A-Za-z]*[0-9])[0-9A-Za-z]{10,}\b")  # ids, account numbers, IBANs
 
 _EFFECT = (
     "seq",
@@ -74,6 +77,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        if not self._db.execute("SELECT 1 FROM mention LIMIT 1").fetchone():  # a file from before there were any
+            for row in self._db.execute("SELECT type, key, fields FROM record").fetchall():
+                self._mention(*row)
         for type, names in (indexes or {}).items():
             for name in names:
                 label = hashlib.sha256(f"{type}/{name}".encode()).hexdigest()[:12]
@@ -113,6 +119,7 @@ class Store:
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
                 (type, key, text, etag, known.created_at if known else now, now),
             )
+            self._mention(type, key, text)
             if log:
                 self._log(type, key, "updated" if known else "created", fields)
             return Row(type, key, dict(fields), etag, known.created_at if known else now, now)
@@ -124,6 +131,14 @@ class Store:
     def containing(self, type: str, text: str) -> list[Row]:
         """Records in whose fields the text occurs anywhere: a cheap first pick where there is no index."""
         return self._select("type = ? AND instr(fields, ?) > 0", (type, text))
+
+    def mentioning(self, type: str, text: str) -> list[Row]:
+        """The same for a text with a long number in it (ten characters and more), which has to occur there as a whole."""
+        word = _WORD.search(text)
+        if word is None:
+            return self.containing(type, text)
+        named = "key IN (SELECT key FROM mention WHERE type = ? AND word = ?)"
+        return self._select(f"type = ? AND {named} AND instr(fields, ?) > 0", (type, type, word[0], text))
 
     def page(
         self, type: str, *, skip: int = 0, top: int | None = None, changed_since: str = "", after: str = ""
@@ -178,7 +193,7 @@ class Store:
 
     def clear(self, *tables: str) -> None:
         with self.transaction():
-            for table in tables or ("record", "effect", "fault", "number_range"):
+            for table in tables or ("record", "mention", "effect", "fault", "number_range"):
                 self._db.execute(f"DELETE FROM {table}")
 
     def close(self) -> None:
@@ -191,6 +206,11 @@ class Store:
                 f"SELECT type, key, fields, etag, created_at, changed_at FROM record WHERE {where}", values
             ).fetchall()
         return [Row(type, key, json.loads(fields), *rest) for type, key, fields, *rest in rows]
+
+    def _mention(self, type: str, key: str, text: str) -> None:
+        """What a record mentioned before stays: whoever looks for it then looks at the record."""
+        words = {(type, word, key) for word in _WORD.findall(text)}
+        self._db.executemany("INSERT OR IGNORE INTO mention VALUES (?, ?, ?)", words)
 
     def _log(self, type: str, key: str, kind: str, fields: Mapping[str, Any]) -> None:
         text = json.dumps(dict(fields), sort_keys=True, ensure_ascii=False)

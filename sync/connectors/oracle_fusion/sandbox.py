@@ -237,7 +237,7 @@ class OracleFusionSandbox(values.ValueRoutes):
     def _holding(self, resource: str, id: str) -> list[Row]:
         if resource == "suppliers":
             return self.store.where("supplier", "SupplierId", int(id))
-        return self.store.containing("supplier", f"{resource}[{id}]")
+        return self.store.mentioning("supplier", f"{resource}[{id}]")
 
     def _add_child(self, fields: Leaves, resource: str, body: Any) -> str:
         leaves = incoming(resource, body, creating=True)

@@ -80,7 +80,7 @@ def _check_twin(store: Store, leaves: Leaves, own: str) -> None:
     for name in ("IBAN", "BankAccountNumber"):
         number = leaves.get(name)
         same = (name, *(("BankBranchNumber", "CountryCode") if name == "BankAccountNumber" else ()))
-        for row in store.containing("supplier", str(number)) if number else ():
+        for row in store.mentioning("supplier", str(number)) if number else ():
             for id, held in entities(row, "externalBankAccounts").items():
                 if id != own and all(held.get(leaf) == leaves.get(leaf) for leaf in same):
                     raise Fail(400, "The bank account already exists.", field=name)

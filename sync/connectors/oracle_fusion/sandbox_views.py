@@ -110,6 +110,6 @@ def _candidates(store: Store, resource: str, terms: list[Term]) -> list[Row]:
             return search(store, "supplier", [Condition(own, "in", list(term.values))])
     for term in asked:
         if term.name in ("PaymentPartyId", "RegistrationNumber"):
-            rows = [row for value in term.values for row in store.containing("supplier", str(value))]
+            rows = [row for value in term.values for row in store.mentioning("supplier", str(value))]
             return list({row.key: row for row in rows}.values())
     return store.page("supplier")
