@@ -83,8 +83,9 @@ class Hub:
         wait_for(lambda: says_ready(self.base_url), self.web)
 
     def stop(self) -> None:
+        """By kill -9: what they held is thrown away, and how they end politely is tested where one is told to."""
         for child in reversed(self.children):
-            child.end(grace=10)
+            child.kill()
 
     def restart(self, child: Child) -> None:
         """Start a process again that the test has killed."""
@@ -172,7 +173,7 @@ def celery_worker_process(transactional_db: None) -> Iterator[Child]:
         wait_for(lambda: _worker_is_up(child), child)
         yield child
     finally:
-        child.end(grace=5)
+        child.kill()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.e2e.blocked import is_blocked
 from tests.fixtures_story import Story, until
 from tests.story_extracts import FIRST, NAME, OTHER_NAME, ROWS, SECOND, SMALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story-api")]
+pytestmark = pytest.mark.slow
 TERMS = {"s4hana": "A_SupplierCompany[NH10].PaymentTerms", "coupa": "payment-term.code", "concur": "PaymentTerms"}
 VALID_IBAN = "DK5000400440116243"
 

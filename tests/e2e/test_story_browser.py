@@ -14,7 +14,7 @@ from tests.e2e.blocked import is_blocked
 from tests.fixtures_story import Story, until
 from tests.story_extracts import FIRST, NAME, OTHER_NAME, ROWS, SECOND
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("story-browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 TITLES = {"s4hana": "SAP S/4HANA", "coupa": "Coupa", "concur": "SAP Concur"}
 VALID_IBAN = "DK5000400440116243"
 CHANGED = "CHANGED INSIDE SAP"

@@ -14,7 +14,7 @@ from tests.faults.measures import MIB, everything, rss, workbook, zip_bomb
 from tests.fixtures_processes import Sandboxes
 from tests.fixtures_story import Caller, Side, Story, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story-browser")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

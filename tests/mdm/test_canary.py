@@ -17,7 +17,7 @@ from stdnum import iban as iban_rules
 from tests import canary
 from tests.fixtures_story import Story, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story-api")]
+pytestmark = pytest.mark.slow
 
 
 def _iban(account: str) -> str:
