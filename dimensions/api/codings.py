@@ -220,12 +220,12 @@ def _text(one: Checked) -> str:
     if one.line.dimensions:
         own = {path: held for path, held in here.items() if path.startswith(OWN_PATH)}
         here = {path: held for path, held in here.items() if path not in own}
-    golden = [held.golden_json for held in here.values() if held.golden_json]
-    target = [held.target_json for path, held in here.items() if held.target_json and path not in mapped]
+    golden = [held.golden for held in here.values() if held.golden]
+    target = [held.target for path, held in here.items() if held.target and path not in mapped]
     target += [f'"{path}":{to_json(said).decode()}' for path, said in mapped.items() if said]
     if own:
-        golden += _own(held.golden_json for held in own.values())
-        target += _own(held.target_json for held in own.values())
+        golden += _own(held.golden for held in own.values())
+        target += _own(held.target for held in own.values())
     return (
         f'{{"valid":{_TRUTH[not one.errors]},"errors":{_issues(one.errors)},"warnings":{_issues(one.warnings)},'
         f'"golden":{{{",".join(golden)}}},"target":{{{",".join(target)}}},'

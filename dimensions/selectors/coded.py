@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -12,40 +13,42 @@ from django.db import connection
 from dimensions.models import ChartUse
 from mdm import registry
 from mdm.models import Crosswalk, System
-from mdm.registry import RecordType
 from mdm.selectors import key_watch
 from mdm.selectors.key_watch import KeyLook
 
-DEPENDENT, NAMING = "profit_center", ("cost_center", "project")
-"""A type that is also read for the records of other types of the call, which name one each."""
+NAMED_BY = ("cost_center", "project")
+"""Types whose records name a profit center each, which is read with them."""
 FOREVER = (0, 1 << 30)
 _MOST_VALUES = 4
-_JOIN = "\x1f"  # between the two parts of what is asked for
-Names = tuple[str, ...]
+Asked = str | tuple[str, str]
+"""A code or a key of the system; for what is found by two names, both."""
 
 
 class Kind(NamedTuple):
-    """How a type is read. `columns`: at most four values, of the period where the type is dated. `by`: what a record is
-    found by beside its uid."""
+    """How records are read. `columns`: at most four values, of the period where the type is dated. `by`: what a record is
+    found by; of two, the last is what rules know it by. `keyed`: by a key of the system first. `type`: of the records."""
 
+    type: str
     columns: tuple[str, ...]
-    by: Names = ("code",)
+    by: tuple[str, ...] = ("code",)
+    keyed: bool = True
 
 
+_CENTER = ("legal_entity", "blocked")
 KINDS: dict[str, Kind] = {
-    "legal_entity": Kind(("country", "currency")),
-    "cost_center": Kind(("legal_entity", "blocked_for_costs", "category", "profit_center")),
-    "project": Kind(("legal_entity", "stage", "profit_center")),
-    "gl_account": Kind(("kind", "currency", "blocked_for_posting"), ("chart", "number")),
-    "tax_code": Kind(("country", "kind", "rate", "deductible")),
-    "supplier": Kind(()),
-    "dimension_value": Kind(("blocked",), ("dimension", "value")),
-    "profit_center": Kind(("legal_entity", "blocked")),
+    "legal_entity": Kind("legal_entity", ("country", "currency")),
+    "cost_center": Kind("cost_center", ("legal_entity", "blocked_for_costs", "category", "profit_center")),
+    "project": Kind("project", ("legal_entity", "stage", "profit_center")),
+    "gl_account": Kind("gl_account", ("kind", "currency", "blocked_for_posting"), ("chart", "number"), False),
+    "tax_code": Kind("tax_code", ("country", "kind", "rate", "deductible")),
+    "supplier": Kind("supplier", ()),
+    "dimension_value": Kind("dimension_value", ("blocked",), ("dimension", "value")),
+    "profit_center": Kind("profit_center", _CENTER),
+    "named": Kind("profit_center", _CENTER, keyed=False),
 }
-
-
-PLACES = {kind: KINDS[kind].columns.index(DEPENDENT) for kind in NAMING}
-"""{type: where among its values the record stands that it names}"""
+"""`named`: profit centers that other records of the call name, by the hub's code whatever a system calls so."""
+PLACES = {kind: KINDS[kind].columns.index("profit_center") for kind in NAMED_BY}
+"""{type: where among its values the profit center stands}"""
 
 
 class Period(NamedTuple):
@@ -56,17 +59,19 @@ class Period(NamedTuple):
     values: tuple[str | None, ...]
 
 
-@dataclass(slots=True)
-class Found:
-    """A record, merged ones followed (`followed`). `names`: what its type is found by."""
+class Found(NamedTuple):
+    """A record, merged ones followed (`followed`). `name`: what rules and mappings know it by, within `group`: the chart of
+    an account, the dimension of a value. `key`: what the system calls it, None where it has no key or several and none is
+    the primary; accounts are called what mappings say."""
 
     uid: str
     code: str
     status: str
-    names: Names
-    followed: bool
+    name: str
+    group: str | None
+    key: str | None
     periods: list[Period]
-    held: dict[Any, Any] = field(default_factory=dict)  # what whoever asked for it made of it
+    followed: bool = False
 
     def on(self, day: int) -> Period | None:
         for period in self.periods:
@@ -101,22 +106,6 @@ SELECT 'system', code, title, id::text FROM "{System._meta.db_table}" WHERE code
 UNION ALL SELECT 'chart', system, legal_entity, chart FROM "{ChartUse._meta.db_table}"
 UNION ALL SELECT 'keys', '', look, '' FROM ({key_watch.LOOK}) AS keys (look)
 """
-# Every table is looked into row by row (LATERAL, kept apart by OFFSET 0): for a thousand codes the planner would rather
-# read a table of a hundred thousand rows whole, which takes ten times as long. Codes go there as JSON: psycopg writes an
-# array text by text.
-_UIDS_OF = f"""
-SELECT asked.type, asked.key, c.uid::text, c.primary
-  FROM ROWS FROM (json_array_elements_text(%s::json), json_array_elements_text(%s::json)) AS asked (type, key), LATERAL (
-    SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = asked.type AND key = asked.key
-       AND active AND system_id = %s OFFSET 0) AS c
-"""
-# Of several keys the primary; one that is alone counts as such.
-_KEYS_OF = f"""
-SELECT a.uid::text, CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary) ELSE max(x.key) END
-  FROM unnest(%s::uuid[]) AS a (uid), LATERAL (
-    SELECT key, "primary" FROM "{Crosswalk._meta.db_table}" WHERE uid = a.uid AND active AND system_id + 0 = %s OFFSET 0) x
-  GROUP BY a.uid HAVING bool_or(x.primary) OR count(*) = 1
-"""
 
 
 def ground(system: str, since: KeyLook | None) -> Ground:
@@ -132,203 +121,187 @@ def ground(system: str, since: KeyLook | None) -> Ground:
     return Ground(None, charts)
 
 
-class Keys(NamedTuple):
-    """`uids`: {(type, key of the system): uid}; `primary`: {uid: that key}, of those that are the record's primary one."""
-
-    uids: dict[tuple[str, str], str]
-    primary: dict[str, str]
-
-
-def uids_of(system: int, asked: Sequence[tuple[str, str]]) -> Keys:
-    """What the system calls so; `asked`: (type, key). One query, none when nothing is asked."""
-    found = Keys({}, {})
-    if not asked:
+def records(
+    system: int | None, asked: Mapping[str, Collection[Asked]], *, meanwhile: Callable[[], object]
+) -> dict[str, dict[Asked, Found]]:
+    """{kind: {as asked: the record}}, unknown ones left out; with `named`, what the others name. `system`: whose keys are
+    meant, None for codes of the hub alone. `meanwhile`: work without queries that is done while the database looks. One
+    query, two when some of the records were merged; none when nothing is asked."""
+    found: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
+    listed = {kind: list(one) for kind, one in asked.items() if one and registry.find(KINDS[kind].type)}
+    if not listed:
         return found
-    with connection.cursor() as cursor:
-        cursor.execute(_UIDS_OF, [*(json.dumps(texts) for texts in zip(*asked, strict=True)), system])
-        for kind, key, uid, first in cursor.fetchall():
-            found.uids[kind, key] = uid
-            if first:
-                found.primary[uid] = key
+    given: dict[str, Any] = {"system": system}
+    for kind, one in listed.items():
+        columns = zip(*one, strict=True) if len(KINDS[kind].by) > 1 else (one,)
+        for name, texts in zip(KINDS[kind].by, columns, strict=True):
+            given[f"{kind}_{name}"] = json.dumps(texts)
+    merged = _collect(_rows(_statement(tuple(listed)), given, meanwhile), listed, found)
+    if merged:
+        _follow(system, merged, found)
     return found
-
-
-def keys_of(system: int, uids: Iterable[str]) -> dict[str, str]:
-    """{uid: what the system calls it}, of those it has one name for. One query, none without uids."""
-    wanted = list(uids)
-    if not wanted:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_KEYS_OF, [wanted, system])
-        return dict(cursor.fetchall())
-
-
-@dataclass(slots=True)
-class Asked:
-    """Of one type: uids, and the names (one or two texts) of records that are not asked for by uid."""
-
-    uids: set[str] = field(default_factory=set)
-    names: set[Names] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return bool(self.uids or self.names)
-
-
-class Records(NamedTuple):
-    """Of one type: by uid and by names, as asked."""
-
-    by_uid: dict[str, Found]
-    by_names: dict[Names, Found]
 
 
 class _Merged(NamedTuple):
-    """A record that was merged: `asked` is its uid or its names, `into` the uid of what it became a part of."""
+    """A record that was merged: `into` is the uid of what it became a part of."""
 
     kind: str
-    by_uid: bool
-    asked: str
+    asked: Asked
     into: str
 
 
-def records(asked: Mapping[str, Asked]) -> dict[str, Records]:
-    """{type: the records asked for}; unknown ones are left out. One query, two when some of them were merged."""
-    found = {kind: Records({}, {}) for kind in KINDS}
-    kinds = _kinds({key for key, one in asked.items() if one})
-    given: list[Any] = []
-    for kind in kinds:
-        mine = asked.get(kind.key) or Asked()
-        named = [dict(zip(KINDS[kind.key].by, names, strict=True)) for names in mine.names]
-        given += [json.dumps(list(mine.uids)), json.dumps(named)]
-    if not kinds:
-        return found
-    merged = _collect(_rows([(kind, _asked(kind)) for kind in kinds], given), found)
-    return _followed(merged, found) if merged else found
-
-
-def _kinds(asked: set[str]) -> list[RecordType]:
-    wanted = asked if asked.isdisjoint(NAMING) else {*asked, DEPENDENT}
-    return [kind for key in KINDS if key in wanted and (kind := registry.find(key))]
-
-
-def _followed(merged: Sequence[_Merged], found: dict[str, Records]) -> dict[str, Records]:
-    """With what they are now in the place of those that were merged."""
-    there = {kind: Records({}, {}) for kind in KINDS}
-    starts = {key: {one.into for one in merged if one.kind == key} for key in {one.kind for one in merged}}
-    kinds = _kinds(set(starts))
-    chained = [kind for kind in kinds if kind.key in starts]
-    seeds = [(kind, [_survivors(kind)] if kind.key in starts else []) for kind in kinds]
-    _collect(_rows(seeds, [list(starts[kind.key]) for kind in chained], chained), there)
-    for key, records in there.items():
-        found[key].by_names.update(records.by_names)  # what the survivors name
+def _follow(system: int | None, merged: Sequence[_Merged], found: dict[str, dict[Asked, Found]]) -> None:
+    """Puts what they are now in the place of those that were merged."""
+    starts = {kind: list({one.into for one in merged if one.kind == kind}) for kind in KINDS}
+    kinds = tuple(kind for kind in KINDS if starts[kind])
+    given = {"system": system, **{f"{kind}_uid": starts[kind] for kind in kinds}}
+    there: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
+    _collect(_rows(_statement(kinds, merged=True), given, lambda: None), starts, there)
+    found["named"].update((code, one) for code, one in there["named"].items() if code not in starts["named"])
     for one in merged:
-        if survivor := there[one.kind].by_uid.get(one.into):
-            _put(found[one.kind], one.by_uid, one.asked, replace(survivor, followed=True, held={}))
-    return found
+        if survivor := there[one.kind].get(one.into):
+            found[one.kind][one.asked] = survivor._replace(followed=True)
 
 
 # --- statements -------------------------------------------------------------------------------------------------------
 
 
-def _rows(
-    seeds: Sequence[tuple[RecordType, list[str]]], given: list[Any], chained: Sequence[RecordType] = ()
-) -> list[tuple[Any, ...]]:
-    """A row per period of what the seeds of each type find; `chained`: types whose seeds follow merges."""
-    naming = [kind for kind, _seeds in seeds if kind.key in NAMING]
-    parts = [_chain(kind) for kind in chained]
-    for kind, asked in seeds:
-        listed = [*asked, *(_dependent(kind, other) for other in naming if kind.key == DEPENDENT)]
-        parts.append(
-            f'"p_{kind.key}" AS MATERIALIZED ({_shown(kind)} FROM ({" UNION ALL ".join(listed)}) AS c{_periods(kind)})'
-        )
-    whole = " UNION ALL ".join(f"SELECT '{kind.key}', p.* FROM \"p_{kind.key}\" p" for kind, _seeds in seeds)
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {'RECURSIVE ' if chained else ''}{', '.join(parts)} {whole}", given)
+def _rows(statement: str, given: Mapping[str, Any], meanwhile: Callable[[], object]) -> list[tuple[Any, ...]]:
+    """In a pipeline a statement is only sent when it is executed, and its rows are waited for when they are fetched."""
+    with connection.cursor() as cursor, connection.connection.pipeline():
+        cursor.execute(statement, given)
+        meanwhile()
         return cursor.fetchall()
 
 
-def _asked(kind: RecordType) -> list[str]:
-    """Records by their uids, and by their names."""
-    by = KINDS[kind.key].by
-    asked, columns = ", ".join(f"a.{name}" for name in by), ", ".join(f"{name} text" for name in by)
-    return [
-        "SELECT a.uid AS asked, true AS by_uid, r.* FROM json_array_elements_text(%s::json) AS a (uid), "
-        + _look(kind, ("uid",)),
-        f"SELECT concat_ws(E'\\x1f', {asked}), false, r.* FROM json_to_recordset(%s::json) AS a ({columns}), "
-        + _look(kind, by),
-    ]
+@lru_cache
+def _statement(kinds: tuple[str, ...], *, merged: bool = False) -> str:
+    """A row per period of each record asked for. Every table is looked into row by row (LATERAL, kept apart by OFFSET 0):
+    for a thousand codes the planner would rather read a table of a hundred thousand rows whole, which takes ten times as
+    long. Codes go there as JSON: psycopg writes an array text by text."""
+    naming = [kind for kind in NAMED_BY if kind in kinds]
+    chains = [_chain(kind) for kind in kinds] if merged else []
+    parts, read = [], []
+    for kind in KINDS:
+        seeds = [_survivors(kind) if merged else _asked(kind)] if kind in kinds else []
+        if kind == "named" and naming:
+            seeds.append(_dependent(naming))
+        if not seeds or not registry.find(KINDS[kind].type):
+            continue
+        text = _shown(kind, " UNION ALL ".join(seeds))
+        if kind in naming:
+            parts.append(f'"p_{kind}" AS MATERIALIZED ({text})')
+            text = f'SELECT * FROM "p_{kind}"'
+        read.append(f"({text})")
+    head = f"WITH {'RECURSIVE ' if merged else ''}{', '.join([*chains, *parts])} " if chains or parts else ""
+    return head + " UNION ALL ".join(read)
 
 
-def _dependent(kind: RecordType, naming: RecordType) -> str:
-    named = f'SELECT DISTINCT v{PLACES[naming.key]} AS code FROM "p_{naming.key}"'
-    return f"SELECT r.code AS asked, false AS by_uid, r.* FROM ({named}) AS a, {_look(kind, ('code',))}"
+def _asked(kind: str) -> str:
+    """Records by their key, else by their names. `n`: number of what is asked."""
+    told, names = KINDS[kind], KINDS[kind].by
+    lists = ", ".join(f"json_array_elements_text(%({kind}_{name})s::json)" for name in names)
+    asked = f"ROWS FROM ({lists}) WITH ORDINALITY AS a ({', '.join(names)}, n)"
+    if not told.keyed:
+        return f"SELECT a.n, {_key(kind)} AS key, r.* FROM {asked}, {_look(kind, _same(names))}"
+    key = (
+        f'SELECT uid, "primary" FROM "{Crosswalk._meta.db_table}" WHERE type = \'{told.type}\' AND key = a.{names[-1]}'
+        " AND active AND system_id = %(system)s OFFSET 0"
+    )
+    by_key = " AND ".join(["uid = k.uid", *(f"{name} = a.{name}" for name in names[:-1])])
+    table = _table(kind)
+    otherwise = f'NOT EXISTS (SELECT FROM "{table}" WHERE {by_key})' if names[:-1] else "k.uid IS NULL"
+    called = f"CASE WHEN k.primary THEN a.{names[-1]} ELSE ({_key(kind)}) END"
+    either = _look(kind, by_key, f"{otherwise} AND {_same(names)}")
+    return f"SELECT a.n, {called} AS key, r.* FROM {asked} LEFT JOIN LATERAL ({key}) AS k ON true, {either}"
 
 
-def _survivors(kind: RecordType) -> str:
-    chain = f'(SELECT * FROM "s_{kind.key}" WHERE merged_into IS NULL)'
-    return f"SELECT a.asked::text AS asked, true AS by_uid, r.* FROM {chain} AS a, {_look(kind, ('uid',))}"
+def _dependent(naming: Iterable[str]) -> str:
+    named = " UNION ".join(f'SELECT v{PLACES[kind]} AS code FROM "p_{kind}"' for kind in naming)
+    return f"SELECT NULL::bigint AS n, ({_key('named')}) AS key, r.* FROM ({named}) AS a, {_look('named', _same(('code',)))}"
 
 
-def _chain(kind: RecordType) -> str:
-    table, me = kind.model._meta.db_table, f'"s_{kind.key}"'
-    first = f'SELECT uid, uid, merged_into FROM "{table}" WHERE uid = ANY(%s::uuid[])'
-    onward = f'SELECT s.asked, r.uid, r.merged_into FROM {me} s JOIN "{table}" r ON r.uid = s.merged_into'
-    return f"{me} (asked, uid, merged_into) AS ({first} UNION {onward})"
+def _chain(kind: str) -> str:
+    table, me = _table(kind), f'"s_{kind}"'
+    first = (
+        "SELECT a.n, r.uid, r.merged_into"
+        f' FROM unnest(%({kind}_uid)s::uuid[]) WITH ORDINALITY AS a (uid, n) JOIN "{table}" r USING (uid)'
+    )
+    onward = f'SELECT s.n, r.uid, r.merged_into FROM {me} s JOIN "{table}" r ON r.uid = s.merged_into'
+    return f"{me} (n, uid, merged_into) AS ({first} UNION {onward})"
 
 
-def _look(kind: RecordType, by: Names) -> str:
-    told, dated = KINDS[kind.key], set(kind.dated)
+def _survivors(kind: str) -> str:
+    last = f'(SELECT * FROM "s_{kind}" WHERE merged_into IS NULL)'
+    return f"SELECT a.n, ({_key(kind)}) AS key, r.* FROM {last} AS a, {_look(kind, 'uid = a.uid')}"
+
+
+def _table(kind: str) -> str:
+    return registry.get(KINDS[kind].type).model._meta.db_table
+
+
+def _same(names: Iterable[str]) -> str:
+    return " AND ".join(f"{name} = a.{name}" for name in names)
+
+
+def _key(kind: str) -> str:
+    """What the system calls a record: of several keys the primary; one that is alone counts as such."""
+    if kind == "gl_account":
+        return "NULL::text"
+    return (
+        "SELECT CASE WHEN bool_or(x.primary) THEN max(x.key) FILTER (WHERE x.primary)"
+        f' WHEN count(*) = 1 THEN max(x.key) END FROM "{Crosswalk._meta.db_table}" AS x'
+        " WHERE x.uid = r.uid AND x.active AND x.system_id + 0 = %(system)s"
+    )
+
+
+def _look(kind: str, *ways: str) -> str:
+    """The record, by each of the ways that finds one."""
+    told, dated = KINDS[kind], _dated(kind)
     lasting = {*told.by, *(name for name in told.columns if name not in dated)} - {"code"}
     columns = ", ".join(("id", "uid", "code", "status", "merged_into", *sorted(lasting)))
-    where = " AND ".join(f"{name} = a.{name}{'::uuid' if name == 'uid' else ''}" for name in by)
-    return f'LATERAL (SELECT {columns} FROM "{kind.model._meta.db_table}" WHERE {where} OFFSET 0) AS r'
+    each = " UNION ALL ".join(f'SELECT {columns} FROM "{_table(kind)}" WHERE {way}' for way in ways)
+    return f"LATERAL ({each} OFFSET 0) AS r"
 
 
-def _shown(kind: RecordType) -> str:
-    told, dated = KINDS[kind.key], set(kind.dated)
-    names = [f"c.{name}" for name in told.by] + ["NULL"] * (2 - len(told.by))
-    bounds = [f"p.{name} - DATE '0001-01-01' + 1" if dated else "NULL::int" for name in ("valid_from", "valid_to")]
+def _shown(kind: str, seeds: str) -> str:
+    """`kind`, `n`, key, record, its name and group, the period and its values."""
+    told, dated = KINDS[kind], _dated(kind)
+    names = [f"c.{told.by[-1]} AS name", f"c.{told.by[0]}" if len(told.by) > 1 else "NULL::text"]
+    bounds = [
+        f"coalesce(p.{name} - DATE '0001-01-01' + 1, {open})" if dated else f"{open}"
+        for name, open in zip(("valid_from", "valid_to"), FOREVER, strict=True)
+    ]
     values = [f"{'p' if name in dated else 'c'}.{name}::text AS v{n}" for n, name in enumerate(told.columns)]
     values += [f"NULL::text AS v{n}" for n in range(len(told.columns), _MOST_VALUES)]
-    head = "SELECT c.asked, c.by_uid, c.uid::text, c.code, c.status, c.merged_into::text"
-    return ", ".join((head, *names, *bounds, *values))
+    head = f"SELECT '{kind}', c.n, c.key, c.uid::text, c.code, c.status, c.merged_into::text"
+    text = f"{', '.join((head, *names, *bounds, *values))} FROM ({seeds} OFFSET 0) AS c"
+    kept = registry.get(told.type)
+    if not kept.periods:
+        return text
+    table = kept.child(kept.periods).model._meta.db_table
+    return f'{text}, LATERAL (SELECT * FROM "{table}" WHERE record_id = c.id OFFSET 0) AS p'
 
 
-def _periods(kind: RecordType) -> str:
-    if not kind.periods:
-        return ""
-    table = kind.child(kind.periods).model._meta.db_table
-    return f', LATERAL (SELECT * FROM "{table}" WHERE record_id = c.id OFFSET 0) AS p'
+def _dated(kind: str) -> set[str]:
+    return set(registry.get(KINDS[kind].type).dated)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _collect(rows: Iterable[tuple[Any, ...]], found: Mapping[str, Records]) -> list[_Merged]:
-    """Puts down what the rows say; those that were merged."""
+def _collect(
+    rows: Iterable[tuple[Any, ...]], asked: Mapping[str, Sequence[Asked]], found: Mapping[str, dict[Asked, Found]]
+) -> list[_Merged]:
+    """Puts down what the rows say; those that were merged. What nobody asked for has no number, and goes by its code."""
     merged = []
-    widths = {key: 11 + len(kind.columns) for key, kind in KINDS.items()}
-    last, known = None, None  # periods of a record mostly come one after the other
-    for row in rows:
-        kind, asked, by_uid, uid, code, status, into, one, two, start, end = row[:11]
+    for kind, number, key, uid, code, status, into, name, group, start, end, *values in rows:
+        text = asked[kind][number - 1] if number else code
         if into is not None:
-            merged.append(_Merged(kind, by_uid, asked, into))
+            merged.append(_Merged(kind, text, into))
             continue
-        period = Period(start or FOREVER[0], end or FOREVER[1], row[11 : widths[kind]])
-        if (this := (kind, by_uid, asked)) != last or known is None:
-            last, known = this, found[kind].by_uid.get(asked) if by_uid else found[kind].by_names.get(_names(asked))
-            if known is None:
-                known = Found(uid, code, status, (one,) if two is None else (one, two), False, [])
-                _put(found[kind], by_uid, asked, known)
-        known.periods.append(period)
+        known = found[kind].get(text)
+        if known is None:
+            known = found[kind][text] = Found(uid, code, status, name, group, key, [])
+        known.periods.append(Period(start, end, tuple(values)))
     return merged
-
-
-def _put(records: Records, by_uid: bool, asked: str, found: Found) -> None:
-    if by_uid:
-        records.by_uid[asked] = found
-    else:
-        records.by_names[_names(asked)] = found
-
-
-def _names(asked: str) -> Names:
-    return tuple(asked.split(_JOIN)) if _JOIN in asked else (asked,)

@@ -80,23 +80,22 @@ class Checked:
         if path in self.mapped:
             return self.mapped[path]
         held = self.held.get(path)
-        return held.target if held else None
+        return {"code": held.called, "mapped": held.mapped} if held and held.called else None
 
 
 def take(done: Checked) -> None:
     """What is wrong with each code by itself and with its company, and what all of them say to rules and mappings."""
     facts, held = done.facts, done.held
-    meant = held["legal_entity"].meaning
-    company = meant.code if meant is not None else ""
+    company = held["legal_entity"].code
     for path, one in held.items():
         if not one.plain:
             done.errors += one.issues
             done.warnings += one.warnings
-            if one.meaning is None:
+            if one.record is None:
                 name = path.removeprefix(OWN_PATH)
                 done.unknown += (name, READ_OFF[name][0]) if name in READ_OFF else (name,)
                 continue
-            done.unknown += one.meaning.unsaid
+            done.unknown += one.unsaid
         facts.update(one.facts)
         if one.entity and company and one.entity != company:
             words = f"{one.shown} belongs to {one.entity}, not to {company}."
@@ -120,18 +119,18 @@ class Judge:
             for rule in rules.named(broken):
                 done.errors += _broken(rules, rule, done.facts)
         account = held["gl_account"]
-        if account.meaning is not None:
-            self._account(done, account, account.meaning.code, day)
-            kept = account.meaning.values[1] if account.meaning.values else None
+        if account.record is not None:
+            self._account(done, account, account.code, day)
+            kept = account.values[1] if account.values else None
             if kept and done.line.currency and kept != done.line.currency:
                 words = f"{account.shown} is kept in {kept}, not in {done.line.currency}."
                 done.errors.append(Issue("currency", "wrong_currency", words))
         tax = held.get("tax_code")
-        if tax is not None and tax.meaning is not None:
+        if tax is not None and tax.record is not None:
             if self.system:
-                self._tax_code(done, tax, tax.meaning.code, day)
-            if tax.meaning.values:
-                done.tax = _tax(done, tax.meaning.values)
+                self._tax_code(done, tax, tax.code, day)
+            if tax.values:
+                done.tax = _tax(done, tax.values)
 
     def _account(self, done: Checked, account: Held, code: str, day: date) -> None:
         source, target = done.charts
@@ -155,7 +154,7 @@ class Judge:
         found = self.taxes.resolve(code, done.facts, day) if self.taxes is not None else None
         if found is not None and found.target is not None:
             done.mapped["tax_code"] = {"code": found.target, "mapped": True}
-        elif tax.target is None or not tax.target["mapped"]:
+        elif not tax.mapped:
             done.mapped["tax_code"] = None
             words = f"{tax.shown} has no code in {self.title} on {day.isoformat()}."
             done.errors.append(Issue("tax_code", "unmapped", words))
@@ -170,9 +169,9 @@ def _broken(rules: Rules, rule: Rule, facts: Mapping[str, str]) -> Iterator[Issu
 
 
 def _tax(done: Checked, values: tuple[str | None, ...]) -> Tax:
-    line, company = done.line, done.held["legal_entity"].meaning
+    line, company = done.line, done.held["legal_entity"].values
     rate, share = values[2] or "0", values[3] or "100"
-    currency = line.currency or (company.values[1] if company and company.values else None) or ""
+    currency = line.currency or (company[1] if company else None) or ""
     if line.amount is None:
         return Tax(rate, share, currency, None, None)
     part, deductible, unit = _factors(rate, share, currency)

@@ -9,14 +9,14 @@ from datetime import date
 from typing import NamedTuple
 
 from dimensions.selectors import coded
-from dimensions.selectors.coded import Asked, Records
+from dimensions.selectors.coded import Asked, Found
 from dimensions.services.coded_lines import NAMED
 from dimensions.services.coded_values import Held
 from mdm.selectors.event_watch import Look, Looked
 from mdm.selectors.key_watch import KeyLook
 
-MOST, MOST_MADE = 200_000, 50_000
-"""Records of a type that are kept, and what is made of codes in all; after more of them it is begun anew."""
+MOST = 200_000
+"""Records, and what was made of codes, that are kept in all; after more of them it is begun anew."""
 
 
 class Made(NamedTuple):
@@ -33,85 +33,63 @@ class Made(NamedTuple):
         return cls({name: {} for name in NAMED}, {}, {}, {})
 
 
-def made(system: str, looked: Mapping[str, Looked], keys: tuple[KeyLook | None, bool]) -> dict[date, Made]:
-    """{day: what was made of codes as `system` says them}, to be added to; empty once anything it stands on has changed.
-    `looked`: since `last_looks`, of every type; `keys`: since `last_keys`. No query."""
-    return _KEPT.made(system, looked, keys)
+class Known(NamedTuple):
+    """Of one system, both to be added to, and never changed otherwise once they are handed out. `records`: {kind: {as asked:
+    the record}}, of those there are; `days`: {day: what was made of codes as the system says them}."""
+
+    records: dict[str, dict[Asked, Found]]
+    days: dict[date, Made]
+
+
+def known(system: str, looked: Mapping[str, Looked], keys: tuple[KeyLook | None, bool]) -> Known:
+    """What is at hand of a system, as of what was last noticed. `looked`: since `last_looks`, of every type; `keys`: since
+    `last_keys`. No query."""
+    return _KEPT.known(system, looked, keys)
 
 
 def last_keys(system: str) -> KeyLook | None:
     return _KEPT.keys.get(system)
 
 
-def of(asked: Mapping[str, Asked]) -> dict[str, Records]:
-    """{type: what is known of the records asked for, and of others}, as of what was last noticed or later. No query when
-    all of them are at hand, else one, two when some were merged. What nobody knows is asked for again."""
-    return _KEPT.of(asked)
-
-
 def last_looks() -> dict[str, Look | None]:
-    return {kind: _KEPT.looks.get(kind) for kind in coded.KINDS}
-
-
-def dependents(asked: Mapping[str, Asked], records: Mapping[str, Records]) -> set[str]:
-    """Codes that the records asked for name, of those at hand; those that are read bring theirs along."""
-    codes: set[str | None] = set()
-    for kind, place in coded.PLACES.items():
-        by_uid, by_names = records[kind]
-        found = [by_uid.get(uid) for uid in asked[kind].uids] + [by_names.get(names) for names in asked[kind].names]
-        codes |= {period.values[place] for one in found if one for period in one.periods}
-    return {code for code in codes if code}
+    return {kind: _KEPT.looks.get(kind) for kind in {one.type for one in coded.KINDS.values()}}
 
 
 class _Kept:
-    """What is read is kept only when no change of its type was noticed meanwhile. Sets are never changed once they are
-    handed out but by adding."""
+    """Whoever notices a change leaves what was at hand to those who still add to it, and begins anew for those to come: so
+    what was read before is never kept beyond."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sets: dict[str, Records] = {}
-        self._made: dict[str, dict[date, Made]] = {}
+        self._known: dict[str, Known] = {}
         self.keys: dict[str, KeyLook] = {}
         self.looks: dict[str, Look] = {}
 
-    def made(self, system: str, looked: Mapping[str, Looked], keys: tuple[KeyLook | None, bool]) -> dict[date, Made]:
+    def known(self, system: str, looked: Mapping[str, Looked], keys: tuple[KeyLook | None, bool]) -> Known:
         now, moved = keys
         with self._lock:
-            for kind in coded.KINDS:
-                look, changed = looked[kind]
-                held = self._sets.get(kind)
-                if held is None or changed or len(held.by_uid) + len(held.by_names) > MOST:
-                    self._sets[kind] = Records({}, {})
-                    self._made.clear()
-                self.looks[kind] = look
-            if sum(map(_size, self._made.values())) > MOST_MADE:
-                self._made.clear()
-            found = self._made.get(system)
-            if found is None or moved:
-                found = self._made[system] = {}
+            changed = {kind for kind, told in coded.KINDS.items() if looked[told.type][1]}
+            if changed:
+                self._known = {one: _without(held, changed) for one, held in self._known.items()}
+            for told in coded.KINDS.values():
+                self.looks[told.type] = looked[told.type][0]
+            if sum(map(_size, self._known.values())) > MOST:
+                self._known.clear()
+            if moved or system not in self._known:
+                self._known[system] = Known({kind: {} for kind in coded.KINDS}, {})
             if now is not None:
                 self.keys[system] = now
-            return found
-
-    def of(self, asked: Mapping[str, Asked]) -> dict[str, Records]:
-        with self._lock:
-            sets = dict(self._sets)
-        missing = {kind: _missing(one, sets[kind]) for kind, one in asked.items()}
-        known = sets[coded.DEPENDENT].by_names
-        missing[coded.DEPENDENT].names |= {(code,) for code in dependents(asked, sets) if (code,) not in known}
-        for kind, read in coded.records(missing).items():
-            sets[kind].by_uid.update(read.by_uid)
-            sets[kind].by_names.update(read.by_names)
-        return sets
+            return self._known[system]
 
 
-def _size(made: Mapping[date, Made]) -> int:
-    days = list(made.values())  # others add to it meanwhile
-    return len(days) + sum(len(day.accounts) + len(day.own) + sum(map(len, day.named.values())) for day in days)
+def _without(held: Known, changed: set[str]) -> Known:
+    return Known({kind: {} if kind in changed else records for kind, records in held.records.items()}, {})
 
 
-def _missing(asked: Asked, held: Records) -> Asked:
-    return Asked(asked.uids - held.by_uid.keys(), asked.names - held.by_names.keys())
+def _size(held: Known) -> int:
+    days = list(held.days.values())  # others add to it meanwhile
+    made = sum(len(day.accounts) + len(day.own) + sum(map(len, day.named.values())) for day in days)
+    return len(days) + made + sum(map(len, held.records.values()))
 
 
 _KEPT = _Kept()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, NamedTuple
-
-from pydantic_core import to_json
+from functools import cache
+from typing import NamedTuple
 
 from dimensions.selectors.coded import FOREVER, Found, Period
 from mdm.selectors.visibility import Entities
@@ -34,7 +33,6 @@ READ_OFF = {
 """The dimension that is read off a record of a type, and its place among the values."""
 OWN_PATH = "dimensions/"
 """What the paths of a group's own dimensions begin with."""
-_KEPT = 20  # of what is made of a record: for days, and for names it is called by
 BLOCK = {
     "cost_center": (1, "for costs"),
     "profit_center": (1, ""),
@@ -53,103 +51,93 @@ class Issue(NamedTuple):
     rule: str = ""
 
 
-class Meaning(NamedTuple):
-    """What a record is on a day. `code`: what rules and mappings know it by; `values`: of the period that holds, () when
-    none does; `entity`: the company it belongs to, "" when to all; `facts`: {dimension: code} that it says;
-    `unsaid`: dimensions it would say if it held."""
-
-    code: str
-    values: Values
-    entity: str
-    facts: dict[str, str]
-    unsaid: tuple[str, ...]
-    golden: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Held:
-    """What is made of one code of a line. `meaning` None: it is not known. `target`: as it is answered. `plain`: it is
-    known, and there is nothing to say against it. `facts`, `entity`: of the meaning. `golden_json`, `target_json`: members
-    of the answer, written once for all lines that have the code; "" where it has none."""
+class Held(NamedTuple):
+    """What is made of one code of a line on a day. `text`: as it was sent; `record`: None, it is not known. `code`: what rules
+    and mappings know the record by; `values`: of the period that holds, () when none does; `entity`: the company it
+    belongs to, "" when to all; `facts`: {dimension: code} that it says, `unsaid`: dimensions it would say if it held.
+    `plain`: it is known, and there is nothing to say against it. `called`: what the system calls it, "" what mappings say;
+    `mapped`: whether that is a name of its own. `golden`, `target`: members of the answer in JSON, written once for all
+    lines that have the code; "" where it has none."""
 
     shown: str
-    meaning: Meaning | None = None
-    target: dict[str, Any] | None = None
+    record: Found | None = None
+    code: str = ""
+    values: Values = ()
+    entity: str = ""
+    facts: Mapping[str, str] = {}
+    unsaid: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     warnings: tuple[Issue, ...] = ()
     plain: bool = False
-    facts: Mapping[str, str] = field(default_factory=dict)
-    entity: str = ""
-    golden_json: str = ""
-    target_json: str = ""
+    called: str = ""
+    mapped: bool = False
+    golden: str = ""
+    target: str = ""
+
+
+class _Kind(NamedTuple):
+    """Of a kind of record: places among its values, None where it has no such thing. `off`: the dimension read off it."""
+
+    name: str
+    title: str
+    entity: int | None
+    off: str
+    place: int
+    block: int | None
+    blocked: str
+
+
+@cache
+def _kind(name: str) -> _Kind:
+    off, place = READ_OFF.get(name, ("", 0))
+    block, blocked = BLOCK.get(name, (None, ""))
+    return _Kind(name, TITLES.get(name, ""), ENTITY.get(name), off, place, block, blocked)
 
 
 def read(
-    kind: str,
-    path: str,
-    text: str,
-    found: Found | None,
-    day: int,
-    *,
-    key: str,
-    system: str,
-    chart: str,
-    entities: Entities,
+    kind: str, path: str, text: str, found: Found | None, day: int, *, at_home: bool, chart: str, entities: Entities
 ) -> Held:
-    """`text`: as it was sent; `day`: ordinal of the posting date; `key`: what the system calls it, "" when it has no key;
-    `chart`: that account numbers are of."""
+    """`text`: as it was sent; `day`: ordinal of the posting date; `at_home`: the hub's own codes are asked for; `chart`: that
+    account numbers are of."""
+    told, name = _kind(kind), path if kind in TITLES else path.removeprefix(OWN_PATH)
+    title = told.title or name
     if found is not None and entities is not None:
-        found = _seen(kind, found, entities)
+        found = _seen(told, found, entities)
     if found is None:
-        title = TITLES.get(kind) or path.removeprefix(OWN_PATH)
         return Held(f"{title} {text}", issues=(Issue(path, "unknown", _unknown(kind, title, text, chart)),))
-    asked = (day, text, key, not system)
-    held: Held | None = found.held.get(asked)
-    if held is None:
-        if len(found.held) >= _KEPT:
-            found.held.clear()
-        held = found.held[asked] = _held(kind, path, text, found, day, key or "", not system)
-    return held
-
-
-def _held(kind: str, path: str, text: str, found: Found, day: int, key: str, at_home: bool) -> Held:
-    name = path.removeprefix(OWN_PATH)
-    title, period = TITLES.get(kind) or name, found.on(day)
-    meaning = _meaning(kind, name, found, period)
-    code = meaning.code
-    target = None if kind == "gl_account" else {"code": key or code, "mapped": bool(key) or at_home}
+    period, code = found.on(day), found.name
+    values = period.values if period else ()
+    facts, entity = {name: code}, ""
+    unsaid: tuple[str, ...] = ()
+    if told.off:
+        if values:
+            facts[told.off] = values[told.place] or ""
+        else:
+            unsaid = (told.off,)
+    if values and told.entity is not None:
+        entity = values[told.entity] or ""
     shown = f"{title} {text}" if text == code else f"{title} {text} ({code})"
     warnings: tuple[Issue, ...] = ()
     if found.followed:
         words = f"{title} {text} was merged into {code}, which is used instead."
         shown, warnings = f"{title} {code}", (Issue(path, "merged", words),)
-    issues = tuple(_issues(kind, path, shown, found, period, day))
-    plain = not (issues or warnings or meaning.unsaid)
-    member = f'"{name}"' if kind in TITLES else to_json(name).decode()
-    golden_json = f"{member}:{to_json(meaning.golden).decode()}"
-    target_json = f"{member}:{to_json(target).decode()}" if target else ""
-    facts, entity = meaning.facts, meaning.entity
-    return Held(shown, meaning, target, issues, warnings, plain, facts, entity, golden_json, target_json)
-
-
-def _meaning(kind: str, name: str, found: Found, period: Period | None) -> Meaning:
-    code = found.names[-1]
-    values = period.values if period else ()
-    golden: dict[str, Any] = {"code": found.code, "uid": found.uid}
+    issues = tuple(_issues(told, path, shown, found, period, day))
+    called = "" if kind == "gl_account" else found.key or code
+    mapped = at_home or found.key is not None
+    member, quoted = _QUOTED(name), _QUOTED(code)
+    golden = f'{member}:{{"code":{_QUOTED(found.code)},"uid":"{found.uid}"'
     if kind == "gl_account":
-        golden |= {"chart": found.names[0], "number": code}
+        golden += f',"chart":{_QUOTED(found.group or "")},"number":{quoted}'
     elif kind == "dimension_value":
-        golden["value"] = code
-    facts = {name: code}
-    unsaid: tuple[str, ...] = ()
-    if kind in READ_OFF:
-        dimension, place = READ_OFF[kind]
-        if values:
-            facts[dimension] = values[place] or ""
-        else:
-            unsaid = (dimension,)
-    entity = (values[ENTITY[kind]] or "") if values and kind in ENTITY else ""
-    return Meaning(code, values, entity, facts, unsaid, golden)
+        golden += f',"value":{quoted}'
+    target = f'{member}:{{"code":{_QUOTED(called)},"mapped":{"true" if mapped else "false"}}}' if called else ""
+    plain = not (issues or warnings or unsaid)
+    return Held(
+        shown, found, code, values, entity, facts, unsaid, issues, warnings, plain, called, mapped, golden + "}", target
+    )
+
+
+_QUOTED = json.encoder.encode_basestring_ascii
 
 
 def _unknown(kind: str, title: str, text: str, chart: str) -> str:
@@ -158,20 +146,21 @@ def _unknown(kind: str, title: str, text: str, chart: str) -> str:
     return f"There is no {title[0].lower()}{title[1:]} {text}." if kind in TITLES else f"{title} has no value {text}."
 
 
-def _seen(kind: str, found: Found, entities: frozenset[str]) -> Found | None:
+def _seen(told: _Kind, found: Found, entities: frozenset[str]) -> Found | None:
     """What people of some companies see of it: only periods of theirs and of none, as everywhere (`visibility`)."""
-    if kind == "legal_entity":
+    if told.name == "legal_entity":
         return found if found.code in entities else None
-    if kind not in ENTITY:
+    place = told.entity
+    if place is None:
         return found
-    place = ENTITY[kind]
     mine = [one for one in found.periods if not one.values[place] or one.values[place] in entities]
     if len(mine) == len(found.periods):
         return found
-    return replace(found, periods=mine, held={}) if mine else None
+    return found._replace(periods=mine) if mine else None
 
 
-def _issues(kind: str, path: str, shown: str, found: Found, period: Period | None, day: int) -> Iterator[Issue]:
+def _issues(told: _Kind, path: str, shown: str, found: Found, period: Period | None, day: int) -> Iterator[Issue]:
+    kind, place = told.name, told.block
     if found.status != "active":
         yield Issue(path, found.status, f"{shown} is {found.status}.")
     if period is None:
@@ -180,9 +169,8 @@ def _issues(kind: str, path: str, shown: str, found: Found, period: Period | Non
         )
         yield Issue(path, code, f"{shown} {_when(found, day)}.")
         return
-    place, what = BLOCK.get(kind, (-1, ""))
-    if place >= 0 and period.values[place] == "true":
-        yield Issue(path, "blocked", " ".join(filter(None, (shown, "is blocked", what, f"on {_words(day)}."))))
+    if place is not None and period.values[place] == "true":
+        yield Issue(path, "blocked", " ".join(filter(None, (shown, "is blocked", told.blocked, f"on {_words(day)}."))))
     if kind == "project" and period.values[1] == "completed":
         yield Issue(path, "closed_project", f"{shown} is completed on {_words(day)}.")
     if kind == "project" and period.values[1] == "planned":

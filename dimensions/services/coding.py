@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import NamedTuple
 
 from dimensions.coding import Compiled as Rules
 from dimensions.selectors import coded
-from dimensions.selectors.coded import Found
+from dimensions.selectors.coded import Asked, Found
 from dimensions.services import asking, coded_lines, coded_records, coding_rules, mappings
-from dimensions.services.asking import Asked
 from dimensions.services.coded_lines import ACCOUNTS, TAX, Checked, Judge, Line
 from dimensions.services.coded_records import Made
 from dimensions.services.coded_values import OWN_PATH, Held, read
@@ -27,7 +25,7 @@ from mdm.selectors import event_watch
 from mdm.selectors.visibility import Entities
 from mdm.types import Problem
 
-OWN = "dimension_value"
+OWN, CENTER = "dimension_value", "profit_center"
 NOTED = ("legal_entity", "country")
 """Dimensions that are put down with every use of a mapping: few, because each combination is counted by itself."""
 
@@ -45,8 +43,8 @@ def check(
     """What is wrong with each line, in the order given. `system`: whose keys come first and whose codes come out, "" the
     hub itself. `chart`: that account numbers are of, "" the one the group books in. `entities`: as visibility has it.
     `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. CorrectInput when there
-    is no such system. At most nine queries: one of what the call stands on, one of what changed, two of keys, two of
-    records, one each of rules and of mappings, one to put down. What codes stand for, rules and mappings are kept in the
+    is no such system. At most seven queries: one of what the call stands on, one of what changed, two of records, one each
+    of rules and of mappings, one to put down. What codes stand for, rules and mappings are kept in the
     process until they change: then there are three.
     """
     call = _Call(lines, system, chart, entities)
@@ -60,14 +58,6 @@ def check(
     return Answer(done, call.rules, answers)
 
 
-class _Asked(NamedTuple):
-    """`uids`: {(type, key of the system): uid}; `records`: {type: …}; `names`: {uid: what the system calls it}."""
-
-    uids: Mapping[tuple[str, str], str]
-    records: Mapping[str, coded.Records]
-    names: Mapping[str, str]
-
-
 class _Call:
     """Everything that is asked once for all lines of a call."""
 
@@ -77,51 +67,43 @@ class _Call:
         if system and self.ground.system is None:
             words = f"There is no system “{system}”."
             raise CorrectInput(words, problems=[Problem("system", "unknown_system", words)])
-        self.number = self.ground.system[0] if self.ground.system else None
         self.looked = event_watch.looks(
             {coding_rules.KEY: coding_rules.last_look(), **mappings.last_looks(), **coded_records.last_looks()}
         )
-        made = coded_records.made(system, self.looked, self.ground.keys)
+        self._known, made = coded_records.known(system, self.looked, self.ground.keys)
         self._made = made if entities is None else {}  # what people of some companies see is not for others
-        self.rules = coding_rules.compiled(self.looked[coding_rules.KEY])
+        self._read_rules = coding_rules.read(self.looked[coding_rules.KEY])
         self.by_rows = bool(system) and TAX in mappings.MAPPINGS
         self._wanted: dict[tuple[str, str, str], set[str]] = {}
         self._charts: dict[str, tuple[str, str]] = {}
         self._lines = lines
 
     @cached_property
-    def _asked(self) -> _Asked:
-        """Keys and records of all codes of which nothing is made yet; asked for when the first of them is met."""
-        lines, keys = self._lines, coded.Keys({}, {})
-        named, own, accounts = set[tuple[str, str]](), set[tuple[str, str]](), set[tuple[str, str]]()
-        for line in lines:
+    def rules(self) -> Rules:
+        return self._read_rules()
+
+    @cached_property
+    def _records(self) -> Mapping[str, Mapping[Asked, Found]]:
+        """Of all codes of the lines; those that are not at hand are asked for, when the first of them is met."""
+        known = self._known
+        asked: dict[str, set[Asked]] = {kind: set() for kind in coded.KINDS}
+        for line in self._lines:
             made = self.made(line.posting_date)
-            for (name, known), text in zip(made.named.items(), line.named(), strict=True):
-                if text and text not in known:
-                    named.add((name, text))
-            if line.dimensions:
-                own |= {pair for pair in line.dimensions.items() if pair not in made.own}
-        if self.number is not None:
-            keys = coded.uids_of(self.number, [*named, *{(OWN, value) for _dimension, value in own}])
-        for line in lines:
-            made = self.made(line.posting_date)
+            for (name, held), text in zip(made.named.items(), line.named(), strict=True):
+                if text and text not in held:
+                    asked[name].add(text)
+            asked[OWN].update(pair for pair in line.dimensions.items() if pair not in made.own)
             for chart in self._maybe(line.legal_entity, made):
                 if (chart, line.gl_account) not in made.accounts:
-                    accounts.add((chart, line.gl_account))
-        asked = {kind: coded.Asked() for kind in coded.KINDS}
-        for pair in named:
-            uid = keys.uids.get(pair)
-            if uid is None:
-                asked[pair[0]].names.add((pair[1],))
-            else:
-                asked[pair[0]].uids.add(uid)
-        for pair in own:
-            asked[OWN].names.add(pair)
-            if uid := keys.uids.get((OWN, pair[1])):
-                asked[OWN].uids.add(uid)
-        asked["gl_account"].names.update(accounts)
-        records = coded_records.of(asked)
-        return _Asked(keys.uids, records, self._names(asked, keys, records))
+                    asked["gl_account"].add((chart, line.gl_account))
+        for kind, place in coded.PLACES.items():
+            found = [known[kind][text] for text in asked[kind] if text in known[kind]]
+            asked["named"].update(code for one in found for period in one.periods if (code := period.values[place]))
+        missing = {kind: texts - known[kind].keys() for kind, texts in asked.items()}
+        number = self.ground.system[0] if self.ground.system else None
+        for kind, one in coded.records(number, missing, meanwhile=lambda: self.rules).items():
+            known[kind].update(one)
+        return known
 
     def made(self, day: date) -> Made:
         found = self._made.get(day)
@@ -134,55 +116,20 @@ class _Call:
             return (self.chart,)
         company = made.named["legal_entity"].get(entity)
         if company is not None:
-            return (self.charts(company.meaning.code if company.meaning else "")[0],)
+            return (self.charts(company.code)[0],)
         return {chart for (system, _entity), chart in self.ground.charts.items() if not system}
-
-    def _names(
-        self, asked: Mapping[str, coded.Asked], keys: coded.Keys, records: Mapping[str, coded.Records]
-    ) -> Mapping[str, str]:
-        """{uid: what the system calls it}. Whatever came by its primary key is called so; the others are looked up.
-        Accounts are called what mappings say."""
-        if self.number is None:
-            return {}
-        found: list[Found | None] = []
-        for kind, one in asked.items():
-            if kind != "gl_account":
-                by_uid, by_names = records[kind]
-                found += [by_uid.get(uid) for uid in one.uids]
-                found += [by_names.get(names) for names in one.names]
-        centers = records[coded.DEPENDENT].by_names
-        found += [centers.get((code,)) for code in coded_records.dependents(asked, records)]
-        primary = keys.primary
-        uids = {one.uid for one in found if one is not None and one.uid not in primary}
-        return {**primary, **coded.keys_of(self.number, uids)}
 
     # --- what codes stand for -----------------------------------------------------------------------------------------
 
     def _read(self, kind: str, path: str, text: str, found: Found | None, on: date, chart: str = "") -> Held:
-        key = self._asked.names.get(found.uid, "") if found else ""
-        return read(
-            kind, path, text, found, on.toordinal(), key=key, system=self.system, chart=chart, entities=self.entities
-        )
-
-    def _named(self, kind: str, text: str, on: date) -> Held:
-        by_uid, by_names = self._asked.records[kind]
-        uid = self._asked.uids.get((kind, text))
-        return self._read(kind, kind, text, by_names.get((text,)) if uid is None else by_uid.get(uid), on)
-
-    def _own(self, dimension: str, value: str, on: date) -> Held:
-        by_uid, by_names = self._asked.records[OWN]
-        uid = self._asked.uids.get((OWN, value))
-        found = by_uid.get(uid) if uid else None
-        if found is None or found.names[0] != dimension:
-            found = by_names.get((dimension, value))
-        return self._read(OWN, f"{OWN_PATH}{dimension}", value, found, on)
+        day, at_home = on.toordinal(), not self.system
+        return read(kind, path, text, found, day, at_home=at_home, chart=chart, entities=self.entities)
 
     def _make_dependent(self, name: str, one: Held, on: date, made: Made) -> None:
         """What the record names: by its code, whatever a system calls so."""
         code = _dependent(name, one)
         if code and code not in made.dependent:
-            record = self._asked.records[coded.DEPENDENT].by_names.get((code,))
-            made.dependent[code] = self._read(coded.DEPENDENT, coded.DEPENDENT, code, record, on)
+            made.dependent[code] = self._read(CENTER, CENTER, code, self._records["named"].get(code), on)
 
     def charts(self, entity: str) -> tuple[str, str]:
         """(the chart account numbers are of, the chart that is booked in)"""
@@ -203,36 +150,36 @@ class _Call:
             if text:
                 one = known.get(text)
                 if one is None:
-                    one = self._named(name, text, on)
+                    one = self._read(name, name, text, self._records[name].get(text), on)
                     if name in coded.PLACES:
                         self._make_dependent(name, one, on, made)
                     known[text] = one
                 held[name] = one
         if not line.profit_center:
-            for name in coded.NAMING:
+            for name in coded.NAMED_BY:
                 if name in held and (code := _dependent(name, held[name])):
-                    held[coded.DEPENDENT] = made.dependent[code]
+                    held[CENTER] = made.dependent[code]
                     break
-        company = held["legal_entity"].meaning
-        done.charts = source, target = self.charts(company.code if company else "")
+        done.charts = source, target = self.charts(held["legal_entity"].code)
         place = (source, line.gl_account)
         account = made.accounts.get(place)
         if account is None:
-            record = self._asked.records["gl_account"].by_names.get(place)
+            record = self._records["gl_account"].get(place)
             account = self._read("gl_account", "gl_account", line.gl_account, record, on, source)
             made.accounts[place] = account
         held["gl_account"] = account
         for pair in line.dimensions.items() if line.dimensions else ():
             if pair not in made.own:
-                made.own[pair] = self._own(*pair, on)
+                path, record = f"{OWN_PATH}{pair[0]}", self._records[OWN].get(pair)
+                made.own[pair] = self._read(OWN, path, pair[1], record, on)
             held[f"{OWN_PATH}{pair[0]}"] = made.own[pair]
         coded_lines.take(done)
-        if account.meaning is not None and target and source != target:
-            self._want((ACCOUNTS, source, target), account.meaning.code)
+        if account.record is not None and target and source != target:
+            self._want((ACCOUNTS, source, target), account.code)
         if self.by_rows:
             tax = held.get("tax_code")
-            if tax is not None and tax.meaning is not None:
-                self._want((TAX, "", self.system), tax.meaning.code)
+            if tax is not None and tax.record is not None:
+                self._want((TAX, "", self.system), tax.code)
         return done
 
     def _want(self, place: tuple[str, str, str], code: str) -> None:
@@ -249,8 +196,7 @@ class _Call:
 
 def _dependent(name: str, one: Held) -> str:
     """Code of what a record names, "" for nothing."""
-    values = one.meaning.values if one.meaning else ()
-    return (values[coded.PLACES[name]] or "") if values else ""
+    return (one.values[coded.PLACES[name]] or "") if one.values else ""
 
 
 _Place = tuple[tuple[str, str, str], tuple[str, ...], date]
@@ -271,16 +217,16 @@ def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str
             if account.target is None:
                 gaps.setdefault(place, []).append(account.value)
         tax = one.held.get("tax_code") if system else None
-        if tax is not None and tax.meaning is not None:
+        if tax is not None and tax.record is not None:
             place = ((TAX, "", system), (entity, country), day)
             if by_rows:
-                uses.setdefault(place, []).append(tax.meaning.code)
+                uses.setdefault(place, []).append(tax.code)
             if one.target("tax_code") is None:
-                gaps.setdefault(place, []).append(tax.meaning.code)
+                gaps.setdefault(place, []).append(tax.code)
     asking.note(uses=_noted(uses), gaps=_noted(gaps), by=by)
 
 
-def _noted(found: Mapping[_Place, Sequence[str]]) -> Iterator[Asked]:
+def _noted(found: Mapping[_Place, Sequence[str]]) -> Iterator[asking.Asked]:
     for (pair, context, day), codes in found.items():
         said = {name: code for name, code in zip((*NOTED, "tax_code"), context, strict=False) if code}
-        yield Asked(*pair, said, day, Counter(codes))
+        yield asking.Asked(*pair, said, day, Counter(codes))

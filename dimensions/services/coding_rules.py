@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.db import connection
 
@@ -17,9 +18,9 @@ from mdm.selectors.event_watch import Look, Looked
 KEY = "coding_rule"
 
 
-def compiled(looked: Looked) -> Compiled:
+def read(looked: Looked) -> Callable[[], Compiled]:
     """The rules in force, as of when the event log was looked at (since `last_look`) or later. A query when they must be
-    read."""
+    read; compiling them takes a hundredth of a second for a thousand, which whoever calls what this returns decides on."""
     return _KEPT.get(*looked)
 
 
@@ -27,11 +28,14 @@ def last_look() -> Look | None:
     return _KEPT.look
 
 
-def rules() -> Iterator[Rule]:
+def _read() -> list[tuple[Any, ...]]:
     """Rules and their conditions by one statement: no rule is ever seen without conditions that were written with it."""
     with connection.cursor() as cursor:
         cursor.execute(_RULES)
-        rows = cursor.fetchall()
+        return cursor.fetchall()
+
+
+def _rules(rows: list[tuple[Any, ...]]) -> Iterator[Rule]:
     written = json.loads(f"[{','.join(row[-1] for row in rows)}]")
     tests: dict[tuple[str, str, str], Test] = {}  # many conditions are written alike
     for (uid, code, name, message, start, end, _text), conditions in zip(rows, written, strict=True):
@@ -66,7 +70,7 @@ class _Kept:
         self._held: Compiled | None = None
         self._changes = 0
 
-    def get(self, now: Look, changed: bool) -> Compiled:
+    def get(self, now: Look, changed: bool) -> Callable[[], Compiled]:
         with self._lock:
             if changed:
                 self._held = None
@@ -74,8 +78,11 @@ class _Kept:
             self.look = now
             held, changes = self._held, self._changes
         if held:
-            return held
-        made = Compiled(rules())
+            return lambda: held
+        rows = _read()
+        return lambda: self._keep(Compiled(_rules(rows)), changes)
+
+    def _keep(self, made: Compiled, changes: int) -> Compiled:
         with self._lock:
             if changes == self._changes:
                 self._held = made

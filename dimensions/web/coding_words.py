@@ -81,7 +81,7 @@ def _codes(one: Checked, system: str, own: Mapping[str, str]) -> Table:
     for path, held in one.held.items():
         name = path.removeprefix("dimensions/")
         kind = registry.find("dimension_value" if path != name else name)
-        golden = held.meaning.golden if held.meaning else None
+        record = held.record
         wrong = [issue.message for issue in one.errors if issue.path == path]
         sent = one.line.dimensions.get(name) if path != name else getattr(one.line, name)
         rows.append(
@@ -91,8 +91,8 @@ def _codes(one: Checked, system: str, own: Mapping[str, str]) -> Table:
                     Cell(value=own.get(name, name) if path != name else name.replace("gl_", "GL ").replace("_", " ").capitalize()
                          if name != "gl_account" else "GL account"),
                     Cell(value=sent, kind="mono") if sent else Cell(note="not given"),
-                    Cell(value=golden["code"], kind="id", url=record_url(kind, golden["uid"]) if kind else "")
-                    if golden else Cell(note="not known"),
+                    Cell(value=record.code, kind="id", url=record_url(kind, record.uid) if kind else "")
+                    if record else Cell(note="not known"),
                     _target(one.target(path), system),
                     Cell(value=" ".join(wrong), loud=True) if wrong else Cell(),
                 ],
@@ -229,7 +229,7 @@ def outcome_table(done: Sequence[Outcome]) -> Table:
 
 def findings() -> dict[str, Any]:
     """What is wrong with the rules."""
-    rules = coding_rules.compiled(event_watch.look(coding_rules.KEY, coding_rules.last_look())).rules
+    rules = coding_rules.read(event_watch.look(coding_rules.KEY, coding_rules.last_look()))().rules
     found = coding_findings.of(rules, timezone.localdate())
     rows_found = CodingRule.objects.filter(uid__in=[one.rule for one in found])
     codes: dict[UUID, str] = dict(rows_found.values_list("uid", "code"))

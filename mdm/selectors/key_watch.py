@@ -33,7 +33,7 @@ SELECT json_build_array(system.id, now.horizon, (SELECT coalesce(max(id), 0) FRO
   LEFT JOIN LATERAL (
        SELECT k.changed, hashtextextended(concat_ws('/', k.id, k.uid, k.primary, k.active), k.changed) AS said
          FROM mdm_crosswalk AS k
-        WHERE k.system_id = system.id AND k.changed >= least(now.horizon, %s) AND k.changed < now.ahead
+        WHERE k.system_id = system.id AND k.changed >= least(now.horizon, %s) AND k.changed <= now.ahead
         ORDER BY k.changed LIMIT %s) AS young ON true
  GROUP BY system.id, now.horizon
 """

@@ -482,10 +482,10 @@ def test_a_profit_center_that_was_given_once_is_named_when_it_is_not(tool: Calle
 
 
 def test_what_is_kept_is_bounded(tool: Caller, books: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coded_records, "MOST_MADE", 20)
+    monkeypatch.setattr(coded_records, "MOST", 20)
     for number in range(50):
         assert wrong(tool, supplier=f"X{number}") == [("supplier", "unknown")]
-    assert sum(map(coded_records._size, coded_records._KEPT._made.values())) <= 30
+    assert sum(map(coded_records._size, coded_records._KEPT._known.values())) <= 30
     assert one(tool, supplier="X1", cost_center="K-1")["golden"]["cost_center"]["code"] == "CC-1"
 
 
