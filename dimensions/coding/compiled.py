@@ -166,11 +166,15 @@ class _Side:
                     self._codes[code] = self._codes.get(code, 0) | bits
         self._ranges = {group: _Ranges(found) for group, found in ranges.items()}
         self._lengths = sorted({len(prefix) for prefix in self._patterns})
+        self._names_codes = bool(together)
 
     def met(self, value: str | None) -> int:
         if not value:
             return self._free | self._absent
-        found = self._free | self._given | self._codes.get(value, 0)
+        found = self._free | self._given
+        if not self._names_codes:
+            return found
+        found |= self._codes.get(value, 0)
         if self._ranges:
             for group in {"", shape(value)}:
                 if group in self._ranges:

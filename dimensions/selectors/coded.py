@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from dimensions.models import ChartUse
-from mdm import registry
+from mdm import registry, statements
 from mdm.models import Crosswalk, System
 from mdm.selectors import key_watch
 from mdm.selectors.key_watch import KeyLook
@@ -110,9 +108,7 @@ UNION ALL SELECT 'keys', '', look, '' FROM ({key_watch.LOOK}) AS keys (look)
 
 def ground(system: str, since: KeyLook | None) -> Ground:
     """What the call stands on; `since`: how the keys of the system looked before. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_GROUND, [system, *key_watch.given(system, since)])
-        rows = cursor.fetchall()
+    rows = statements.rows(_GROUND, [system, *key_watch.given(system, since)])
     charts = {(one, entity): chart for what, one, entity, chart in rows if what == "chart"}
     for what, _code, title, number in rows:
         if what == "system":
@@ -130,13 +126,14 @@ def records(
     found: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
     listed = {kind: list(one) for kind, one in asked.items() if one and registry.find(KINDS[kind].type)}
     if not listed:
+        meanwhile()
         return found
     given: dict[str, Any] = {"system": system}
     for kind, one in listed.items():
         columns = zip(*one, strict=True) if len(KINDS[kind].by) > 1 else (one,)
         for name, texts in zip(KINDS[kind].by, columns, strict=True):
             given[f"{kind}_{name}"] = json.dumps(texts)
-    merged = _collect(_rows(_statement(tuple(listed)), given, meanwhile), listed, found)
+    merged = _collect(statements.rows(_statement(tuple(listed)), given, meanwhile=meanwhile), listed, found)
     if merged:
         _follow(system, merged, found)
     return found
@@ -156,7 +153,7 @@ def _follow(system: int | None, merged: Sequence[_Merged], found: dict[str, dict
     kinds = tuple(kind for kind in KINDS if starts[kind])
     given = {"system": system, **{f"{kind}_uid": starts[kind] for kind in kinds}}
     there: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
-    _collect(_rows(_statement(kinds, merged=True), given, lambda: None), starts, there)
+    _collect(statements.rows(_statement(kinds, merged=True), given), starts, there)
     found["named"].update((code, one) for code, one in there["named"].items() if code not in starts["named"])
     for one in merged:
         if survivor := there[one.kind].get(one.into):
@@ -164,14 +161,6 @@ def _follow(system: int | None, merged: Sequence[_Merged], found: dict[str, dict
 
 
 # --- statements -------------------------------------------------------------------------------------------------------
-
-
-def _rows(statement: str, given: Mapping[str, Any], meanwhile: Callable[[], object]) -> list[tuple[Any, ...]]:
-    """In a pipeline a statement is only sent when it is executed, and its rows are waited for when they are fetched."""
-    with connection.cursor() as cursor, connection.connection.pipeline():
-        cursor.execute(statement, given)
-        meanwhile()
-        return cursor.fetchall()
 
 
 @lru_cache
@@ -295,7 +284,7 @@ def _collect(
 ) -> list[_Merged]:
     """Puts down what the rows say; those that were merged. What nobody asked for has no number, and goes by its code."""
     merged = []
-    for kind, number, key, uid, code, status, into, name, group, start, end, *values in rows:
+    for kind, number, key, uid, code, status, into, name, group, start, end, one, two, three, four in rows:
         text = asked[kind][number - 1] if number else code
         if into is not None:
             merged.append(_Merged(kind, text, into))
@@ -303,5 +292,5 @@ def _collect(
         known = found[kind].get(text)
         if known is None:
             known = found[kind][text] = Found(uid, code, status, name, group, key, [])
-        known.periods.append(Period(start, end, tuple(values)))
+        known.periods.append(Period(start, end, (one, two, three, four)))
     return merged

@@ -6,7 +6,7 @@ The number of queries is fixed whatever the lines say. What nothing maps is said
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -48,8 +48,8 @@ def check(
     process until they change: then there are three.
     """
     call = _Call(lines, system, chart, entities)
-    done = [call.read(line) for line in lines]
-    answers = mappings.answers_of(call.wanted, call.looked)
+    done = [call.begin(line) for line in lines]
+    answers = mappings.answers_of(call.wanted, call.looked, meanwhile=lambda: call.read(done))
     judge = Judge(call.rules, answers, (system, call.ground.title)).judge
     for one in done:
         judge(one)
@@ -72,19 +72,35 @@ class _Call:
         )
         self._known, made = coded_records.known(system, self.looked, self.ground.keys)
         self._made = made if entities is None else {}  # what people of some companies see is not for others
-        self._read_rules = coding_rules.read(self.looked[coding_rules.KEY])
+        self._rules: Rules | None = None
         self.by_rows = bool(system) and TAX in mappings.MAPPINGS
         self._wanted: dict[tuple[str, str, str], set[str]] = {}
         self._charts: dict[str, tuple[str, str]] = {}
         self._lines = lines
 
-    @cached_property
+    @property
     def rules(self) -> Rules:
-        return self._read_rules()
+        if self._rules is None:
+            self._rules = coding_rules.read(self.looked[coding_rules.KEY])()
+        return self._rules
 
     @cached_property
     def _records(self) -> Mapping[str, Mapping[Asked, Found]]:
-        """Of all codes of the lines; those that are not at hand are asked for, when the first of them is met."""
+        """Of all codes of the lines; those that are not at hand are asked for, when the first of them is met. Rules are
+        read on the way, so that they are compiled while the database looks for records."""
+        known, missing = self._known, dict[str, set[Asked]]()
+        rules = coding_rules.read(self.looked[coding_rules.KEY], meanwhile=lambda: missing.update(self._missing()))
+
+        def compile_rules() -> None:
+            self._rules = rules()
+
+        number = self.ground.system[0] if self.ground.system else None
+        for kind, found in coded.records(number, missing, meanwhile=compile_rules).items():
+            known[kind].update(found)
+        return known
+
+    def _missing(self) -> dict[str, set[Asked]]:
+        """{kind: codes that are to be asked for}"""
         known = self._known
         asked: dict[str, set[Asked]] = {kind: set() for kind in coded.KINDS}
         for line in self._lines:
@@ -99,11 +115,7 @@ class _Call:
         for kind, place in coded.PLACES.items():
             found = [known[kind][text] for text in asked[kind] if text in known[kind]]
             asked["named"].update(code for one in found for period in one.periods if (code := period.values[place]))
-        missing = {kind: texts - known[kind].keys() for kind, texts in asked.items()}
-        number = self.ground.system[0] if self.ground.system else None
-        for kind, one in coded.records(number, missing, meanwhile=lambda: self.rules).items():
-            known[kind].update(one)
-        return known
+        return {kind: texts - known[kind].keys() for kind, texts in asked.items()}
 
     def made(self, day: date) -> Made:
         found = self._made.get(day)
@@ -142,45 +154,55 @@ class _Call:
 
     # --- one line -----------------------------------------------------------------------------------------------------
 
-    def read(self, line: Line) -> Checked:
-        """What its codes stand for, and which codes mappings are asked for."""
+    def begin(self, line: Line) -> Checked:
+        """As much of it as says which codes mappings are asked for."""
         done, on = Checked(line), line.posting_date
-        made, held = self.made(on), done.held
-        for (name, known), text in zip(made.named.items(), line.named(), strict=True):
-            if text:
-                one = known.get(text)
-                if one is None:
-                    one = self._read(name, name, text, self._records[name].get(text), on)
-                    if name in coded.PLACES:
-                        self._make_dependent(name, one, on, made)
-                    known[text] = one
-                held[name] = one
-        if not line.profit_center:
-            for name in coded.NAMED_BY:
-                if name in held and (code := _dependent(name, held[name])):
-                    held[CENTER] = made.dependent[code]
-                    break
-        done.charts = source, target = self.charts(held["legal_entity"].code)
+        made = self.made(on)
+        company = self._named(made, "legal_entity", line.legal_entity, on)
+        done.charts = source, target = self.charts(company.code)
         place = (source, line.gl_account)
         account = made.accounts.get(place)
         if account is None:
             record = self._records["gl_account"].get(place)
             account = self._read("gl_account", "gl_account", line.gl_account, record, on, source)
             made.accounts[place] = account
-        held["gl_account"] = account
-        for pair in line.dimensions.items() if line.dimensions else ():
-            if pair not in made.own:
-                path, record = f"{OWN_PATH}{pair[0]}", self._records[OWN].get(pair)
-                made.own[pair] = self._read(OWN, path, pair[1], record, on)
-            held[f"{OWN_PATH}{pair[0]}"] = made.own[pair]
-        coded_lines.take(done)
         if account.record is not None and target and source != target:
             self._want((ACCOUNTS, source, target), account.code)
-        if self.by_rows:
-            tax = held.get("tax_code")
-            if tax is not None and tax.record is not None:
+        if self.by_rows and line.tax_code:
+            tax = self._named(made, "tax_code", line.tax_code, on)
+            if tax.record is not None:
                 self._want((TAX, "", self.system), tax.code)
         return done
+
+    def read(self, lines: Iterable[Checked]) -> None:
+        """What all their codes stand for."""
+        for done in lines:
+            line, on, held = done.line, done.line.posting_date, done.held
+            made = self.made(on)
+            for (name, known), text in zip(made.named.items(), line.named(), strict=True):
+                if text:
+                    held[name] = known.get(text) or self._named(made, name, text, on)
+            if not line.profit_center:
+                for name in coded.NAMED_BY:
+                    if name in held and (code := _dependent(name, held[name])):
+                        held[CENTER] = made.dependent[code]
+                        break
+            held["gl_account"] = made.accounts[done.charts[0], line.gl_account]
+            for pair in line.dimensions.items() if line.dimensions else ():
+                if pair not in made.own:
+                    path, record = f"{OWN_PATH}{pair[0]}", self._records[OWN].get(pair)
+                    made.own[pair] = self._read(OWN, path, pair[1], record, on)
+                held[f"{OWN_PATH}{pair[0]}"] = made.own[pair]
+            coded_lines.take(done)
+
+    def _named(self, made: Made, name: str, text: str, on: date) -> Held:
+        one = made.named[name].get(text)
+        if one is None:
+            one = self._read(name, name, text, self._records[name].get(text), on)
+            if name in coded.PLACES:
+                self._make_dependent(name, one, on, made)
+            made.named[name][text] = one
+        return one
 
     def _want(self, place: tuple[str, str, str], code: str) -> None:
         codes = self._wanted.get(place)
@@ -190,7 +212,7 @@ class _Call:
 
     @property
     def wanted(self) -> dict[Pair, set[str]]:
-        """Codes that mappings are to be asked for, after every line was read."""
+        """Codes that mappings are to be asked for, after every line was begun."""
         return {Pair(*place): codes for place, codes in self._wanted.items()}
 
 

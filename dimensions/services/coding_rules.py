@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import connection
-
 from dimensions.coding import CODES, Compiled, Rule, Test
 from dimensions.models import CodingRule, CodingRuleCondition
+from mdm import statements
 from mdm.errors import NotNow
 from mdm.mapping import MappingError, notation
 from mdm.selectors.event_watch import Look, Looked
@@ -18,24 +17,19 @@ from mdm.selectors.event_watch import Look, Looked
 KEY = "coding_rule"
 
 
-def read(looked: Looked) -> Callable[[], Compiled]:
+def read(looked: Looked, *, meanwhile: Callable[[], object] | None = None) -> Callable[[], Compiled]:
     """The rules in force, as of when the event log was looked at (since `last_look`) or later. A query when they must be
-    read; compiling them takes a hundredth of a second for a thousand, which whoever calls what this returns decides on."""
-    return _KEPT.get(*looked)
+    read; compiling them takes a hundredth of a second for a thousand, which whoever calls what this returns decides on.
+    `meanwhile`: done in any case, while the database looks where there is a query."""
+    return _KEPT.get(*looked, meanwhile or (lambda: None))
 
 
 def last_look() -> Look | None:
     return _KEPT.look
 
 
-def _read() -> list[tuple[Any, ...]]:
-    """Rules and their conditions by one statement: no rule is ever seen without conditions that were written with it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RULES)
-        return cursor.fetchall()
-
-
 def _rules(rows: list[tuple[Any, ...]]) -> Iterator[Rule]:
+    """Of the rows of one statement: no rule is ever seen without conditions that were written with it."""
     written = json.loads(f"[{','.join(row[-1] for row in rows)}]")
     tests: dict[tuple[str, str, str], Test] = {}  # many conditions are written alike
     for (uid, code, name, message, start, end, _text), conditions in zip(rows, written, strict=True):
@@ -70,7 +64,7 @@ class _Kept:
         self._held: Compiled | None = None
         self._changes = 0
 
-    def get(self, now: Look, changed: bool) -> Callable[[], Compiled]:
+    def get(self, now: Look, changed: bool, meanwhile: Callable[[], object]) -> Callable[[], Compiled]:
         with self._lock:
             if changed:
                 self._held = None
@@ -78,8 +72,9 @@ class _Kept:
             self.look = now
             held, changes = self._held, self._changes
         if held:
+            meanwhile()
             return lambda: held
-        rows = _read()
+        rows = statements.rows(_RULES, meanwhile=meanwhile)
         return lambda: self._keep(Compiled(_rules(rows)), changes)
 
     def _keep(self, made: Compiled, changes: int) -> Compiled:

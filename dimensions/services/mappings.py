@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from django.db.models.functions import JSONObject
 
 from dimensions import mapping_rows
 from dimensions.mapping_rows import MAPPINGS
+from mdm import statements
 from mdm.errors import NotNow
 from mdm.mapping import Compiled, MappingError, Row, compile, notation
 from mdm.models import RecordVersion
@@ -52,10 +53,16 @@ def answers(kind: str, source: str, target: str, codes: Collection[str]) -> Comp
     return _KEPT.answers(Pair(kind, source, target), codes)
 
 
-def answers_of(wanted: Mapping[Pair, Collection[str]], looked: Mapping[str, Looked]) -> dict[Pair, Compiled]:
+def answers_of(
+    wanted: Mapping[Pair, Collection[str]],
+    looked: Mapping[str, Looked],
+    *,
+    meanwhile: Callable[[], object] | None = None,
+) -> dict[Pair, Compiled]:
     """The same for several mappings at once, each good for its codes; `looked`: since `last_looks`, of every kind that is
-    wanted. One query at most, whatever the number of mappings, rows and codes."""
-    return _KEPT.answers_of(wanted, looked)
+    wanted. One query at most, whatever the number of mappings, rows and codes. `meanwhile`: done in any case, while the
+    database looks where there is a query."""
+    return _KEPT.answers_of(wanted, looked, meanwhile or (lambda: None))
 
 
 def last_looks() -> dict[str, Look | None]:
@@ -86,7 +93,7 @@ def answers_as_known(kind: str, source: str, target: str, codes: Collection[str]
 
 def rows_for(pair: Pair, codes: Iterable[str]) -> list[Row]:
     """Rows that may decide about these codes: the explicit rows of the codes and all of other kinds. One query."""
-    return _some({pair: list(codes)}, small=0)[pair][0]
+    return _some({pair: list(codes)}, lambda: None, small=0)[pair][0]
 
 
 def row(kind: str, uid: UUID) -> Row | None:
@@ -131,11 +138,14 @@ def rows_of(pair: Pair) -> Iterator[Row]:
     return (_row(values) for values in _values(_with_conditions(pair), 0).iterator(chunk_size=5000))
 
 
-def _some(wanted: Mapping[Pair, Collection[str]], small: int | None = None) -> dict[Pair, tuple[list[Row], bool]]:
+def _some(
+    wanted: Mapping[Pair, Collection[str]], meanwhile: Callable[[], object], small: int | None = None
+) -> dict[Pair, tuple[list[Row], bool]]:
     """{pair: (rows that may decide about its codes, whether these are all there are)}: all of a mapping of at most `small`
     rows, else the rules and the explicit rows of the codes. One statement for all pairs."""
     found: dict[Pair, tuple[list[Row], bool]] = {pair: ([], False) for pair in wanted}
     if not wanted:
+        meanwhile()
         return found
     pairs = list(wanted)
     parts, given = [], list[str | int]()
@@ -147,10 +157,7 @@ def _some(wanted: Mapping[Pair, Collection[str]], small: int | None = None) -> d
         ]
         parts.append(_statement(kind))
         given += [SMALL if small is None else small, json.dumps(asked)]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), given)
-        rows = cursor.fetchall()
-    for row in rows:
+    for row in statements.rows(" UNION ALL ".join(parts), given, meanwhile=meanwhile):
         number, whole, *values, tests = row
         pair = pairs[number]
         if whole is not None:
@@ -212,13 +219,16 @@ class _Kept:
         return self._at_hand(pair, *looked) or self._read(pair)
 
     def answers(self, pair: Pair, codes: Collection[str]) -> Compiled:
-        return self.answers_of({pair: codes}, event_watch.looks({pair.kind: self.looks.get(pair.kind)}))[pair]
+        looked = event_watch.looks({pair.kind: self.looks.get(pair.kind)})
+        return self.answers_of({pair: codes}, looked, lambda: None)[pair]
 
-    def answers_of(self, wanted: Mapping[Pair, Collection[str]], looked: Mapping[str, Looked]) -> dict[Pair, Compiled]:
+    def answers_of(
+        self, wanted: Mapping[Pair, Collection[str]], looked: Mapping[str, Looked], meanwhile: Callable[[], object]
+    ) -> dict[Pair, Compiled]:
         found = {pair: self._at_hand(pair, *looked[pair.kind]) for pair in wanted}
         with self._lock:
             changes = dict(self._changes)
-        read = _some({pair: codes for pair, codes in wanted.items() if found[pair] is None})
+        read = _some({pair: codes for pair, codes in wanted.items() if found[pair] is None}, meanwhile)
         for pair, (rows, whole) in read.items():
             made = found[pair] = compile(rows, MAPPINGS[pair.kind].dimension)
             if whole:

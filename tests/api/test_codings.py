@@ -481,6 +481,17 @@ def test_a_profit_center_that_was_given_once_is_named_when_it_is_not(tool: Calle
         assert found == {"code": "9000", "mapped": True}
 
 
+def test_a_changed_mapping_and_a_new_code_in_one_call(tool: Caller, books: dict[str, Any]) -> None:
+    """The rows are asked for while the account is at hand and the supplier is not."""
+    assert one(tool)["target"]["gl_account"]["code"] == "5100"
+    make_record("supplier", "SU-9")
+    rule("RU-9", {"supplier": "SU-9"})
+    change("gl_mapping", books["row"], target="5200")
+    found = one(tool, supplier="SU-9")
+    assert found["target"]["gl_account"]["code"] == "5200" and found["golden"]["supplier"]["code"] == "SU-9"
+    assert [(error["path"], error.get("rule")) for error in found["errors"]] == [("supplier", "RU-9")]
+
+
 def test_what_is_kept_is_bounded(tool: Caller, books: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coded_records, "MOST", 20)
     for number in range(50):
