@@ -29,31 +29,29 @@ class Compiled:
         self.rules = tuple(sorted(rules, key=lambda rule: (rule.code, rule.uid.bytes)))
         self._all = (1 << len(self.rules)) - 1
         self._refusing = _bits(n for n, rule in enumerate(self.rules) if not rule.then)
-        tests: dict[str, _Tests] = {}
-        for number, rule in enumerate(self.rules):
-            for side, asked in enumerate((rule.when, rule.then)):
-                for test in asked:
-                    if test.dimension not in tests:
-                        tests[test.dimension] = ([], [])
-                    tests[test.dimension][side].append((number, test))
-        self._dimensions = [_Dimension(name, sides, self._all) for name, sides in sorted(tests.items())]
-        self._touching = {one.name: one.touching for one in self._dimensions}
-        self._asked = [(one.name, one.answers, one.answer) for one in self._dimensions]
+        self._whens = _sides([rule.when for rule in self.rules], self._all)
+        self._thens = _sides([rule.then for rule in self.rules], self._all)
+        self._touching: dict[str, int] = {}
+        for side in (*self._whens, *self._thens):
+            self._touching[side.dimension] = self._touching.get(side.dimension, 0) | side.touching
         self._starts, self._held = _held(self.rules)
-        self.dimensions = frozenset(tests)
+        self.dimensions = frozenset(self._touching)
 
     def judge(self, facts: Facts, day: int, unknown: Collection[str] = ()) -> Verdict:
         """`day`: ordinal of the posting date. `unknown`: dimensions whose code is given but not known; rules that ask
         about one of them are not judged."""
         applying = self._held[bisect_right(self._starts, day)]
-        kept = self._all ^ self._refusing
         for name in unknown:
             applying &= ~self._touching.get(name, 0)
-        for name, answers, answer in self._asked:
-            value = facts.get(name)
-            when, then = answers.get(value) or answer(value)
-            applying &= when
-            kept &= then
+        for side in self._whens:
+            value = facts.get(side.dimension)
+            bits = side.known.get(value)
+            applying &= side.bits(value) if bits is None else bits
+        kept = self._all ^ self._refusing
+        for side in self._thens:
+            value = facts.get(side.dimension)
+            bits = side.known.get(value)
+            kept &= side.bits(value) if bits is None else bits
         return Verdict(applying, applying & ~kept)
 
     def named(self, bits: int) -> Iterator[Rule]:
@@ -116,31 +114,23 @@ def _day(day: date | None) -> int:
     return day.toordinal() if day else 0
 
 
-_Tests = tuple[list[tuple[int, Test]], list[tuple[int, Test]]]
-"""Conditions on one dimension of a `when` and of a `then`, each with the number of its rule."""
-
-
-class _Dimension:
-    """Which rules' conditions on one dimension a code meets: (of their `when`, of their `then`)."""
-
-    def __init__(self, name: str, tests: _Tests, everything: int) -> None:
-        self.name = name
-        self.touching = _bits(n for side in tests for n, _test in side)
-        self._when, self._then = (_Side(side, everything) for side in tests)
-        self.answers: dict[str | None, tuple[int, int]] = {}
-
-    def answer(self, value: str | None) -> tuple[int, int]:
-        found = self._when.met(value), self._then.met(value)
-        if len(self.answers) >= _REMEMBERED:
-            self.answers.clear()
-        self.answers[value] = found
-        return found
+def _sides(asked: Iterable[Iterable[Test]], everything: int) -> list[_Side]:
+    """`asked`: the conditions of one side of every rule."""
+    tests: dict[str, list[tuple[int, Test]]] = {}
+    for number, conditions in enumerate(asked):
+        for test in conditions:
+            tests.setdefault(test.dimension, []).append((number, test))
+    return [_Side(name, tests[name], everything) for name in sorted(tests)]
 
 
 class _Side:
-    """The conditions of one side on one dimension, indexed so that a code is not asked of each of them."""
+    """The conditions on one dimension of every rule's `when`, or `then`: which rules a code suffices. Indexed so that a code
+    is not asked of each of them; `known`: answers given before."""
 
-    def __init__(self, tests: list[tuple[int, Test]], everything: int) -> None:
+    def __init__(self, dimension: str, tests: list[tuple[int, Test]], everything: int) -> None:
+        """`tests`: each with the number of its rule."""
+        self.dimension, self.known = dimension, dict[str | None, int]()
+        self.touching = _bits(number for number, _test in tests)
         kinds: dict[str, list[int]] = {CODES: [], GIVEN: [], ABSENT: []}
         for number, test in tests:
             kinds[test.what].append(number)
@@ -166,15 +156,18 @@ class _Side:
                     self._codes[code] = self._codes.get(code, 0) | bits
         self._ranges = {group: _Ranges(found) for group, found in ranges.items()}
         self._lengths = sorted({len(prefix) for prefix in self._patterns})
-        self._names_codes = bool(together)
 
-    def met(self, value: str | None) -> int:
+    def bits(self, value: str | None) -> int:
+        found = self._met(value)
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+        self.known[value] = found
+        return found
+
+    def _met(self, value: str | None) -> int:
         if not value:
             return self._free | self._absent
-        found = self._free | self._given
-        if not self._names_codes:
-            return found
-        found |= self._codes.get(value, 0)
+        found = self._free | self._given | self._codes.get(value, 0)
         if self._ranges:
             for group in {"", shape(value)}:
                 if group in self._ranges:
