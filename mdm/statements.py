@@ -1,23 +1,33 @@
-"""Owns running one raw statement, with work of this process done while the database is at it."""
+"""Owns running raw statements, with work of this process done while the database is at them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 
+Given = Sequence[Any] | Mapping[str, Any]
+Rows = list[tuple[Any, ...]]
 
-def rows(
-    statement: str, given: Sequence[Any] | Mapping[str, Any] = (), *, meanwhile: Callable[[], object] | None = None
-) -> list[tuple[Any, ...]]:
-    """What the statement finds. `meanwhile`: done once the statement is sent, before its rows are waited for; without
-    queries of its own, which would wait in turn."""
+
+def rows(statement: str, given: Given = (), *, meanwhile: Callable[[], object] | None = None) -> Rows:
+    """What the statement finds. `meanwhile`: as of `several`."""
+    if meanwhile is not None:
+        return next(several([(statement, given)], meanwhile=meanwhile))
     with connection.cursor() as cursor:
-        if meanwhile is None:
+        cursor.execute(statement, given or None)
+        return cursor.fetchall()
+
+
+def several(asked: Sequence[tuple[str, Given]], *, meanwhile: Callable[[], object]) -> Iterator[Rows]:
+    """What each statement finds, in their order: the database is at the next while whoever asks looks at the rows of one.
+    `meanwhile`: done before the first rows are waited for. Neither may ask the database anything else."""
+    with connection.cursor() as cursor, connection.connection.pipeline():  # executing a statement is sending it there
+        cursor.execute(asked[0][0], asked[0][1] or None)
+        meanwhile()
+        for statement, given in asked[1:]:
+            found = cursor.fetchall()
             cursor.execute(statement, given or None)
-            return cursor.fetchall()
-        with connection.connection.pipeline():  # in it a statement is only sent when it is executed
-            cursor.execute(statement, given or None)
-            meanwhile()
-            return cursor.fetchall()
+            yield found
+        yield cursor.fetchall()

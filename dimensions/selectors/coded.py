@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -45,6 +46,12 @@ KINDS: dict[str, Kind] = {
     "named": Kind("profit_center", _CENTER, keyed=False),
 }
 """`named`: profit centers that other records of the call name, by the hub's code whatever a system calls so."""
+_TOGETHER = (
+    (*NAMED_BY, "named"),
+    ("legal_entity", "gl_account", "tax_code", "dimension_value", "profit_center"),
+    ("supplier",),
+)
+"""Kinds that are read by one statement: rows of one are looked through while the database is at the next."""
 PLACES = {kind: KINDS[kind].columns.index("profit_center") for kind in NAMED_BY}
 """{type: where among its values the profit center stands}"""
 
@@ -119,24 +126,28 @@ def ground(system: str, since: KeyLook | None) -> Ground:
 
 def records(
     system: int | None, asked: Mapping[str, Collection[Asked]], *, meanwhile: Callable[[], object]
-) -> dict[str, dict[Asked, Found]]:
-    """{kind: {as asked: the record}}, unknown ones left out; with `named`, what the others name. `system`: whose keys are
-    meant, None for codes of the hub alone. `meanwhile`: work without queries that is done while the database looks. One
-    query, two when some of the records were merged; none when nothing is asked."""
-    found: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
+) -> Iterator[dict[str, dict[Asked, Found]]]:
+    """{kind: {as asked: the record}} of some kinds after the other, unknown ones left out; with `named`, what the others
+    name. Whoever takes them as they come looks through them while the database is at the next. `system`: whose keys are
+    meant, None for codes of the hub alone. `meanwhile`: done before the first is waited for; neither may ask the database.
+    Three queries at most, and one when some of the records were merged, which come last; none when nothing is asked."""
     listed = {kind: list(one) for kind, one in asked.items() if one and registry.find(KINDS[kind].type)}
     if not listed:
         meanwhile()
-        return found
+        return
     given: dict[str, Any] = {"system": system}
     for kind, one in listed.items():
         columns = zip(*one, strict=True) if len(KINDS[kind].by) > 1 else (one,)
         for name, texts in zip(KINDS[kind].by, columns, strict=True):
             given[f"{kind}_{name}"] = json.dumps(texts)
-    merged = _collect(statements.rows(_statement(tuple(listed)), given, meanwhile=meanwhile), listed, found)
+    groups = [tuple(kind for kind in group if kind in listed) for group in _TOGETHER]
+    merged: list[_Merged] = []
+    for rows in statements.several([(_statement(kinds), given) for kinds in groups if kinds], meanwhile=meanwhile):
+        found: dict[str, dict[Asked, Found]] = defaultdict(dict)
+        merged += _collect(rows, listed, found)
+        yield found
     if merged:
-        _follow(system, merged, found)
-    return found
+        yield _followed(system, merged)
 
 
 class _Merged(NamedTuple):
@@ -147,17 +158,19 @@ class _Merged(NamedTuple):
     into: str
 
 
-def _follow(system: int | None, merged: Sequence[_Merged], found: dict[str, dict[Asked, Found]]) -> None:
-    """Puts what they are now in the place of those that were merged."""
+def _followed(system: int | None, merged: Sequence[_Merged]) -> dict[str, dict[Asked, Found]]:
+    """What they are now, in the place of those that were merged; with what that names."""
     starts = {kind: list({one.into for one in merged if one.kind == kind}) for kind in KINDS}
     kinds = tuple(kind for kind in KINDS if starts[kind])
     given = {"system": system, **{f"{kind}_uid": starts[kind] for kind in kinds}}
-    there: dict[str, dict[Asked, Found]] = {kind: {} for kind in KINDS}
+    there: dict[str, dict[Asked, Found]] = defaultdict(dict)
     _collect(statements.rows(_statement(kinds, merged=True), given), starts, there)
-    found["named"].update((code, one) for code, one in there["named"].items() if code not in starts["named"])
+    found: dict[str, dict[Asked, Found]] = defaultdict(dict)
+    found["named"] = {code: one for code, one in there["named"].items() if code not in starts["named"]}
     for one in merged:
         if survivor := there[one.kind].get(one.into):
             found[one.kind][one.asked] = survivor._replace(followed=True)
+    return found
 
 
 # --- statements -------------------------------------------------------------------------------------------------------

@@ -85,13 +85,14 @@ class _Kind(NamedTuple):
     place: int
     block: int | None
     blocked: str
+    staged: bool  # open only between two stages of its own
 
 
 @cache
 def _kind(name: str) -> _Kind:
     off, place = READ_OFF.get(name, ("", 0))
     block, blocked = BLOCK.get(name, (None, ""))
-    return _Kind(name, TITLES.get(name, ""), ENTITY.get(name), off, place, block, blocked)
+    return _Kind(name, TITLES.get(name, ""), ENTITY.get(name), off, place, block, blocked, name == "project")
 
 
 def read(
@@ -121,7 +122,15 @@ def read(
     if found.followed:
         words = f"{title} {text} was merged into {code}, which is used instead."
         shown, warnings = f"{title} {code}", (Issue(path, "merged", words),)
-    issues = tuple(_issues(told, path, shown, found, period, day))
+    issues: tuple[Issue, ...] = ()
+    if (
+        found.status != "active"
+        or period is None
+        or told.staged
+        or told.block is not None
+        and values[told.block] == "true"
+    ):
+        issues = tuple(_issues(told, path, shown, found, period, day))
     called = "" if kind == "gl_account" else found.key or code
     mapped = at_home or found.key is not None
     member, quoted = _QUOTED(name), _QUOTED(code)
@@ -160,20 +169,18 @@ def _seen(told: _Kind, found: Found, entities: frozenset[str]) -> Found | None:
 
 
 def _issues(told: _Kind, path: str, shown: str, found: Found, period: Period | None, day: int) -> Iterator[Issue]:
-    kind, place = told.name, told.block
+    place = told.block
     if found.status != "active":
         yield Issue(path, found.status, f"{shown} is {found.status}.")
     if period is None:
-        code = (
-            "closed_project" if kind == "project" and day >= max(one.end for one in found.periods) else "not_valid_on"
-        )
+        code = "closed_project" if told.staged and day >= max(one.end for one in found.periods) else "not_valid_on"
         yield Issue(path, code, f"{shown} {_when(found, day)}.")
         return
     if place is not None and period.values[place] == "true":
         yield Issue(path, "blocked", " ".join(filter(None, (shown, "is blocked", told.blocked, f"on {_words(day)}."))))
-    if kind == "project" and period.values[1] == "completed":
+    if told.staged and period.values[1] == "completed":
         yield Issue(path, "closed_project", f"{shown} is completed on {_words(day)}.")
-    if kind == "project" and period.values[1] == "planned":
+    if told.staged and period.values[1] == "planned":
         yield Issue(path, "not_released", f"{shown} is only planned on {_words(day)}.")
 
 

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 from dimensions.coding import Compiled as Rules
 from dimensions.selectors import coded
 from dimensions.selectors.coded import Asked, Found
 from dimensions.services import asking, coded_lines, coded_records, coding_rules, mappings
-from dimensions.services.coded_lines import ACCOUNTS, TAX, Checked, Judge, Line
+from dimensions.services.coded_lines import ACCOUNTS, NAMED, TAX, Checked, Judge, Line
 from dimensions.services.coded_records import Made
 from dimensions.services.coded_values import OWN_PATH, Held, read
 from dimensions.services.mappings import Pair
@@ -43,7 +42,7 @@ def check(
     """What is wrong with each line, in the order given. `system`: whose keys come first and whose codes come out, "" the
     hub itself. `chart`: that account numbers are of, "" the one the group books in. `entities`: as visibility has it.
     `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. CorrectInput when there
-    is no such system. At most seven queries: one of what the call stands on, one of what changed, two of records, one each
+    is no such system. At most nine queries: one of what the call stands on, one of what changed, four of records, one each
     of rules and of mappings, one to put down. What codes stand for, rules and mappings are kept in the
     process until they change: then there are three.
     """
@@ -76,7 +75,7 @@ class _Call:
         self.by_rows = bool(system) and TAX in mappings.MAPPINGS
         self._wanted: dict[tuple[str, str, str], set[str]] = {}
         self._charts: dict[str, tuple[str, str]] = {}
-        self._lines = lines
+        self._lines, self._fetched = lines, False
 
     @property
     def rules(self) -> Rules:
@@ -84,20 +83,22 @@ class _Call:
             self._rules = coding_rules.read(self.looked[coding_rules.KEY])()
         return self._rules
 
-    @cached_property
-    def _records(self) -> Mapping[str, Mapping[Asked, Found]]:
-        """Of all codes of the lines; those that are not at hand are asked for, when the first of them is met. Rules are
-        read on the way, so that they are compiled while the database looks for records."""
-        known, missing = self._known, dict[str, set[Asked]]()
+    def _fetch(self) -> None:
+        """Asks for all codes of the lines that are not at hand, once, when the first of them is met. Rules are compiled and
+        codes made of what was found while the database looks for more."""
+        if self._fetched:
+            return
+        self._fetched, missing = True, dict[str, set[Asked]]()
         rules = coding_rules.read(self.looked[coding_rules.KEY], meanwhile=lambda: missing.update(self._missing()))
 
         def compile_rules() -> None:
             self._rules = rules()
 
         number = self.ground.system[0] if self.ground.system else None
-        for kind, found in coded.records(number, missing, meanwhile=compile_rules).items():
-            known[kind].update(found)
-        return known
+        for found in coded.records(number, missing, meanwhile=compile_rules):
+            for kind, records in found.items():
+                self._known[kind].update(records)
+            self._make(found)
 
     def _missing(self) -> dict[str, set[Asked]]:
         """{kind: codes that are to be asked for}"""
@@ -137,11 +138,48 @@ class _Call:
         day, at_home = on.toordinal(), not self.system
         return read(kind, path, text, found, day, at_home=at_home, chart=chart, entities=self.entities)
 
-    def _make_dependent(self, name: str, one: Held, on: date, made: Made) -> None:
-        """What the record names: by its code, whatever a system calls so."""
-        code = _dependent(name, one)
-        if code and code not in made.dependent:
-            made.dependent[code] = self._read(CENTER, CENTER, code, self._records["named"].get(code), on)
+    def _make(self, kinds: Collection[str]) -> None:
+        """What the lines mean by records of these kinds that are known."""
+        for place, name in enumerate(NAMED):
+            known = self._known[name] if name in kinds else {}
+            for line in self._lines if known else ():
+                text, on = line.named()[place], line.posting_date
+                if text and text in known:
+                    self._named(self.made(on), name, text, on)
+        if known := self._known["gl_account"] if "gl_account" in kinds else {}:
+            for line in self._lines:
+                made = self.made(line.posting_date)
+                company = made.named["legal_entity"].get(line.legal_entity)
+                if company is not None and (self.charts(company.code)[0], line.gl_account) in known:
+                    self._account(made, self.charts(company.code)[0], line)
+
+    def _named(self, made: Made, name: str, text: str, on: date) -> Held:
+        one = made.named[name].get(text)
+        if one is None:
+            self._fetch()
+            one = self._read(name, name, text, self._known[name].get(text), on)
+            code = _dependent(name, one) if name in coded.PLACES else ""
+            if code and code not in made.dependent:  # named by its code, whatever a system calls so
+                made.dependent[code] = self._read(CENTER, CENTER, code, self._known["named"].get(code), on)
+            made.named[name][text] = one
+        return one
+
+    def _account(self, made: Made, chart: str, line: Line) -> Held:
+        account = made.accounts.get((chart, line.gl_account))
+        if account is None:
+            self._fetch()
+            record = self._known["gl_account"].get((chart, line.gl_account))
+            account = self._read("gl_account", "gl_account", line.gl_account, record, line.posting_date, chart)
+            made.accounts[chart, line.gl_account] = account
+        return account
+
+    def _own(self, made: Made, pair: tuple[str, str], on: date) -> Held:
+        one = made.own.get(pair)
+        if one is None:
+            self._fetch()
+            one = self._read(OWN, f"{OWN_PATH}{pair[0]}", pair[1], self._known[OWN].get(pair), on)
+            made.own[pair] = one
+        return one
 
     def charts(self, entity: str) -> tuple[str, str]:
         """(the chart account numbers are of, the chart that is booked in)"""
@@ -160,12 +198,7 @@ class _Call:
         made = self.made(on)
         company = self._named(made, "legal_entity", line.legal_entity, on)
         done.charts = source, target = self.charts(company.code)
-        place = (source, line.gl_account)
-        account = made.accounts.get(place)
-        if account is None:
-            record = self._records["gl_account"].get(place)
-            account = self._read("gl_account", "gl_account", line.gl_account, record, on, source)
-            made.accounts[place] = account
+        account = self._account(made, source, line)
         if account.record is not None and target and source != target:
             self._want((ACCOUNTS, source, target), account.code)
         if self.by_rows and line.tax_code:
@@ -189,20 +222,8 @@ class _Call:
                         break
             held["gl_account"] = made.accounts[done.charts[0], line.gl_account]
             for pair in line.dimensions.items() if line.dimensions else ():
-                if pair not in made.own:
-                    path, record = f"{OWN_PATH}{pair[0]}", self._records[OWN].get(pair)
-                    made.own[pair] = self._read(OWN, path, pair[1], record, on)
-                held[f"{OWN_PATH}{pair[0]}"] = made.own[pair]
+                held[f"{OWN_PATH}{pair[0]}"] = self._own(made, pair, on)
             coded_lines.take(done)
-
-    def _named(self, made: Made, name: str, text: str, on: date) -> Held:
-        one = made.named[name].get(text)
-        if one is None:
-            one = self._read(name, name, text, self._records[name].get(text), on)
-            if name in coded.PLACES:
-                self._make_dependent(name, one, on, made)
-            made.named[name][text] = one
-        return one
 
     def _want(self, place: tuple[str, str, str], code: str) -> None:
         codes = self._wanted.get(place)

@@ -166,5 +166,7 @@ def test_a_thousand_rules_cost_a_line_no_more_than_a_few() -> None:
     """Counted, not timed: how many conditions are asked one by one."""
     built = Compiled([rule(n, {"gl_account": f"{n}000..{n}999"}, {"tax_code": f"T{n}"}) for n in range(1000, 2000)])
     asked = [pattern for side in (*built._whens, *built._thens) for pattern in side._patterns]
-    assert len(built._whens) == len(built._thens) == 1 and asked == [], "codes and ranges are looked up, only patterns are asked"
+    assert len(built._whens) == len(built._thens) == 1 and asked == [], (
+        "codes and ranges are looked up, only patterns are asked"
+    )
     assert [one.code for one in built.named(built.judge({"gl_account": "1500500"}, 1).broken)] == ["R-1500"]
