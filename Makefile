@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset test tryton faults bench bench-matching lint format services stop requirements
 PYTHON_BIN := .venv/bin/python
-WORKERS ?= 4
+WORKERS ?= 5
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
