@@ -7,11 +7,15 @@ The loop makes, per record, the very requests a delivery makes (read, write, rea
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +29,8 @@ from tests.ports import free_port
 IN_FLIGHT = 16
 LATENCIES_MS = (100, 20, 0)  # the first is what the goal is about
 GROWING_MS = (100, 0)
+GROWN = 1_000  # records of those figures
+SHARE_OF_A_CORE, TURN_S = 0.2, 0.1
 SHARE, TIMES_THE_ANSWERS = 0.7, 3  # what is wanted: of the loop's rate, and of the target's own time when idle
 IDLE_RECORDS = 40
 _VENDORS = "/api/v3.1/invoice/vendors"
@@ -40,13 +46,17 @@ def measure(here: Ground, deliveries: int) -> list[Figure]:
         hub.start(processes=2)
         _wait_for(len(uids), "created")  # the platform now holds every record under a key of its own
         hub.end()
-        figures, by_two = [], {}
+        figures = []
         for latency in LATENCIES_MS:
-            by_two[latency] = _pushed_at(platform, hub, uids, latency, processes=2)
-            figures.append(_beside_the_loop(platform, uids, latency, by_two[latency]))
+            pushed = _pushed_at(platform, hub, uids, latency, processes=2)
+            figures.append(_beside_the_loop(platform, uids, latency, pushed))
+        some = uids[:GROWN]
         for latency in GROWING_MS:
-            by_one = _pushed_at(platform, hub, uids, latency, processes=1)
-            figures.append(_grown(latency, by_two[latency], by_one))
+            one, two = (_pushed_at(platform, hub, some, latency, processes=count) for count in (1, 2))
+            figures.append(_grown(f"{latency:03}", f"at {latency} ms", two, one, _ONE_FILLS_IT))
+        one, two = (_pushed_at(platform, hub, some, 0, processes=count, held_back=True) for count in (1, 2))
+        held = f"at 0 ms, each held to {SHARE_OF_A_CORE:.0%} of a core"
+        figures.append(_grown("held-back", held, two, one, _HELD_BACK))
         figures.append(_idle(platform, hub, uids))
     finally:
         hub.end()
@@ -67,6 +77,10 @@ class Hub:
         for child in self.running:
             child.start()
         wait_until(_worker_answers, "the worker answers")
+
+    @property
+    def worker(self) -> int:
+        return self.running[0].pid or 0
 
     def end(self) -> None:
         for child in self.running:
@@ -115,15 +129,56 @@ def _beside_the_loop(platform: Platform, uids: list[str], latency: int, pushed: 
     )
 
 
-def _grown(latency: int, two: Pushed, one: Pushed) -> Figure:
+_ONE_FILLS_IT = (
+    "more than 100 % says that a second process helps: until the target's limit of requests in flight, which one process"
+    " alone fills when answers take long, or until the machine's processors"
+)
+_HELD_BACK = (
+    "neither the target nor the machine is the limit then, only the worker: each process is stopped and goes on, ten times"
+    " a second"
+)
+
+
+def _grown(name: str, where: str, two: Pushed, one: Pushed, note: str) -> Figure:
     return Figure(
-        name=f"deliver-grown-{latency:03}", title=f"The same with two worker processes instead of one, at {latency} ms",
-        unit="deliveries/s", value=two.per_s, limit=one.per_s, limit_is="one worker process, in the same run",
-        notes=[
-            "more than 100 % says that a second process helps: until the target's limit of requests in flight, which one"
-            " process alone fills when answers take long, or until the machine's processors",
-        ],
+        name=f"deliver-grown-{name}", title=f"Delivery by two worker processes instead of one, {where}",
+        unit="deliveries/s", value=two.per_s, limit=one.per_s, limit_is="one worker process, in the same run", notes=[note],
     )  # fmt: skip
+
+
+class HeldBack:
+    """Lets the processes that a worker has started run for a share of the time only, one after the other in turns."""
+
+    def __init__(self, worker: int) -> None:
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        rows = [line.split() for line in listed.splitlines()]
+        self._pids = [int(pid) for pid, parent in rows if int(parent) == worker]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> HeldBack:
+        self._tell(signal.SIGSTOP)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._tell(signal.SIGCONT)
+
+    def _run(self) -> None:
+        run_s = SHARE_OF_A_CORE * TURN_S
+        while not self._over.is_set():
+            for pid in self._pids:
+                self._tell(signal.SIGCONT, pid)
+                time.sleep(run_s)
+                self._tell(signal.SIGSTOP, pid)
+            self._over.wait(TURN_S - run_s * len(self._pids))
+
+    def _tell(self, signum: int, *pids: int) -> None:
+        for pid in pids or self._pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
 
 
 def _idle(platform: Platform, hub: Hub, uids: list[str]) -> Figure:
@@ -185,7 +240,9 @@ def _hop() -> float:
     return time.monotonic() - began
 
 
-def _pushed_at(platform: Platform, hub: Hub, uids: list[str], latency: int, *, processes: int) -> Pushed:
+def _pushed_at(
+    platform: Platform, hub: Hub, uids: list[str], latency: int, *, processes: int, held_back: bool = False
+) -> Pushed:
     from sync.models import AttemptResult
 
     platform.restart(latency_ms=latency)
@@ -194,8 +251,9 @@ def _pushed_at(platform: Platform, hub: Hub, uids: list[str], latency: int, *, p
     _change(uids)
     wait_until(lambda: _queued() == len(uids), "deliveries are queued")
     hub.start(processes=processes)
-    pause(False)
-    wait_until(lambda: _queued() == 0 and not _under_way(), "all have arrived")
+    with HeldBack(hub.worker) if held_back else nullcontext():
+        pause(False)
+        wait_until(lambda: _queued() == 0 and not _under_way(), "all have arrived")
     hub.end()
     return _pushed(before)
 
