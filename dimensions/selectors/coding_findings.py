@@ -10,7 +10,7 @@ from dimensions import cost_center, gl_account, tax_code
 from dimensions.coding import Finding, Rule, check
 from dimensions.coding_rule import own_dimensions
 from mdm import registry
-from mdm.documents import COUNTRIES
+from mdm.iso import COUNTRIES
 from mdm.mapping import Equals, In
 
 CLOSED = {

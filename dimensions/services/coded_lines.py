@@ -13,16 +13,12 @@ from dimensions.coding import Compiled as Rules
 from dimensions.coding import Rule, line_field
 from dimensions.services.coded_values import OWN_PATH, READ_OFF, Held, Issue
 from dimensions.services.mappings import Pair
+from mdm.iso import PLACES
 from mdm.mapping import Compiled, Resolution
 
 ACCOUNTS, TAX = "gl_mapping", "tax_code_mapping"
 NAMED = ("legal_entity", "cost_center", "profit_center", "project", "tax_code", "supplier")
 """Fields of a line that name a record by a key of the system or by the hub's code."""
-PLACES = {
-    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
-"""Decimal places of amounts, where they are not two (ISO 4217)."""
 
 
 class Line(NamedTuple):

@@ -21,8 +21,9 @@ from tests.bench.figures import Figure
 from tests.bench.ground import Ground
 from tests.ports import free_port
 
-PLATFORMS = {  # the last two answer one question about several records
+PLATFORMS = {  # all but the first answer one question about several records
     "concur": ("Concur", "looked for and read back one by one either way: Concur has no search for several"),
+    "dynamics365": ("Dynamics 365", "looked for, made and read back several at a time"),
     "s4hana": ("SAP S/4HANA", "looked for, made and read back several at a time"),
     "tryton": (
         "Tryton",
