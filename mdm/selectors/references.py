@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -48,6 +48,17 @@ def in_use(kind: RecordType, *, uid: UUID | str, code: str, day: str, limit: int
                 rows = _by_path(other, path, UUID(str(uid)), code, None, limit - len(found), after=after, living=True)
                 found += [one for one in rows if one.uid != str(uid)]
     return found
+
+
+def seen(found: Sequence[Reference], entities: Entities) -> list[Reference]:
+    """Those of records of which people of some companies may see something. A query per type."""
+    if entities is None:
+        return list(found)
+    mine: set[str] = set()
+    for other in map(registry.get, {one.type for one in found}):
+        rows = other.model._default_manager.filter(uid__in={one.uid for one in found if one.type == other.key})
+        mine |= {str(uid) for uid in visibility.reachable(other, rows, entities).values_list("uid", flat=True)}
+    return [one for one in found if one.uid in mine]
 
 
 def _by_path(

@@ -79,7 +79,7 @@ def propose(
         kind = registry.find(item.type)
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
-    built = proposing.build(listed, effective_on=effective_on)
+    built = proposing.build(listed, effective_on=effective_on, entities=entities_of(by.user))
     proposing.refuse_foreign(built, entities_of(by.user))
     stored = [part.item for part in built]
     for key in sorted({item.type for item in stored}):  # a plan brings records of other types along
@@ -132,7 +132,7 @@ def submit_request(
     parts = built or proposing.rebuild(change)
     if built is None:  # a draft may have lain for long
         proposing.check_across(parts)
-        proposing.check_left_behind(parts, change.effective_on)
+        proposing.check_left_behind(parts, change.effective_on, entities=entities_of(by.user))
     change.risk_flags = proposing.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     facts = [policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts]
@@ -186,7 +186,7 @@ def edit(
     if not isinstance(effective_on, KeepType):
         change.effective_on = effective_on
     if items is not None:
-        built = proposing.build(items, effective_on=change.effective_on)
+        built = proposing.build(items, effective_on=change.effective_on, entities=entities_of(by.user))
         proposing.refuse_foreign(built, entities_of(by.user))
         change.items.all().delete()
         _store(change, built)

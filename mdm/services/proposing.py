@@ -55,7 +55,7 @@ class Built:
     after: Document
 
 
-def build(items: Iterable[ProposedItem], *, effective_on: date | None = None) -> list[Built]:
+def build(items: Iterable[ProposedItem], *, effective_on: date | None = None, entities: Entities = None) -> list[Built]:
     """Every item checked and normalised; CorrectInput names the item when there are several. Items for what a plan repoints
     come after those given."""
     listed = list(items)
@@ -77,7 +77,7 @@ def build(items: Iterable[ProposedItem], *, effective_on: date | None = None) ->
     if problems:
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
-    check_left_behind(built, effective_on, note=True)
+    check_left_behind(built, effective_on, note=True, entities=entities)
     return built
 
 
@@ -125,8 +125,11 @@ def repoint(part: Built, built: list[Built], together: uniqueness.Together) -> N
             raise CorrectInput(text, problems=[Problem("plan/replace_with", error.code, text)]) from None
 
 
-def check_left_behind(built: Sequence[Built], effective_on: date | None, *, note: bool = False) -> None:
-    """StillUsed when a record leaves that others refer to and nobody planned for. `note`: keep how many stay behind."""
+def check_left_behind(
+    built: Sequence[Built], effective_on: date | None, *, note: bool = False, entities: Entities = None
+) -> None:
+    """StillUsed when a record leaves that others refer to and nobody planned for. `note`: keep how many stay behind.
+    `entities`: companies of whoever is told."""
     changed = [(registry.get(part.item.type), part.after) for part in built]
     for index, part in enumerate(built):
         kind = registry.get(part.item.type)
@@ -136,7 +139,8 @@ def check_left_behind(built: Sequence[Built], effective_on: date | None, *, note
         found = retiring.left_behind(kind, part.before, day, changed)
         plan = part.item.detail.get("plan") or {}
         if found.count and not plan.get("keep"):
-            raise retiring.refusal(kind, part.before, found, f"items/{index}/" if len(built) > 1 else "")
+            prefix = f"items/{index}/" if len(built) > 1 else ""
+            raise retiring.refusal(kind, part.before, found, prefix, entities)
         if note and plan:
             part.item.detail["plan"] = retiring.noted(plan, found)
 

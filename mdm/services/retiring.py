@@ -20,6 +20,7 @@ from mdm.errors import CorrectInput, StillUsed
 from mdm.registry import RecordType
 from mdm.selectors import records, references
 from mdm.selectors.references import Reference
+from mdm.selectors.visibility import Entities
 from mdm.types import Document, Problem
 
 MOST = 5000  # referrers one request repoints
@@ -216,17 +217,28 @@ def _with(
 # --- refusing, and telling --------------------------------------------------------------------------------------------
 
 
-def refusal(kind: RecordType, document: Document, found: Users, prefix: str = "") -> StillUsed:
-    """Names the first of those who would be left behind."""
-    problems = [Problem(f"{prefix}plan", RISK, who(one)) for one in found.records[:NAMED]]
+def refusal(
+    kind: RecordType, document: Document, found: Users, prefix: str = "", entities: Entities = None
+) -> StillUsed:
+    """Names the first of those who would be left behind and that people of these companies may see; counts all."""
+    seen = references.seen(found.records, entities)
+    problems = [Problem(f"{prefix}plan", RISK, who(one)) for one in seen[:NAMED]]
+    if hidden := len(found.records) - len(seen):
+        problems.append(Problem(f"{prefix}plan", RISK, unseen(hidden)))
     problems += [Problem(f"{prefix}plan", RISK, f"{o['kind']}: {o['title']}") for o in found.elsewhere[:NAMED]]
     name = f"{kind.title} {document['code']} {kind.name_of(document)}"
     return StillUsed(
         f"{name} is still used by {found.words()}. {NO_PLAN}",
         problems=problems,
-        used=[one.as_json() for one in found.records[:NAMED]],
+        used=[one.as_json() for one in seen[:NAMED]],
         used_count=found.count,
     )
+
+
+def unseen(count: int) -> str:
+    if count == 1:
+        return "One record of a company that you do not see refers to it."
+    return f"{count:,} records of companies that you do not see refer to it."
 
 
 def who(one: Reference) -> str:

@@ -267,6 +267,26 @@ def test_the_page_lists_who_uses_it_and_offers_both_plans(profit_center: Documen
     assert browser("otto", "auditor").get(url).status_code == 403
 
 
+def test_records_of_other_companies_are_counted_not_named(profit_center: Document) -> None:
+    make("legal_entity", code="NH20", name="Nordhaven France", country="FR", currency="EUR")
+    center(), center("CC2", name="Secret plant", legal_entity="NH20"), center("CC3", name="Other", legal_entity="NH20")
+    by = caller("requester", entities=("NH10",))
+    item = {"type": "profit_center", "uid": profit_center["uid"], "action": "retire"}
+    answer = by.post_json("change-requests/", {"items": [item], "reason": "Reorganisation"})
+    assert answer.status_code == 409 and b"Secret" not in answer.content
+    body = answer.json()
+    assert [error["message"] for error in body["errors"]] == [
+        "Cost center CC1 Foundry refers to it (profit center).",
+        "2 records of companies that you do not see refer to it.",
+    ]
+    assert ([one["code"] for one in body["used"]], body["used_count"]) == (["CC1"], 3)
+    page = read(
+        browser("nina", "requester", entities=("NH10",)), f"/records/profit-centers/{profit_center['uid']}/leave/"
+    )
+    assert "Foundry" in page and "2 records of companies that you do not see" in page and "Secret" not in page
+    assert not ChangeRequest.objects.filter(state="in_review").exists()
+
+
 def test_every_kind_of_reference_is_repointed() -> None:
     """Fields, rows of lists and the periods of dated records, of every type that refers to one."""
     kinds = {(other.key, path) for other in registry.all_types() for path in other.references}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from mdm import registry
 from mdm.errors import CorrectInput, HubError
-from mdm.selectors import request_items
+from mdm.selectors import references, request_items
 from mdm.services import changes, retiring
 from mdm.services.proposing import ProposedItem
 from mdm.services.retiring import Users
@@ -70,6 +70,7 @@ def _answer(request: HttpRequest, frame: Frame, error: HubError | None = None) -
     given, kind = request.POST or request.GET, frame.kind
     day = _day(given.get("on", "")) if kind.periods else ""
     found = retiring.users(kind, frame.document, day or timezone.localdate().isoformat())
+    seen = Users(references.seen(found.records, visitor.entities(request)), found.elsewhere)
     fields = [
         Field(name="reason", id="reason", label="Why?", kind="textarea", value=given.get("reason", "")[:2000]),
         *([_closing(day)] if kind.periods else []),
@@ -80,8 +81,8 @@ def _answer(request: HttpRequest, frame: Frame, error: HubError | None = None) -
         "problems": [problem.message for problem in error.problems] if error and len(error.problems) > 1 else [],
         "url": request.path,
         "fields": fields,
-        "users": _table(found) if found.count else None,
-        "users_note": f"the first {SHOWN} of {found.count:,}" if found.count > SHOWN else f"{found.count:,}",
+        "users": _table(seen, len(found.records) - len(seen.records)) if found.count else None,
+        "users_note": f"the first {SHOWN} of {found.count:,}" if seen.count > SHOWN else f"{found.count:,}",
         "replace": [
             Field(
                 name="replace_with", id="replace_with", label=f"The {kind.noun} they refer to instead",
@@ -125,7 +126,8 @@ def _head(frame: Frame, found: Users) -> Page:
     )
 
 
-def _table(found: Users) -> Table:
+def _table(found: Users, hidden: int) -> Table:
+    """`hidden`: how many more there are of companies the visitor does not see."""
     rows = []
     for one in found.records[:SHOWN]:
         kind = registry.get(one.type)
@@ -142,5 +144,7 @@ def _table(found: Users) -> Table:
     for other in found.elsewhere[: SHOWN - len(rows)]:
         name = Cell(value=other["title"], kind="title", url=other.get("url") or "")
         rows.append(Row(cells=[name, Cell(value=""), Cell(value=f"{other['kind']} {other.get('note') or ''}".strip())]))
+    if hidden:
+        rows.append(Row(cells=[Cell(note=retiring.unseen(hidden)), Cell(value=""), Cell(value="")]))
     columns = [Column(label="Record"), Column(label="Code"), Column(label="How")]
     return Table(caption="Who refers to it", columns=columns, rows=rows, plain=True)
