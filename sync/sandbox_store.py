@@ -189,6 +189,7 @@ class Store:
         """Use up one count; False when another request was quicker."""
         with self.transaction():
             changed = self._db.execute("UPDATE fault SET left = left - 1 WHERE id = ? AND left > 0", (id,))
+            self._db.execute("DELETE FROM fault WHERE id = ? AND left <= 0", (id,))  # every request reads them all
             return changed.rowcount == 1
 
     def clear(self, *tables: str) -> None:
