@@ -75,7 +75,7 @@ class _Call:
         self.by_rows = bool(system) and TAX in mappings.MAPPINGS
         self._wanted: dict[tuple[str, str, str], set[str]] = {}
         self._charts: dict[str, tuple[str, str]] = {}
-        self._lines, self._fetched = lines, False
+        self._lines, self._fetched, self._complete = lines, False, False
 
     @property
     def rules(self) -> Rules:
@@ -99,6 +99,7 @@ class _Call:
             for kind, records in found.items():
                 self._known[kind].update(records)
             self._make(found)
+        self._complete = True
 
     def _missing(self) -> dict[str, set[Asked]]:
         """{kind: codes that are to be asked for}"""
@@ -116,7 +117,7 @@ class _Call:
         for kind, place in coded.PLACES.items():
             found = [known[kind][text] for text in asked[kind] if text in known[kind]]
             asked["named"].update(code for one in found for period in one.periods if (code := period.values[place]))
-        return {kind: texts - known[kind].keys() for kind, texts in asked.items()}
+        return {kind: {text for text in texts if text not in known[kind]} for kind, texts in asked.items()}
 
     def made(self, day: date) -> Made:
         found = self._made.get(day)
@@ -160,7 +161,10 @@ class _Call:
             one = self._read(name, name, text, self._known[name].get(text), on)
             code = _dependent(name, one) if name in coded.PLACES else ""
             if code and code not in made.dependent:  # named by its code, whatever a system calls so
-                made.dependent[code] = self._read(CENTER, CENTER, code, self._known["named"].get(code), on)
+                record = self._known["named"].get(code)
+                if record is None and not self._complete:
+                    return one  # it may have been merged, which is followed last
+                made.dependent[code] = self._read(CENTER, CENTER, code, record, on)
             made.named[name][text] = one
         return one
 

@@ -15,6 +15,7 @@ from mdm.models import ChangeRequest, Crosswalk, Event
 from mdm.services import changes, crosswalks, merging
 from mdm.services.changes import ProposedItem
 from mdm.types import Actor
+from tests import database
 from tests.api.callers import Caller, caller, make_record
 from tests.people import actor, system
 
@@ -223,6 +224,19 @@ def test_merged_records_are_followed_with_a_warning(tool: Caller, books: dict[st
     warned = one(tool, supplier="SU-2")["warnings"]
     assert warned == [{"path": "supplier", "code": "merged",
                        "message": "Supplier SU-2 was merged into SU-1, which is used instead."}]  # fmt: skip
+
+
+def test_a_profit_center_that_was_merged_is_followed_from_what_names_it(tool: Caller, books: dict[str, Any]) -> None:
+    kept = make_record("profit_center", "PC-2", name="All pumps")
+    crosswalks.link(system=books["erp"], type="profit_center", key="9002", uid=kept.uid)
+    merge = merging.propose(
+        kind=registry.get("profit_center"), survivor=kept.uid, losers=[books["PC-1"].uid], by=actor("nora", "steward")
+    )
+    changes.approve(change=merge, by=actor("ann", "approver"), content_hash=merge.content_hash)
+    for _call in ("cold", "at hand"):
+        found = one(tool, cost_center="CC-1")
+        assert found["golden"]["profit_center"]["code"] == "PC-2", found
+        assert found["target"]["profit_center"] == {"code": "9002", "mapped": True}
 
 
 def test_an_account_by_the_mapping_in_the_context_of_the_line(tool: Caller, books: dict[str, Any]) -> None:
@@ -537,3 +551,20 @@ def test_the_number_of_queries_is_fixed(tool: Caller, books: dict[str, Any], cou
         found = ask(tool, *lines)
     assert len(found["results"]) == count
     assert len(captured) <= MOST_QUERIES, [query["sql"][:90] for query in captured]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_cannot_be_read_is_named_and_the_next_call_is_answered(tool: Caller, books: dict[str, Any]) -> None:
+    """The rule is found out while records are on their way: they are let go of, and the connection goes on."""
+    rule("RU-1", {"gl_account": "400000..499999"}, {"cost_center": True})
+
+    def write(codes: str) -> None:
+        with database.connect_as_owner() as owner, owner.transaction():
+            owner.execute("SELECT set_config('mdm.maintenance', 'on', true)")
+            owner.execute("UPDATE dimensions_codingrulecondition SET codes = %s WHERE side = 'when'", [codes])
+
+    write("1..2..3")
+    refused = ask(tool, {"gl_account": "400000", "cost_center": "K-1"}, status=409)
+    assert "RU-1" in refused["detail"] and "put it right or retire it" in refused["detail"]
+    write("400000..499999")
+    assert wrong(tool, cost_center="K-1") == [] and wrong(tool) == [("cost_center", "missing")]
