@@ -395,7 +395,7 @@ def test_a_caller_with_an_event_loop_of_its_own_is_served(receiver: Platform) ->
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "reset_after", "garbage", "500"])
 def test_one_effect_and_in_order_whatever_is_lost(hub, fault) -> None:
     target, side = hub
-    Target.objects.update(timeout_s=3, max_inflight_s=1)
+    Target.objects.update(timeout_s=3, max_inflight_s=1, retry_scale=1)  # not again before we have looked
     uid = world.supplier()
     side.fault(fault, "^PUT")
     assert world.send_now() == {"retrying" if fault == "500" else "unknown": 1}
