@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,7 +91,14 @@ def create_clone() -> None:
 
 def drop_clone() -> None:
     with _connect("postgres") as connection:
-        connection.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", clone_name()))
+        for again in reversed(range(50)):
+            try:
+                connection.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", clone_name()))
+                return
+            except psycopg.errors.InsufficientPrivilege:  # autovacuum is there for a moment, which is not ours to end
+                if not again:
+                    raise
+                time.sleep(0.2)
 
 
 def connect_as_owner() -> psycopg.Connection:
