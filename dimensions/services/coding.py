@@ -147,12 +147,13 @@ class _Call:
                 text, on = line.named()[place], line.posting_date
                 if text and text in known:
                     self._named(self.made(on), name, text, on)
-        if known := self._known["gl_account"] if "gl_account" in kinds else {}:
-            for line in self._lines:
-                made = self.made(line.posting_date)
-                company = made.named["legal_entity"].get(line.legal_entity)
-                if company is not None and (self.charts(company.code)[0], line.gl_account) in known:
-                    self._account(made, self.charts(company.code)[0], line)
+        accounts = self._known["gl_account"] if "gl_account" in kinds else {}
+        for line in self._lines if accounts else ():
+            made = self.made(line.posting_date)
+            company = made.named["legal_entity"].get(line.legal_entity)
+            chart = self.charts(company.code)[0] if company is not None else ""
+            if (chart, line.gl_account) in accounts:
+                self._account(made, chart, line)
 
     def _named(self, made: Made, name: str, text: str, on: date) -> Held:
         one = made.named[name].get(text)

@@ -15,7 +15,7 @@ from mdm.errors import CorrectInput, FourEyes, NotAllowed
 from mdm.models import ApprovalStep, ChangeItem, ChangeRequest, Comment, Participant
 from mdm.permissions import entities_of, may
 from mdm.selectors import records, request_items, three_way
-from mdm.services import applying, policy, proposing, retiring, uniqueness
+from mdm.services import applying, policy, proposing, retiring, uniqueness, whole_request
 from mdm.services.deciding import (
     allowed_actions,
     approve,
@@ -80,15 +80,14 @@ def propose(
         if kind and not may(by, f"propose:{kind.path}"):
             raise NotAllowed(f"You may not propose changes to {kind.nouns}.")
     built = proposing.build(listed, effective_on=effective_on, entities=entities_of(by.user))
-    proposing.refuse_foreign(built, entities_of(by.user))
     stored = [part.item for part in built]
     for key in sorted({item.type for item in stored}):  # a plan brings records of other types along
         if not may(by, f"propose:{registry.get(key).path}"):
             raise NotAllowed(f"You may not propose changes to {registry.get(key).nouns}.")
     change = ChangeRequest.objects.create(
-        title=(title or proposing.title_of(stored))[:300],
+        title=(title or whole_request.title_of(stored))[:300],
         reason=reason,
-        kind=proposing.kind_of(stored),
+        kind=whole_request.kind_of(stored),
         origin=origin,
         priority=priority,
         effective_on=effective_on,
@@ -107,8 +106,8 @@ def _store(change: ChangeRequest, built: list[Built]) -> None:
     for part in built:
         part.item.request = change
     ChangeItem.objects.bulk_create([part.item for part in built], batch_size=1000)
-    change.content_hash = proposing.content_hash([part.item for part in built], change.effective_on)
-    change.risk_flags = proposing.risks(built)
+    change.content_hash = whole_request.content_hash([part.item for part in built], change.effective_on)
+    change.risk_flags = whole_request.risks(built)
     change.save()
 
 
@@ -133,7 +132,7 @@ def submit_request(
     if built is None:  # a draft may have lain for long
         proposing.check_across(parts)
         proposing.check_left_behind(parts, change.effective_on, entities=entities_of(by.user))
-    change.risk_flags = proposing.risks(parts)
+    change.risk_flags = whole_request.risks(parts)
     flags = [flag["code"] for flag in change.risk_flags]
     facts = [policy.facts_of(p.item, origin=change.origin, system=system, current=p.before, flags=flags) for p in parts]
     # What sources close by themselves while others use it is for people, though policy lets sources speak otherwise.
@@ -187,12 +186,11 @@ def edit(
         change.effective_on = effective_on
     if items is not None:
         built = proposing.build(items, effective_on=change.effective_on, entities=entities_of(by.user))
-        proposing.refuse_foreign(built, entities_of(by.user))
         change.items.all().delete()
         _store(change, built)
-        change.kind = proposing.kind_of([part.item for part in built])
+        change.kind = whole_request.kind_of([part.item for part in built])
     else:
-        change.content_hash = proposing.content_hash(change.items.all(), change.effective_on)
+        change.content_hash = whole_request.content_hash(change.items.all(), change.effective_on)
     return _restart(change, by, "edited")
 
 
@@ -220,7 +218,7 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
                 raise CorrectInput(f"Choose a value for {registry.get(item.type).label(conflict['path'])}.")
             chosen[conflict["path"]] = choice
             if conflict["path"] == "plan":
-                _plan_again(change, item, choice)
+                _plan_again(change, item, choice, by)
             item.changes = [
                 c | {"before": conflict["current"]} if c["path"] == conflict["path"] else c
                 for c in item.changes
@@ -231,11 +229,11 @@ def resolve(*, change: ChangeRequest, by: Actor, choices: dict[str, str]) -> Cha
         item.conflicts = []
         item.base_version = applying.current_version(item)
         item.save()
-    change.content_hash = proposing.content_hash(change.items.all(), change.effective_on)
+    change.content_hash = whole_request.content_hash(change.items.all(), change.effective_on)
     return _restart(change, by, "resolved")
 
 
-def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str) -> None:
+def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str, by: Actor) -> None:
     """Others began to use what leaves: the plan is carried out for them too, or they are counted among those left behind."""
     if choice != "proposed":
         raise CorrectInput("It stays in use when this request is withdrawn: withdraw it.")
@@ -250,7 +248,7 @@ def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str) -> None:
     for one in new:
         one.request = change
     ChangeItem.objects.bulk_create(new, batch_size=1000)
-    proposing.check_left_behind(together, change.effective_on, note=True)
+    proposing.check_left_behind(together, change.effective_on, note=True, entities=entities_of(by.user))
 
 
 def _on_what_is_there(item: ChangeItem, chosen: dict[str, str]) -> list[dict[str, Any]]:

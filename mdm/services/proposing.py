@@ -1,4 +1,4 @@
-"""From what somebody sends to what a request stores: validated, normalised path changes with labels, risks and a hash."""
+"""From what somebody sends to what a request stores: validated, normalised path changes with labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mdm.registry import RecordType
 from mdm.selectors import records, visibility
 from mdm.selectors.visibility import Entities
 from mdm.services import documents, retiring, uniqueness
-from mdm.types import Change, Document, Problem, apply_changes, diff, digest
+from mdm.types import Change, Document, Problem, apply_changes, diff
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
 CODE_WORDS = "A code has letters, digits, and . _ / - inside, at most 40 characters."
@@ -57,7 +57,7 @@ class Built:
 
 def build(items: Iterable[ProposedItem], *, effective_on: date | None = None, entities: Entities = None) -> list[Built]:
     """Every item checked and normalised; CorrectInput names the item when there are several. Items for what a plan repoints
-    come after those given."""
+    come after those given. `entities`: companies of whoever proposes; what is of others is refused, and not named."""
     listed = list(items)
     if not listed:
         raise CorrectInput("A request needs at least one item.")
@@ -78,6 +78,7 @@ def build(items: Iterable[ProposedItem], *, effective_on: date | None = None, en
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
         raise CorrectInput(problems[0].message if len(problems) == 1 else words, problems=problems)
     check_left_behind(built, effective_on, note=True, entities=entities)
+    _refuse_foreign(built, entities)
     return built
 
 
@@ -169,7 +170,7 @@ def _across(built: Sequence[Built], given: Sequence[Document]) -> list[Problem]:
     return found
 
 
-def refuse_foreign(built: Iterable[Built], entities: Entities) -> None:
+def _refuse_foreign(built: Iterable[Built], entities: Entities) -> None:
     """Nobody changes what belongs to other companies, by whatever door: a period of theirs, or a record that is theirs today."""
     for part in built:
         kind = registry.get(part.item.type)
@@ -348,59 +349,6 @@ def next_codes(kind: RecordType, count: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('mdm_code_seq') FROM generate_series(1, %s)", [count])
         return [f"{kind.code_prefix}{number}" for (number,) in cursor.fetchall()]
-
-
-def content_hash(items: Iterable[ChangeItem], effective_on: date | None) -> str:
-    """What an approval signs: every item, path and value, and the date."""
-    content = [[item.type, str(item.uid), item.action, item.base_version, item.changes, item.detail] for item in items]
-    return digest({"items": content, "effective_on": effective_on.isoformat() if effective_on else None})
-
-
-def risks(built: Iterable[Built]) -> list[dict[str, Any]]:
-    """Flags of all items, each once."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for part in built:
-        if flag := retiring.risk(part.item.detail.get("plan")):
-            found.setdefault((flag["code"], str(part.item.uid)), flag)
-        if part.item.action in ("create", "update"):
-            for rule in registry.get(part.item.type).risks:
-                for flag in rule(str(part.item.uid), part.before, part.after):
-                    found.setdefault((flag["code"], flag.get("evidence", "")), flag)
-    return list(found.values())
-
-
-def kind_of(items: list[ChangeItem]) -> str:
-    """The word the inbox sorts by: create, change, bank, block, merge …"""
-    actions = {item.action for item in items}
-    if actions & {"merge", "unmerge"}:
-        return "merge" if "merge" in actions else "unmerge"
-    if "detach" in actions:
-        return "detach"
-    if actions & {"create"}:
-        return "create"
-    if actions & {"block", "unblock", "retire"}:
-        return "block"
-    paths = [change["path"] for item in items for change in item.changes]
-    return "bank" if any(path.startswith("bank_accounts") for path in paths) else "change"
-
-
-def title_of(items: list[ChangeItem]) -> str:
-    """The request in words: “Change bank account of ACME GmbH”."""
-    first = items[0]
-    kind = registry.get(first.type)
-    if len(items) > 1 and first.detail.get("plan", {}).get("replace_with"):
-        return f"Replace {first.label} by {first.detail['plan']['replace_with']}"
-    if len(items) > 1 and first.action != "merge":
-        return f"Change {len(items)} records"
-    if first.action == "create":
-        return f"Create {first.label}"
-    if first.action == "merge":
-        return f"Merge {len([i for i in items if i.action == 'merge'])} records of {first.label}"
-    if first.action in STATUS_AFTER:
-        return f"{first.action.capitalize()} {first.label}"
-    names = list(dict.fromkeys(kind.label(change["path"].split("/")[0]).lower() for change in first.changes))
-    words = " and ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more fields"
-    return f"Change {words} of {first.label}"
 
 
 def rebuild(change: ChangeRequest) -> list[Built]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from mdm import correlation
 from mdm.models import ChangeItem, ChangeRequest, Participant
-from mdm.services import audit, bulk, proposing, records
+from mdm.services import audit, bulk, records, whole_request
 from mdm.services.records import Write
 from mdm.types import Actor, diff
 
@@ -58,7 +58,7 @@ def write(writes: Sequence[Write], change: ChangeRequest, by: Actor) -> None:
 
 
 def close(change: ChangeRequest, by: Actor) -> None:
-    change.content_hash = proposing.content_hash(change.items.all(), None)
+    change.content_hash = whole_request.content_hash(change.items.all(), None)
     change.state, change.applied_at = "applied", timezone.now()
     change.save()
     audit.record(

@@ -18,7 +18,7 @@ from mdm.errors import CorrectInput, NotAllowed, NotFound, NotNow, Reload
 from mdm.models import ChangeItem, ChangeRequest, RecordVersion
 from mdm.registry import RecordType
 from mdm.selectors import records, request_items, visibility
-from mdm.services import changes, documents, policy, proposing
+from mdm.services import changes, documents, policy, proposing, whole_request
 from mdm.services.proposing import Built, ProposedItem
 from mdm.types import Actor, Change, Document, Problem, apply_changes, diff
 from mdm.web import propose_references, visitor
@@ -201,7 +201,7 @@ def look_ahead(subject: Subject, valid: Document) -> Outlook:
     item = ChangeItem(
         type=kind.key, uid=uid, action="update" if current else "create", changes=[c.as_json() for c in found]
     )
-    flags = proposing.risks([Built(item, current, after)])
+    flags = whole_request.risks([Built(item, current, after)])
     return Outlook(found, current or {}, after, flags, decide(item, current, [flag["code"] for flag in flags]))
 
 
