@@ -6,35 +6,32 @@ The loop makes, per record, the very requests a delivery makes (read, write, rea
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import threading
 import time
-import urllib.parse
-import urllib.request
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
-from mdm.demo.child import Child
 from tests.bench import ground
 from tests.bench.figures import Figure, goal
 from tests.bench.ground import Ground
-from tests.bench.load import receive
+from tests.bench.pushing import (
+    IN_FLIGHT,
+    SHARE_OF_A_CORE,
+    HeldBack,
+    Hub,
+    Platform,
+    pause,
+    seal,
+    supplier,
+    target_at,
+    wait_until,
+)  # fmt: skip
 from tests.ports import free_port
 
-IN_FLIGHT = 16
 LATENCIES_MS = (100, 20, 0)  # the first is what the goal is about
 GROWING_MS = (100, 0)
 GROWN = 1_000  # records of those figures
-SHARE_OF_A_CORE, TURN_S = 0.2, 0.1
 SHARE, TIMES_THE_ANSWERS = 0.7, 3  # what is wanted: of the loop's rate, and of the target's own time when idle
 IDLE_RECORDS = 40
-_VENDORS = "/api/v3.1/invoice/vendors"
-_PATIENCE_S = 1800
 
 
 def measure(here: Ground, deliveries: int) -> list[Figure]:
@@ -64,47 +61,11 @@ def measure(here: Ground, deliveries: int) -> list[Figure]:
     return figures
 
 
-class Hub:
-    """Worker processes and a dispatcher, as a machine of the hub runs them."""
-
-    def __init__(self, here: Ground) -> None:
-        self.here = here
-        self.running: list[Child] = []
-
-    def start(self, *, processes: int) -> None:
-        worker = ("-m", "celery", "--app", "mdm", "worker", "--concurrency", str(processes), "--loglevel", "WARNING")
-        self.running = [self.here.child("worker", *worker), self.here.child("dispatcher", "manage.py", "dispatcher")]
-        for child in self.running:
-            child.start()
-        wait_until(_worker_answers, "the worker answers")
-
-    @property
-    def worker(self) -> int:
-        return self.running[0].pid or 0
-
-    def end(self) -> None:
-        for child in self.running:
-            child.end(grace=10)
-        self.running = []
-
-
-def _worker_answers() -> bool:
-    from mdm.celery import app
-
-    return bool(app.control.ping(timeout=1))
-
-
 @dataclass(frozen=True)
 class Pushed:
     per_s: float
     requests_per_s: float
     requests_each: float
-
-
-@dataclass(frozen=True)
-class Loop:
-    records_per_s: float
-    requests_per_s: float
 
 
 def _beside_the_loop(platform: Platform, uids: list[str], latency: int, pushed: Pushed) -> Figure:
@@ -144,41 +105,6 @@ def _grown(name: str, where: str, two: Pushed, one: Pushed, note: str) -> Figure
         name=f"deliver-grown-{name}", title=f"Delivery by two worker processes instead of one, {where}",
         unit="deliveries/s", value=two.per_s, limit=one.per_s, limit_is="one worker process, in the same run", notes=[note],
     )  # fmt: skip
-
-
-class HeldBack:
-    """Lets the processes that a worker has started run for a share of the time only, one after the other in turns."""
-
-    def __init__(self, worker: int) -> None:
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        rows = [line.split() for line in listed.splitlines()]
-        self._pids = [int(pid) for pid, parent in rows if int(parent) == worker]
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> HeldBack:
-        self._tell(signal.SIGSTOP)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._tell(signal.SIGCONT)
-
-    def _run(self) -> None:
-        run_s = SHARE_OF_A_CORE * TURN_S
-        while not self._over.is_set():
-            for pid in self._pids:
-                self._tell(signal.SIGCONT, pid)
-                time.sleep(run_s)
-                self._tell(signal.SIGSTOP, pid)
-            self._over.wait(TURN_S - run_s * len(self._pids))
-
-    def _tell(self, signum: int, *pids: int) -> None:
-        for pid in pids or self._pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signum)
 
 
 def _idle(platform: Platform, hub: Hub, uids: list[str]) -> Figure:
@@ -258,110 +184,6 @@ def _pushed_at(
     return _pushed(before)
 
 
-# --- the platform ---------------------------------------------------------------------------------------------------
-
-
-class Platform:
-    """A sandbox without a rate limit, such as Concur's: without latency to fill it, then at 100 ms an answer."""
-
-    def __init__(self, here: Ground, port: int, connector: str = "concur") -> None:
-        self.here, self.port, self.url, self.connector = here, port, f"http://127.0.0.1:{port}", connector
-        self.state = ground.VAR / f"{connector}.sqlite3"
-        for file in ground.VAR.glob(f"{connector}.sqlite3*"):
-            file.unlink()
-        self.process: Child = self._child(0)
-
-    def _child(self, latency_ms: int) -> Child:
-        return self.here.child(
-            self.connector, "-m", f"sync.connectors.{self.connector}.sandbox", "--port", str(self.port),
-            "--state", str(self.state), "--latency-ms", str(latency_ms),
-        )  # fmt: skip
-
-    def start(self, *, latency_ms: int) -> None:
-        self.process = self._child(latency_ms)
-        self.process.start()
-        wait_until(self._answers, "the sandbox answers")
-
-    def restart(self, *, latency_ms: int) -> None:
-        self.process.end(grace=5)
-        self.start(latency_ms=latency_ms)
-
-    def _answers(self) -> bool:
-        try:
-            urllib.request.urlopen(f"{self.url}/_control/effects?after=1000000", timeout=5).close()
-        except OSError:
-            return False
-        return True
-
-    def loop(self, uids: list[str]) -> Loop:
-        """What the deliveries did, without a hub: 16 threads, one connection each, nothing kept."""
-        token = self._token()
-        work = iter([_requests(row, token) for row in self._held()])
-        made: list[int] = []
-        lock = threading.Lock()
-
-        def run() -> None:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as link:
-                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                while True:
-                    with lock:
-                        requests = next(work, None)
-                    if requests is None:
-                        return
-                    for request in requests:
-                        link.sendall(request)
-                        if not receive(link).startswith(b"HTTP/1.1 200"):
-                            raise SystemExit("The bare loop was refused.")
-                    made.append(len(requests))
-
-        threads = [threading.Thread(target=run) for _ in range(IN_FLIGHT)]
-        began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        seconds = time.monotonic() - began
-        if len(made) != len(uids):
-            raise SystemExit(f"The bare loop made {len(made)} of {len(uids)} records.")
-        return Loop(len(made) / seconds, sum(made) / seconds)
-
-    def _held(self) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.url}/_control/records?type=supplier", timeout=30) as answer:
-            return list(json.load(answer)["records"])
-
-    def _token(self) -> str:
-        from sync.sandbox import CLIENT_ID, SECRET
-
-        form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": SECRET}
-        data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(f"{self.url}/oauth2/v0/token", data=data, timeout=30) as answer:
-            return str(json.load(answer)["access_token"])
-
-
-def _requests(row: dict[str, Any], token: str) -> list[bytes]:
-    """Read one vendor, write it with another field, read it back; as Concur's connector asks."""
-    fields = {name: value for name, value in row["fields"].items() if isinstance(value, str | int) and "[" not in name}
-    changed = {
-        **fields,
-        "PaymentTerms": 45 if str(fields.get("PaymentTerms")) != "45" else 14,
-    }  # never what the hub sends
-    made_there = ("Country", "ID", "URI")
-    body = {"Vendor": [{name: value for name, value in changed.items() if name not in made_there}]}
-    keys = {"vendorCode": fields["VendorCode"], "addressCode": fields["AddressCode"]}
-    one = f"{_VENDORS}?{urllib.parse.urlencode({'limit': '100', 'searchType': 'exact', **keys})}"
-    read = _request("GET", one, token)
-    return [read, _request("PUT", _VENDORS, token, json.dumps(body).encode()), read]
-
-
-def _request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
-    head = (
-        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n"
-    )
-    if body:
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"\r\n" + body
-
-
 # --- the hub --------------------------------------------------------------------------------------------------------
 
 
@@ -379,32 +201,6 @@ def _suppliers(base_url: str, count: int) -> list[str]:
     return [str(uid) for uid in model._default_manager.filter(group="bench").values_list("uid", flat=True)]
 
 
-def target_at(base_url: str, connector: str = "concur") -> None:
-    from mdm.models import System
-    from sync.models import Subscription, Target
-    from sync.sandbox import CLIENT_ID, SECRET
-
-    if Target.objects.filter(code=connector).update(base_url=base_url):
-        return
-    system = System.objects.create(code=connector, title=connector.title(), mark=connector[:2].upper(), rank=60)
-    target = Target(
-        code=connector, title=system.title, connector=connector, system=system, base_url=base_url, client_id=CLIENT_ID,
-        concurrency=IN_FLIGHT, rate_per_s=10_000, burst=10_000,
-    )  # fmt: skip
-    target.set_secret(SECRET)
-    target.save()
-    Subscription.objects.create(target=target, type="supplier", filter={"group": "bench"})
-
-
-def supplier(number: int) -> dict[str, object]:
-    address = {"kind": "registered", "lines": [f"Ringstrasse {number}"], "city": "Kassel", "postal_code": "34117"}
-    contact = {"role": "accounts_receivable", "name": "Invoices", "email": f"ar{number}@throughput.example"}
-    return {
-        "legal_name": f"Durchsatz {number:05} GmbH", "country": "DE", "group": "bench", "payment_terms": "NET30",
-        "addresses": [{**address, "country": "DE"}], "contacts": [contact],
-    }  # fmt: skip
-
-
 def _change(uids: list[str]) -> None:
     ground.change(*_toggled(uids), action="update")
     seal()
@@ -418,15 +214,6 @@ def _toggled(uids: list[str]) -> list[dict[str, object]]:
     return [{"uid": str(uid), "payment_terms": "NET30" if terms == "NET60" else "NET60"} for uid, terms in rows]
 
 
-def seal() -> None:
-    from mdm.services import events
-    from sync.services import dispatch
-
-    while events.seal():
-        pass
-    dispatch.dispatch_all()
-
-
 def _queued() -> int:
     return _count("pending")
 
@@ -435,18 +222,6 @@ def _under_way() -> bool:
     from sync.models import Delivery
 
     return Delivery.objects.filter(state__in=("in_flight", "unknown", "retrying")).exists()
-
-
-def pause(paused: bool, code: str = "concur") -> None:
-    from mdm.types import Actor
-    from sync.models import Target
-    from sync.services import targets
-
-    target, by = Target.objects.get(code=code), Actor.system("bench")
-    if paused:
-        targets.pause(target, reason="The clock does not run yet.", by=by)
-    else:
-        targets.resume(target, by=by)
 
 
 def _count(state: str, effect: str | None = None) -> int:
@@ -472,14 +247,6 @@ def _words(state: str) -> str:
     from sync.models import Delivery
 
     return str(Delivery.objects.filter(state=state).values_list("error_text", flat=True)[0])
-
-
-def wait_until(condition: Any, what: str, every: float = 0.2) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"Waited {_PATIENCE_S} s in vain until {what}.")
-        time.sleep(every)
 
 
 def _pushed(before: int = 0) -> Pushed:

@@ -16,9 +16,10 @@ from typing import Any
 from django.db import connection
 
 from tests.bench import ground
-from tests.bench.delivering import IN_FLIGHT, LATENCIES_MS, Hub, Platform, pause, seal, supplier, target_at, wait_until
+from tests.bench.delivering import LATENCIES_MS
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
+from tests.bench.pushing import IN_FLIGHT, Hub, Platform, pause, seal, supplier, target_at, wait_until
 from tests.ports import free_port
 
 PLATFORMS = {  # all but the first answer one question about several records
