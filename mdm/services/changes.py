@@ -243,12 +243,13 @@ def _plan_again(change: ChangeRequest, item: ChangeItem, choice: str, by: Actor)
     if not item.detail.get("plan"):
         raise CorrectInput("It has no plan yet: withdraw this request and propose it again, with a plan.")
     together = [*known]
-    proposing.repoint(part, together, uniqueness.Together())
+    entities = entities_of(by.user)
+    proposing.repoint(part, together, uniqueness.Together(), entities)
     new = [one.item for one in together[len(known) :]]
     for one in new:
         one.request = change
     ChangeItem.objects.bulk_create(new, batch_size=1000)
-    proposing.check_left_behind(together, change.effective_on, note=True, entities=entities_of(by.user))
+    proposing.check_left_behind(together, change.effective_on, note=True, entities=entities)
 
 
 def _on_what_is_there(item: ChangeItem, chosen: dict[str, str]) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def build(items: Iterable[ProposedItem], *, effective_on: date | None = None, en
             own = error.problems or (Problem("", error.code, error.message),)
             problems += [Problem(prefix + p.path, p.code, p.message) for p in own]
     if not problems:
-        _carry_out(built, listed, together, effective_on)
+        _carry_out(built, listed, together, effective_on, entities)
         problems = _across(built, [*(proposed.patch or {} for proposed in listed), *({} for _ in built[len(listed) :])])
     if problems:
         words = "One value needs correction." if len(problems) == 1 else f"{len(problems)} values need correction."
@@ -88,7 +88,11 @@ def _day(effective_on: date | None) -> str:
 
 
 def _carry_out(
-    built: list[Built], listed: Sequence[ProposedItem], together: uniqueness.Together, effective_on: date | None
+    built: list[Built],
+    listed: Sequence[ProposedItem],
+    together: uniqueness.Together,
+    effective_on: date | None,
+    entities: Entities,
 ) -> None:
     """Plans of records that leave, read and carried out: an item for everybody who is repointed."""
     for index, (part, proposed) in enumerate(zip(list(built), listed, strict=True)):
@@ -102,20 +106,24 @@ def _carry_out(
                 text = "A plan is for a record that is retired or closed."
                 raise CorrectInput(text, problems=[Problem("plan", "not_leaving", text)])
             part.item.detail["plan"] = retiring.read(proposed.plan, day)
-            repoint(part, built, together)
+            repoint(part, built, together, entities)
         except CorrectInput as error:
             found = [Problem(prefix + p.path, p.code, p.message) for p in error.problems]
             raise CorrectInput(error.message, problems=found) from None
 
 
-def repoint(part: Built, built: list[Built], together: uniqueness.Together) -> None:
-    """Add items for everybody whom the plan of this part repoints and who has none yet."""
+def repoint(part: Built, built: list[Built], together: uniqueness.Together, entities: Entities) -> None:
+    """Add items for everybody whom the plan of this part repoints and who has none yet; refused whole when people of these
+    companies do not see all of them."""
     plan, kind, document = part.item.detail["plan"], registry.get(part.item.type), part.before
     if "replace_with" not in plan or document is None:
         return
     there = {str(one.item.uid) for one in built}
     found = retiring.users(kind, document, plan["from"])
     mine = retiring.Users([one for one in found.records if one.uid not in there])
+    if hidden := retiring.hidden(mine, entities):
+        text = retiring.not_theirs(hidden)
+        raise CorrectInput(text, problems=[Problem("plan/replace_with", "foreign_entity", text)])
     after = retiring.repointed(kind, document, mine, plan["replace_with"], plan["from"], documents.fresh_uid)
     for other, body, wanted in after:
         item = ProposedItem(type=other.key, uid=body["uid"], document=wanted, base_version=body["version"])

@@ -223,8 +223,8 @@ def refusal(
     """Names the first of those who would be left behind and that people of these companies may see; counts all."""
     seen = references.seen(found.records, entities)
     problems = [Problem(f"{prefix}plan", RISK, who(one)) for one in seen[:NAMED]]
-    if hidden := len(found.records) - len(seen):
-        problems.append(Problem(f"{prefix}plan", RISK, unseen(hidden)))
+    if count := len(found.records) - len(seen):
+        problems.append(Problem(f"{prefix}plan", RISK, unseen(count)))
     problems += [Problem(f"{prefix}plan", RISK, f"{o['kind']}: {o['title']}") for o in found.elsewhere[:NAMED]]
     name = f"{kind.title} {document['code']} {kind.name_of(document)}"
     return StillUsed(
@@ -233,6 +233,17 @@ def refusal(
         used=[one.as_json() for one in seen[:NAMED]],
         used_count=found.count,
     )
+
+
+def hidden(found: Users, entities: Entities) -> int:
+    """How many of them are records of which people of these companies see nothing."""
+    return len(found.records) - len(references.seen(found.records, entities))
+
+
+def not_theirs(count: int) -> str:
+    """Why people who do not see so many of them cannot replace it, and what they can do."""
+    whose = "One of them belongs" if count == 1 else f"{count:,} of them belong"
+    return f"{whose} to companies that you do not see. Leave them as they are, or let somebody replace it who sees all of them."
 
 
 def unseen(count: int) -> str:

@@ -284,7 +284,25 @@ def test_records_of_other_companies_are_counted_not_named(profit_center: Documen
         browser("nina", "requester", entities=("NH10",)), f"/records/profit-centers/{profit_center['uid']}/leave/"
     )
     assert "Foundry" in page and "2 records of companies that you do not see" in page and "Secret" not in page
+    assert "2 of them belong to companies that you do not see" in page and 'name="replace_with"' not in page
     assert not ChangeRequest.objects.filter(state="in_review").exists()
+
+
+def test_who_does_not_see_all_of_them_cannot_replace_it_but_leave_them(profit_center: Document) -> None:
+    make("legal_entity", code="NH20", name="Nordhaven France", country="FR", currency="EUR")
+    center(), center("CC2", name="Secret plant", legal_entity="NH20")
+    by = caller("requester", entities=("NH10",))
+    item = {"type": "profit_center", "uid": profit_center["uid"], "action": "retire"}
+
+    def asked(plan: Any) -> Any:
+        return by.post_json("change-requests/", {"items": [{**item, "plan": plan}], "reason": "Reorganisation"})
+
+    refused = asked({"replace_with": "PC2"})
+    assert refused.status_code == 400 and b"Secret" not in refused.content and b"CC2" not in refused.content
+    (told,) = refused.json()["errors"]
+    assert (told["path"], told["code"]) == ("plan/replace_with", "foreign_entity")
+    assert "Leave them as they are" in told["message"] and not ChangeRequest.objects.filter(state="in_review").exists()
+    assert asked({"keep": "They end this year"}).status_code == 202
 
 
 def test_every_kind_of_reference_is_repointed() -> None:

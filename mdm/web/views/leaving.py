@@ -71,6 +71,7 @@ def _answer(request: HttpRequest, frame: Frame, error: HubError | None = None) -
     day = _day(given.get("on", "")) if kind.periods else ""
     found = retiring.users(kind, frame.document, day or timezone.localdate().isoformat())
     seen = Users(references.seen(found.records, visitor.entities(request)), found.elsewhere)
+    hidden = len(found.records) - len(seen.records)
     fields = [
         Field(name="reason", id="reason", label="Why?", kind="textarea", value=given.get("reason", "")[:2000]),
         *([_closing(day)] if kind.periods else []),
@@ -81,8 +82,9 @@ def _answer(request: HttpRequest, frame: Frame, error: HubError | None = None) -
         "problems": [problem.message for problem in error.problems] if error and len(error.problems) > 1 else [],
         "url": request.path,
         "fields": fields,
-        "users": _table(seen, len(found.records) - len(seen.records)) if found.count else None,
+        "users": _table(seen, hidden) if found.count else None,
         "users_note": f"the first {SHOWN} of {found.count:,}" if seen.count > SHOWN else f"{found.count:,}",
+        "not_theirs": retiring.not_theirs(hidden) if hidden else "",
         "replace": [
             Field(
                 name="replace_with", id="replace_with", label=f"The {kind.noun} they refer to instead",
