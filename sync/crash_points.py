@@ -23,7 +23,7 @@ POINTS = (
     "token",  # a token of its rate is taken
     "intended",  # the intent is committed, nothing was sent
     "sent",  # a write is on the wire, its answer is not
-    "read_back",  # a doubt was looked into, nothing is recorded
+    "read_back",  # a doubt was looked into (at a target that cannot be read: it is to be told again), nothing is recorded
     "answered",  # the outcome is known, nothing is recorded
     "recording",  # the outcome is written, the transaction is open
     "recorded",  # the outcome is committed, the governors do not know it

@@ -108,6 +108,7 @@ def _resolve_doubt(work: Work, connector: Connector) -> Verdict | None:
     if connector.capability == "B":
         work.repeats = True
         repeating.follow_up(work.delivery, work.payload_hash)
+        reach("read_back")
         return None
     if not isinstance(connector, Readable):
         words = "The answer was lost, and this target cannot be read: somebody has to look there."

@@ -7,7 +7,9 @@ process can be made to die and a lease to be lost at any point.
 from __future__ import annotations
 
 import uuid
+from bisect import bisect
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -101,9 +103,11 @@ def platform(request, sandbox):
         yield world.target(request.param, door.url), Side(started.control), door
 
 
-def creations(side: Side) -> int:
-    """Requests that made something: what was made in one of them has the same moment, but for microseconds."""
-    return len({effect["at"][:21] for effect in side.effects() if effect["kind"] == "created"})
+def creations(side: Side, door: gate.Gate) -> int:
+    """Requests that made something: each record was made by the last one that had come by then."""
+    came = sorted(at for at, *_ in door.came)
+    made = [datetime.fromisoformat(effect["at"]) for effect in side.effects() if effect["kind"] == "created"]
+    return len({bisect(came, at.timestamp()) for at in made})
 
 
 def test_a_first_load_goes_together(platform):
@@ -111,7 +115,7 @@ def test_a_first_load_goes_together(platform):
     uids = suppliers()
     job = load(target)
     assert world.send_until_settled() == {"posted": MANY}
-    assert creations(side) == 1 and sorted(created(side)) == sorted(side.records())
+    assert creations(side, door) == 1 and sorted(created(side)) == sorted(side.records())
     for delivery in Delivery.objects.all():
         assert (delivery.effect, delivery.verified, delivery.attempts, delivery.error_text) == ("created", True, 1, "")
         result = delivery.attempt_rows.get().result
@@ -186,14 +190,14 @@ def test_one_that_is_there_already_is_tied_and_not_doubled(platform):
 
 
 def test_one_without_a_counterpart_holds_nobody_up(platform):
-    target, side, _ = platform
+    target, side, door = platform
     world.propose("payment_term", {"code": "NET37", "name": "Odd", "net_days": 37})
     uids = suppliers()
     world.propose("supplier", {"payment_terms": "NET37"}, uid=uids[1])
     load(target)
     assert world.send_until_settled() == {"posted": MANY - 1, "rejected": 1}
     assert str(ExceptionItem.objects.get().record) == uids[1]  # by the value map, or by a look at the platform
-    assert len(created(side)) == MANY - 1 and creations(side) == 1
+    assert len(created(side)) == MANY - 1 and creations(side, door) == 1
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "reset_after", "garbage"])
@@ -231,7 +235,7 @@ def test_the_answer_was_lost_and_nothing_was_applied(platform, fault):
 
 @pytest.mark.parametrize("fault", ["429", "503"])
 def test_throttled_all_of_them_wait_and_go_together_again(platform, fault):
-    target, side, _ = platform
+    target, side, door = platform
     suppliers()
     load(target)
     side.fault(fault, WRITES)
@@ -241,7 +245,7 @@ def test_throttled_all_of_them_wait_and_go_together_again(platform, fault):
     Target.objects.update(not_before=None)
     Lane.objects.update(next_at=Now())
     assert together() == {"posted": MANY}
-    assert creations(side) == 1 and len(created(side)) == MANY
+    assert creations(side, door) == 1 and len(created(side)) == MANY
 
 
 def test_signed_out_the_breaker_opens_and_nothing_is_burnt(platform):
@@ -278,7 +282,8 @@ def tryton(sandbox):
 def concur(sandbox):
     started = sandbox("concur")
     world.allow_everything()
-    return world.target("concur", started.url), Side(started.control)
+    with gate.before(started.url) as door:
+        yield world.target("concur", door.url), Side(started.control), door
 
 
 def test_where_one_takes_all_along_each_goes_alone(tryton):
@@ -299,14 +304,14 @@ def test_where_one_takes_all_along_each_goes_alone(tryton):
 
 
 def test_where_each_is_answered_one_is_refused_alone(concur):
-    target, side = concur
+    target, side, door = concur
     uids = suppliers()
     kyiv = [{"kind": "registered", "lines": ["Kai 1"], "city": "Kyiv", "postal_code": "01001", "country": "UA"}]
     uids.append(world.supplier(legal_name="Ohne Region", country="UA", addresses=kyiv, tax_registrations=[]))
     load(target)
     assert together() == {"posted": MANY, "rejected": 1}
     item = ExceptionItem.objects.get()
-    assert str(item.record) == uids[-1] and "State is required" in item.words and creations(side) == 1
+    assert str(item.record) == uids[-1] and "State is required" in item.words and creations(side, door) == 1
     result = Attempt.objects.get(delivery=item.delivery).result
     assert (result.outcome, result.status) == ("refused", 200) and "Viele" not in str(result.exchanges)
 
@@ -317,7 +322,7 @@ ACCOUNT = {"account_number": "0099887766", "bank_code": "37040044", "holder": "X
 @pytest.mark.parametrize("fault, state", [("refuse", "rejected"), ("429", "unknown"), ("timeout_after", "unknown")])
 def test_accounts_are_a_second_request_of_those_that_have_some(concur, fault, state):
     """Made in part, by the same rules as a single push of two requests."""
-    target, side = concur
+    target, side, door = concur
     suppliers(3)
     accounts = [[{**ACCOUNT, "account_number": f"00998877{n}"}] for n in range(2)]
     with_accounts = [
@@ -328,7 +333,7 @@ def test_accounts_are_a_second_request_of_those_that_have_some(concur, fault, st
     side.fault(fault, "PUT .*banks")
     assert together() == {"posted": 3, state: 2}
     rows = Delivery.objects.filter(record__in=with_accounts)
-    assert set(rows.values_list("state", flat=True)) == {state} and creations(side) == 1
+    assert set(rows.values_list("state", flat=True)) == {state} and creations(side, door) == 1
     assert set(rows.values_list("effect", flat=True)) == {"" if fault == "timeout_after" else IN_PART}
     for row in rows:
         shown = str(row.attempt_rows.get().result.exchanges)
@@ -345,7 +350,7 @@ def test_accounts_are_a_second_request_of_those_that_have_some(concur, fault, st
 
 
 def test_accounts_that_went_with_the_others(concur):
-    target, side = concur
+    target, side, _ = concur
     suppliers(3, bank_accounts=[ACCOUNT])
     load(target)
     assert together() == {"posted": 3}
