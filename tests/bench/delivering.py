@@ -19,6 +19,7 @@ from tests.bench.pushing import (
     HeldBack,
     Hub,
     Platform,
+    company,
     pause,
     seal,
     supplier,
@@ -38,6 +39,7 @@ def measure(here: Ground, deliveries: int) -> list[Figure]:
     platform = Platform(here, free_port())
     hub = Hub(here)
     try:
+        company()
         platform.start(latency_ms=0)
         uids = _suppliers(platform.url, deliveries)
         hub.start(processes=2)

@@ -19,7 +19,7 @@ from tests.bench import ground
 from tests.bench.delivering import LATENCIES_MS
 from tests.bench.figures import Figure
 from tests.bench.ground import Ground
-from tests.bench.pushing import IN_FLIGHT, Hub, Platform, pause, seal, supplier, target_at, wait_until
+from tests.bench.pushing import IN_FLIGHT, Hub, Platform, company, pause, seal, supplier, target_at, wait_until
 from tests.ports import free_port
 
 PLATFORMS = {  # all but the first answer one question about several records
@@ -38,6 +38,7 @@ def measure(here: Ground, records: int) -> Iterator[Figure]:
     from sync import platforms
 
     latency = LATENCIES_MS[0]
+    company()
     for name, (title, how) in PLATFORMS.items():
         platform, hub = Platform(here, free_port(), name), Hub(here)
         try:

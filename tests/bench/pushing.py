@@ -21,6 +21,7 @@ from tests.bench.ground import Ground
 from tests.bench.load import receive
 
 IN_FLIGHT = 16
+COMPANY = "NH10"
 SHARE_OF_A_CORE, TURN_S = 0.2, 0.1
 _VENDORS = "/api/v3.1/invoice/vendors"
 _PATIENCE_S = 1800
@@ -220,8 +221,16 @@ def supplier(number: int) -> dict[str, object]:
     contact = {"role": "accounts_receivable", "name": "Invoices", "email": f"ar{number}@throughput.example"}
     return {
         "legal_name": f"Durchsatz {number:05} GmbH", "country": "DE", "group": "bench", "payment_terms": "NET30",
-        "addresses": [{**address, "country": "DE"}], "contacts": [contact],
+        "addresses": [{**address, "country": "DE"}], "contacts": [contact], "extensions": [{"legal_entity": COMPANY}],
     }  # fmt: skip
+
+
+def company() -> None:
+    """The legal entity that every supplier here has an extension for: some platforms take none without one."""
+    from dimensions.models import LegalEntity
+
+    if not LegalEntity.objects.filter(code=COMPANY).exists():
+        ground.change({"code": COMPANY, "name": "Durchsatz", "country": "DE", "currency": "EUR"}, type="legal_entity")
 
 
 def seal() -> None:
