@@ -20,6 +20,13 @@ def rows(statement: str, given: Given = (), *, meanwhile: Callable[[], object] |
         return cursor.fetchall()
 
 
+def run(statement: str, given: Given, *, meanwhile: Callable[[], object]) -> None:
+    """One that finds nothing. `meanwhile`: as of `several`."""
+    with connection.cursor() as cursor, connection.connection.pipeline():
+        cursor.execute(statement, given or None)
+        meanwhile()
+
+
 def several(asked: Sequence[tuple[str, Given]], *, meanwhile: Callable[[], object]) -> Iterator[Rows]:
     """What each statement finds, in their order: the database is at the next while whoever asks looks at the rows of one.
     `meanwhile`: done before the first rows are waited for. Neither may ask the database anything else."""

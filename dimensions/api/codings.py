@@ -170,16 +170,17 @@ class ValidateCodings(HubView):
         lines = list(_lines(body))
         self._require_scopes(lines)
         token = auth.token_of(request)
+        texts: list[str] = []
         answer = coding.check(
             lines,
             system=body.system or "",
             chart=body.chart or "",
             entities=self.entities,
             by=token.name if token else self.actor.name,
+            meanwhile=lambda done: texts.extend(map(_text, done)),
         )
         valid = not any(one.errors for one in answer.lines)
-        results = ",".join(map(_text, answer.lines))
-        return Response(Rendered(f'{{"valid":{_TRUTH[valid]},"results":[{results}]}}'.encode()))
+        return Response(Rendered(f'{{"valid":{_TRUTH[valid]},"results":[{",".join(texts)}]}}'.encode()))
 
     def _require_scopes(self, lines: list[Line]) -> None:
         columns = zip(*(line.named() for line in lines), strict=True)

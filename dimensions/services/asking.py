@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from dimensions.mapping_rows import MAPPINGS
 from dimensions.models import AskedCode, MappingGap
 from dimensions.services import mappings, translating
 from dimensions.services.mappings import Pair
-from mdm import registry
+from mdm import registry, statements
 from mdm.errors import HubError, NotNow
 from mdm.selectors import event_watch
 from mdm.selectors.event_watch import Look
@@ -45,17 +45,26 @@ class Asked(NamedTuple):
     codes: Mapping[str, int]
 
 
-def note(*, uses: Iterable[Asked] = (), gaps: Iterable[Asked] = (), by: str = "") -> None:
+def note(
+    *,
+    uses: Iterable[Asked] = (),
+    gaps: Iterable[Asked] = (),
+    by: str = "",
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
     """Put down which codes were asked for (`uses`: all of them) and which of them had no target (`gaps`). At most one
-    statement, in the caller's transaction. `by`: who asked, in words people know.
+    statement, in the caller's transaction. `by`: who asked, in words people know. `meanwhile`: done while the database is
+    at it; may not ask it anything.
 
     A gap that was answered is open again; one that was dismissed stays so and is only counted.
     """
     batch = [[*one[:3], one.context, str(one.on), one.codes] for one in uses if one.codes]
     counted = _counted(gaps)
     if batch or counted:
-        with connection.cursor() as cursor:
-            cursor.execute(_NOTE, [json.dumps(batch), by or "somebody", json.dumps(counted)])
+        given = [json.dumps(batch), by or "somebody", json.dumps(counted)]
+        statements.run(_NOTE, given, meanwhile=meanwhile)
+    else:
+        meanwhile()
 
 
 def _counted(gaps: Iterable[Asked]) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ The number of queries is fixed whatever the lines say. What nothing maps is said
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,13 +37,20 @@ class Answer:
 
 
 def check(
-    lines: Sequence[Line], *, system: str = "", chart: str = "", entities: Entities = None, by: str = ""
+    lines: Sequence[Line],
+    *,
+    system: str = "",
+    chart: str = "",
+    entities: Entities = None,
+    by: str = "",
+    meanwhile: Callable[[Sequence[Checked]], object] = lambda done: None,
 ) -> Answer:
     """What is wrong with each line, in the order given. `system`: whose keys come first and whose codes come out, "" the
     hub itself. `chart`: that account numbers are of, "" the one the group books in. `entities`: as visibility has it.
-    `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. CorrectInput when there
-    is no such system. At most nine queries: one of what the call stands on, one of what changed, four of records, one each
-    of rules and of mappings, one to put down. What codes stand for, rules and mappings are kept in the
+    `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. `meanwhile`: done with the
+    lines when all is known, while the database puts that down. CorrectInput when there is no such system. At most nine
+    queries: one of what the call stands on, one of what changed, four of records, one each of rules and of mappings, one
+    to put down. What codes stand for, rules and mappings are kept in the
     process until they change: then there are three.
     """
     call = _Call(lines, system, chart, entities)
@@ -53,7 +60,9 @@ def check(
     for one in done:
         judge(one)
     if by:
-        _note(done, answers, system, by)
+        _note(done, answers, system, by, meanwhile=lambda: meanwhile(done))
+    else:
+        meanwhile(done)
     return Answer(done, call.rules, answers)
 
 
@@ -250,7 +259,9 @@ def _dependent(name: str, one: Held) -> str:
 _Place = tuple[tuple[str, str, str], tuple[str, ...], date]
 
 
-def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str, by: str) -> None:
+def _note(
+    done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str, by: str, *, meanwhile: Callable[[], object]
+) -> None:
     """Uses of mappings, and what has no target, each with how often."""
     uses: dict[_Place, list[str]] = {}
     gaps: dict[_Place, list[str]] = {}
@@ -271,7 +282,7 @@ def _note(done: Sequence[Checked], answers: Mapping[Pair, Compiled], system: str
                 uses.setdefault(place, []).append(tax.code)
             if one.target("tax_code") is None:
                 gaps.setdefault(place, []).append(tax.code)
-    asking.note(uses=_noted(uses), gaps=_noted(gaps), by=by)
+    asking.note(uses=_noted(uses), gaps=_noted(gaps), by=by, meanwhile=meanwhile)
 
 
 def _noted(found: Mapping[_Place, Sequence[str]]) -> Iterator[asking.Asked]:
