@@ -80,7 +80,7 @@ def clone_name() -> str:
 
 def create_clone() -> None:
     """Make this process's database from the template; the first process to come builds the template."""
-    with _locked("template.lock"), _connect("postgres") as connection:
+    with locked("template.lock"), _connect("postgres") as connection:
         _sweep(connection)
         template = _TEMPLATE + _fingerprint()
         if template not in _databases(connection):
@@ -166,7 +166,7 @@ def _sql(statement: str, *names: str) -> sql.Composed:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
     with (VAR / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

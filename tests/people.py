@@ -53,6 +53,16 @@ def make(type_key: str, **patch: Any) -> Document:
     return records.current_document(type_key, change.items.get().uid)
 
 
+def make_together(type_key: str, patches: Iterable[dict[str, Any]]) -> list[Document]:
+    """The same for many, by one request; much quicker than one after the other."""
+    auto_approve("system")
+    items = [ProposedItem(type=type_key, action="create", patch=patch) for patch in patches]
+    change = changes.propose(items=items, by=SETUP, origin="system")
+    assert change.state == "applied"
+    uids = change.items.order_by("position").values_list("uid", flat=True)
+    return [records.current_document(type_key, uid) for uid in uids]
+
+
 def supplier(**patch: Any) -> Document:
     return make("supplier", **{"legal_name": f"Supplier {uuid.uuid4().hex[:8]}", "country": "DE", **patch})
 

@@ -14,9 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 from mdm.reading.cells import guard
 from mdm.reading.rows import MIB, PIECE
 
@@ -73,6 +70,8 @@ def xlsx_chunks(headings: Sequence[str], rows: Iterable[Values], *, title: str =
     Texts are written as texts, so nothing in them can run; more rows than a sheet holds go on in the next
     sheet.
     """
+    from openpyxl import Workbook  # a tenth of a second, which few processes need
+
     book = Workbook(write_only=True)
     sheet = None
     count = 0
@@ -105,7 +104,7 @@ def ndjson_chunks(documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         yield "".join(held).encode("utf-8", "replace")
 
 
-def _new_sheet(book: Workbook, headings: Sequence[str], title: str) -> Any:
+def _new_sheet(book: Any, headings: Sequence[str], title: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # long titles are cut here already
         sheet = book.create_sheet(re.sub(r"[\\/*?:\[\]]", " ", title)[:31].strip("' ") or "Export")
@@ -127,6 +126,8 @@ def _cell(sheet: Any, value: Any) -> Any:
         text = guard(text)  # reading takes one apostrophe off again
     if not text.startswith(("=", "#")):  # a formula or an error is all the library ever takes a text for
         return text or None
+    from openpyxl.cell import WriteOnlyCell
+
     cell = WriteOnlyCell(sheet)
     cell.value = text
     cell.data_type = "s"

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from typing import BinaryIO
 
-from mdm.reading import delimited, sheet
+from mdm.reading import delimited
 from mdm.reading.archive import open_archive
 from mdm.reading.decoding import Decoder, bounded, identify
 from mdm.reading.delimited import Lines
@@ -29,7 +29,6 @@ from mdm.reading.rows import (
     clip,
 )
 from mdm.reading.sniff import Format
-from mdm.reading.workbook import open_workbook
 from mdm.types import Problem
 
 _SAMPLE_ROWS = 200  # JSON lines looked at for the names of columns
@@ -111,11 +110,13 @@ def read_documents(source: Source, *, limits: Limits | None = None) -> Iterator[
 
 
 def _workbook(pieces: Iterator[bytes], limits: Limits, spool: Spool, closing: ExitStack) -> Reader:
+    from mdm.reading import sheet, workbook  # what they stand on takes a tenth of a second, and few processes need it
+
     file = closing.enter_context(spool())
     for piece in pieces:
         file.write(piece)
     archive = closing.enter_context(open_archive(file, limits))
-    book = open_workbook(archive, closing.enter_context(spool()), limits)
+    book = workbook.open_workbook(archive, closing.enter_context(spool()), limits)
     for candidate in book.sheets:
         records = sheet.records(book, candidate)
         first = next(records, None)

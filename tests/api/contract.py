@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from functools import lru_cache
 from typing import Any
@@ -10,12 +11,22 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from mdm.api import docs
+from tests import database
 
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(docs.openapi())
-    return parsed
+    """Made once in a run: it takes seconds, and every process of the run asks for it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return dict(json.loads(docs.openapi()))
+    with database.locked("openapi.lock"):
+        file = database.VAR / "openapi.json"
+        held = json.loads(file.read_text()) if file.exists() else {}
+        if held.get("run") != run:
+            held = {"run": run, "document": json.loads(docs.openapi())}
+            file.write_text(json.dumps(held))
+    return dict(held["document"])
 
 
 @lru_cache(maxsize=1)

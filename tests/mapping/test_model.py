@@ -65,7 +65,7 @@ def test_many_rows_of_one_code_are_found_by_context_and_day(data):
         assert built.resolve("0", context, on).row == model.winner(rows, "0", context, on)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(model.some_rows(most=7))
 def test_what_is_not_unreachable_wins_where_it_is_said_to(rows):
     live = [row for row in rows if row.active]
@@ -78,7 +78,7 @@ def test_what_is_not_unreachable_wins_where_it_is_said_to(rows):
             assert model.winner(live, example.value, example.context, example.on) == built.table.row(number)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     model.some_rows(most=7),
     st.lists(st.sampled_from(model.contexts()), min_size=4, max_size=4),

@@ -50,16 +50,16 @@ MANY = 5
 COMPANY = "NH10"  # Dynamics 365 keeps a supplier per company, and takes none without one
 
 
-def made(**different: Any) -> str:
+def made(*names: str, **different: Any) -> list[str]:
     if not LegalEntity.objects.filter(code=COMPANY).exists():
         world.propose("legal_entity", {"code": COMPANY, "name": COMPANY, "country": "DE", "currency": "EUR"})
-    return world.supplier(**{"tax_registrations": [], "extensions": [{"legal_entity": COMPANY}], **different})
+    return world.suppliers(names, **{"tax_registrations": [], "extensions": [{"legal_entity": COMPANY}], **different})
 
 
 def suppliers(count: int = MANY, **different: Any) -> list[str]:
     """Records that no event sends: they wait for a load."""
     Subscription.objects.update(from_seq=10**9)
-    uids = [made(legal_name=f"Viele {n} GmbH", **different) for n in range(count)]
+    uids = made(*(f"Viele {n} GmbH" for n in range(count)), **different)
     world.dispatch_now()
     return uids
 
@@ -140,7 +140,7 @@ def test_only_push_jobs_go_together(platform):
     """What was approved today is sent as it comes."""
     _, side, _ = platform
     for number in range(3):
-        made(legal_name=f"Heute {number} GmbH")
+        made(f"Heute {number} GmbH")
     assert world.send_until_settled() == {"posted": 3}
     assert all(not row.message for row in AttemptResult.objects.all())
 

@@ -228,7 +228,7 @@ def test_killed_again_and_again_under_faults(coupa):
     target, side = coupa
     Target.objects.update(concurrency=6, timeout_s=1, max_inflight_s=0.6, max_attempts=60, probe_every_s=0.2)
     chance = random.Random(7)
-    uids = [world.supplier(legal_name=f"Wirrwarr {n:02} GmbH", tax_registrations=[]) for n in range(16)]
+    uids = world.suppliers((f"Wirrwarr {n:02} GmbH" for n in range(16)), tax_registrations=[])
     world.dispatch_now()
     for kind in ("timeout_after", "timeout_before", "reset_after", "garbage", "500", "429"):
         side.fault(kind, "^(POST|PUT) /api/suppliers", 2)

@@ -130,8 +130,7 @@ def test_a_plan_is_refused_when_anything_else_moved(coupa, samir, what):
 def test_a_large_plan_is_applied_by_somebody_else(coupa, samir):
     target, side = coupa
     Subscription.objects.update(from_seq=10**9)
-    for number in range(LIMIT + 1):
-        world.supplier(legal_name=f"Groß {number} GmbH", tax_registrations=[])
+    world.suppliers((f"Groß {number} GmbH" for number in range(LIMIT + 1)), tax_registrations=[])
     job = planned(target, samir)
     assert (job.state, job.sends, job.needs_approval) == ("waiting", LIMIT + 1, True)
     with pytest.raises(FourEyes):
@@ -156,8 +155,7 @@ def test_rows_that_were_changed_behind_our_back_are_not_applied(coupa, samir, ow
 def test_a_look_that_is_old_is_taken_again_while_the_plan_is_applied(coupa, samir):
     target, side = coupa
     Subscription.objects.update(from_seq=10**9)
-    for number in range(6):
-        world.supplier(legal_name=f"Lange {number} GmbH", tax_registrations=[])
+    world.suppliers((f"Lange {number} GmbH" for number in range(6)), tax_registrations=[])
     job = planned(target, samir, rate_per_s=2)
     jobs.approve(job, by=samir, content_hash=job.content_hash)
     planning.run(job.uid)
@@ -208,8 +206,7 @@ def test_a_throttling_target_is_waited_for(coupa, samir):
 def test_a_plan_whose_process_was_killed_goes_on_where_it_was(coupa, samir):
     target, side = coupa
     Subscription.objects.update(from_seq=10**9)
-    for number in range(60):
-        world.supplier(legal_name=f"Viele {number} GmbH", tax_registrations=[])
+    world.suppliers((f"Viele {number} GmbH" for number in range(60)), tax_registrations=[])
     Target.objects.update(rate_per_s=20, burst=1)
     target.refresh_from_db()
     job = jobs.ask_for_records(target, by=samir, plan=True)

@@ -56,7 +56,7 @@ def mara():
 
 
 def suppliers(count: int, name: str = "Viele") -> list[str]:
-    return [world.supplier(legal_name=f"{name} {n} GmbH", tax_registrations=[]) for n in range(count)]
+    return world.suppliers((f"{name} {n} GmbH" for n in range(count)), tax_registrations=[])
 
 
 def die(uids: list[str], state: str = "failed") -> None:

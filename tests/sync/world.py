@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,20 +34,32 @@ SUPPLIER: dict[str, Any] = {
 def allow_everything() -> None:
     """A policy that approves by itself, and the payment terms that suppliers refer to."""
     ApprovalPolicy.objects.get_or_create(name="test: everything", defaults={"auto_approve": True})
-    for code in ("NET30", "NET45", "NET60"):
-        propose("payment_term", {"code": code, "name": code, "net_days": int(code[3:])})
+    codes = ("NET30", "NET45", "NET60")
+    propose_together("payment_term", [{"code": code, "name": code, "net_days": int(code[3:])} for code in codes])
 
 
 def propose(type: str, patch: dict[str, Any], *, uid: str | None = None, action: str = "") -> str:
     """Propose and (by policy) apply; the uid of the record."""
-    item = ProposedItem(type=type, action=action or ("update" if uid else "create"), uid=uid, patch=patch)
-    change: ChangeRequest = changes.propose(items=[item], by=ROBOT, origin="system", reason="test")
+    return _apply(ProposedItem(type=type, action=action or ("update" if uid else "create"), uid=uid, patch=patch))[0]
+
+
+def propose_together(type: str, patches: Iterable[dict[str, Any]]) -> list[str]:
+    """New records by one request, in the order of their uids here; much quicker than one after the other."""
+    return _apply(*(ProposedItem(type=type, action="create", patch=patch) for patch in patches))
+
+
+def _apply(*items: ProposedItem) -> list[str]:
+    change: ChangeRequest = changes.propose(items=items, by=ROBOT, origin="system", reason="test")
     assert change.state == "applied", (change.state, change.risk_flags)
-    return str(change.items.get().uid)
+    return [str(uid) for uid in change.items.order_by("position").values_list("uid", flat=True)]
 
 
 def supplier(**different: Any) -> str:
     return propose("supplier", {**SUPPLIER, **different})
+
+
+def suppliers(names: Iterable[str], **different: Any) -> list[str]:
+    return propose_together("supplier", [{**SUPPLIER, "legal_name": name, **different} for name in names])
 
 
 def target(code: str, base_url: str, *, secret: str = SECRET, **different: Any) -> Target:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from mdm import registry
 from mdm.permissions import ROLES
 from mdm.services import changes
-from tests.people import actor, person, propose, supplier
+from tests.people import actor, make_together, person, propose, supplier
 
 pytestmark = pytest.mark.django_db
 
@@ -49,8 +49,8 @@ def test_a_list_opens_empty_and_full_in_few_queries(client, url, most):
     client.force_login(person("stan", "steward"))
     answer, _ = opened(client, url)
     assert answer.status_code == 200
-    for number in range(12):
-        document = supplier(legal_name=f"Supplier number {number} GmbH", country="DE")
+    patches = [{"legal_name": f"Supplier number {number} GmbH", "country": "DE"} for number in range(12)]
+    for document in make_together("supplier", patches):
         propose(document, actor("rita", "requester"), currency="EUR")
     answer, queries = opened(client, url)
     assert (answer.status_code, queries <= most) == (200, True), queries

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from mdm import registry
 from mdm.models import AuditEntry, ChangeRequest
-from tests.people import actor, make, propose, supplier
+from tests.people import actor, make, make_together, propose, supplier
 from tests.web.visitors import IBAN, MASK, browser, queries, read
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,8 @@ def test_open_requests_are_marked_and_found(nora: Client) -> None:
 
 
 def test_pages_hold_every_record_once(nora: Client) -> None:
-    made = sorted(supplier(legal_name=f"Number {n:03} AG")["legal_name"] for n in range(107))
+    patches = [{"legal_name": f"Number {n:03} AG", "country": "DE"} for n in range(107)]
+    made = [document["legal_name"] for document in make_together("supplier", patches)]
     seen: list[str] = []
     url = LIST
     while True:
