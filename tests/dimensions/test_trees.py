@@ -31,13 +31,16 @@ GROUPS, MEMBERS = ["A", "B", "C", "D"], ["M1", "M2"]
 # --- the rules --------------------------------------------------------------------------------------------------------
 
 
+PARENTS = st.sampled_from([None, None, *GROUPS, *MEMBERS])
+CUTS = st.sets(st.sampled_from(BOUNDS), min_size=2, max_size=4)
+
+
 @st.composite
 def nodes(draw: st.DrawFn) -> dict[str, Node]:
     made = {}
     for code in draw(st.lists(st.sampled_from([*GROUPS, *MEMBERS]), min_size=1, unique=True)):
-        cuts = sorted(draw(st.sets(st.sampled_from(BOUNDS), min_size=2, max_size=4)))
-        parents = st.sampled_from([None, None, *GROUPS, *MEMBERS])
-        spans = tuple(Span(*pair, draw(parents)) for pair in zip(cuts, cuts[1:], strict=False))
+        cuts = sorted(draw(CUTS))
+        spans = tuple(Span(*pair, draw(PARENTS)) for pair in zip(cuts, cuts[1:], strict=False))
         made[code] = Node(code, code in GROUPS, spans[draw(st.integers(0, len(spans) - 1)) :])
     return made
 

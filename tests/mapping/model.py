@@ -110,26 +110,36 @@ def conditions():
     ).map(when)
 
 
+# Made once: a strategy that is made for each row is also looked through for each.
+_SOURCES = st.one_of(st.none(), expressions(CODES, CHARACTERS), expressions(CODES, CHARACTERS))
+_CONDITIONS = conditions()
+_TARGETS = st.sampled_from(["T1", "T2", "T-*"])
+_FROM = st.one_of(st.none(), st.sampled_from(DAYS))
+_TO = st.one_of(st.none(), st.none(), st.sampled_from(DAYS))
+_ACTIVE = st.sampled_from([True, True, True, False])
+_EITHER, _ORDERS = st.booleans(), st.integers(0, 1)
+
+
 @st.composite
 def some_rows(draw, most: int = 10) -> list[Row]:
     made = []
     numbers = draw(st.lists(st.integers(1, 10_000), min_size=0, max_size=most, unique=True))
     for number in numbers:
-        source = draw(st.one_of(st.none(), expressions(CODES, CHARACTERS), expressions(CODES, CHARACTERS)))
-        tests = draw(conditions()) if source is None or draw(st.booleans()) else ()
+        source = draw(_SOURCES)
+        tests = draw(_CONDITIONS) if source is None or draw(_EITHER) else ()
         if source is None and not tests:
             source = Like("*")
         made.append(
             Row(
                 uid=uuid.UUID(int=number),
                 source=source,
-                target=draw(st.sampled_from(["T1", "T2", "T-*"])) if not isinstance(source, Like) else "T3",
+                target=draw(_TARGETS) if not isinstance(source, Like) else "T3",
                 conditions=tests,
-                flip=draw(st.booleans()),
-                valid_from=draw(st.one_of(st.none(), st.sampled_from(DAYS))),
-                valid_to=draw(st.one_of(st.none(), st.none(), st.sampled_from(DAYS))),
-                order=draw(st.integers(0, 1)),
-                active=draw(st.sampled_from([True, True, True, False])),
+                flip=draw(_EITHER),
+                valid_from=draw(_FROM),
+                valid_to=draw(_TO),
+                order=draw(_ORDERS),
+                active=draw(_ACTIVE),
             )
         )
     return made

@@ -12,6 +12,9 @@ from mdm.mapping import Between, Equals, Like, Row, check, compile, when
 from mdm.mapping.coverage import Coverage, Example
 from tests.mapping import model
 
+SOURCES = st.sampled_from([Equals("0"), Between("0", "1"), Like("0*")])
+SOME_DAYS = st.sampled_from([None, *model.DAYS])
+
 
 @settings(max_examples=150, deadline=None)
 @given(
@@ -51,11 +54,11 @@ def test_many_rows_of_one_code_are_found_by_context_and_day(data):
     rows = [
         Row(
             uuid.UUID(int=number + 1),
-            data.draw(st.sampled_from([Equals("0"), Between("0", "1"), Like("0*")])),
+            data.draw(SOURCES),
             f"T{number}",
             conditions=when({"entity": data.draw(test)}) if data.draw(st.booleans()) else (),
-            valid_from=data.draw(st.sampled_from([None, *model.DAYS])),
-            valid_to=data.draw(st.sampled_from([None, *model.DAYS])),
+            valid_from=data.draw(SOME_DAYS),
+            valid_to=data.draw(SOME_DAYS),
             active=data.draw(st.integers(0, 9)) > 0,
         )
         for number in range(60)
