@@ -214,6 +214,7 @@ MATCH_WORKERS = env.int("MDM_MATCH_WORKERS", default=2)  # workers that may look
 SPEND_CURRENCY = env.str("MDM_SPEND_CURRENCY", default="EUR")  # what is spent a year is told and ranked in it
 # One unit of another currency in it; roughly is enough, only the magnitude ranks.
 SPEND_RATES = {code.upper(): float(rate) for code, rate in env.dict("MDM_SPEND_RATES", default={}).items()}
+PUSH_THREADS = env.int("MDM_PUSH_THREADS", default=32)  # of one process at a target, each with a database connection
 IMPORT_CHUNK = env.int("MDM_IMPORT_CHUNK", default=1000)  # rows per transaction
 
 # --- REST -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import connection
 
 from sync import platforms
@@ -59,7 +60,7 @@ class _Run:
         self.failure: Exception | None = None
         self._renderers: dict[str, tuple[float, Renderer]] = {}
         self._lock = threading.Lock()
-        self._hands = 1
+        self._hands, self._most_hands = 1, min(target.concurrency, settings.PUSH_THREADS)
         self._hired: list[threading.Thread] = []
         self._looked_at, self._used = time.monotonic(), time.process_time()
         self._hire_from = 0.0
@@ -78,7 +79,7 @@ class _Run:
         this process is busy. A thread costs a connection to the database."""
         with self._lock:
             now, used = time.monotonic(), time.process_time()
-            if now < max(self._hire_from, self._looked_at + _HIRED_EVERY_S) or self._hands >= self.target.concurrency:
+            if now < max(self._hire_from, self._looked_at + _HIRED_EVERY_S) or self._hands >= self._most_hands:
                 return
             busy = (used - self._used) / (now - self._looked_at)
             self._looked_at, self._used = now, used

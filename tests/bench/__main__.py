@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tests.bench import ground, mapping
 from tests.bench.figures import PAGE, Figure, keep
 
-WITH_A_HUB = ("import", "read", "deliver", "load", "periods", "coding", "translate", "trees")
+WITH_A_HUB = ("import", "read", "deliver", "grow", "load", "periods", "coding", "translate", "trees")
 PARTS = (*WITH_A_HUB, "mapping")
 
 
@@ -53,7 +53,7 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
     from tests.bench import coding, delivering, importing, loading, periods, reading, translating, trees
 
     figures = [_told(periods.measure(here))] if "periods" in chosen.only else []
-    if not set(chosen.only) & {"import", "read", "deliver", "load", "translate", "trees", "coding"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "grow", "load", "translate", "trees", "coding"}:
         return figures
     tokens = ground.populate()
     if "translate" in chosen.only:
@@ -62,15 +62,17 @@ def _measure(here: ground.Ground, chosen: argparse.Namespace) -> list[Figure]:
         figures += map(_told, trees.measure(here, tokens, chosen.seconds))
     if "coding" in chosen.only:
         figures += map(_told, coding.measure(here))
-    if not set(chosen.only) & {"import", "read", "deliver", "load"}:
+    if not set(chosen.only) & {"import", "read", "deliver", "grow", "load"}:
         return figures
     imported = importing.measure(here, chosen.rows if "import" in chosen.only else 1000)
     if "import" in chosen.only:  # otherwise records were only needed to read and send something
         figures.append(_told(imported))
     if "read" in chosen.only:
         figures += map(_told, reading.measure(here, tokens, chosen.seconds))
-    if "deliver" in chosen.only:
-        figures += map(_told, delivering.measure(here, chosen.deliveries))
+    rate, growth = "deliver" in chosen.only, "grow" in chosen.only
+    if rate or growth:
+        deliveries = chosen.deliveries if rate else delivering.GROWN
+        figures += map(_told, delivering.measure(here, deliveries, rate=rate, growth=growth))
     if "load" in chosen.only:
         figures += map(_told, loading.measure(here, chosen.deliveries))
     return figures

@@ -28,10 +28,12 @@ class Ground:
     environment: dict[str, str]
     var: Path = VAR
 
-    def child(self, name: str, *command: str) -> Child:
+    def child(self, name: str, *command: str, **environment: str) -> Child:
         log = self.var / "log" / f"{name}.log"
         log.unlink(missing_ok=True)
-        return Child(name, [sys.executable, *command], environment=self.environment, log=log, folder=ROOT)
+        return Child(
+            name, [sys.executable, *command], environment={**self.environment, **environment}, log=log, folder=ROOT
+        )
 
     def owner(self) -> psycopg.Connection:
         return psycopg.connect(self.environment["DATABASE_URL"], autocommit=True)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +18,6 @@ from tests.bench.load import receive
 
 IN_FLIGHT = 16
 COMPANY = "NH10"
-SHARE_OF_A_CORE, TURN_S = 0.2, 0.1
 _VENDORS = "/api/v3.1/invoice/vendors"
 _PATIENCE_S = 1800
 
@@ -34,16 +29,16 @@ class Hub:
         self.here = here
         self.running: list[Child] = []
 
-    def start(self, *, processes: int) -> None:
+    def start(self, *, processes: int, threads: int = IN_FLIGHT, dispatcher: int = IN_FLIGHT) -> None:
+        """`threads`: requests in flight of each worker process; `dispatcher`: its own, with which it takes what is overdue."""
         worker = ("-m", "celery", "--app", "mdm", "worker", "--concurrency", str(processes), "--loglevel", "WARNING")
-        self.running = [self.here.child("worker", *worker), self.here.child("dispatcher", "manage.py", "dispatcher")]
+        self.running = [
+            self.here.child("worker", *worker, MDM_PUSH_THREADS=str(threads)),
+            self.here.child("dispatcher", "manage.py", "dispatcher", MDM_PUSH_THREADS=str(dispatcher)),
+        ]
         for child in self.running:
             child.start()
         wait_until(_worker_answers, "the worker answers")
-
-    @property
-    def worker(self) -> int:
-        return self.running[0].pid or 0
 
     def end(self) -> None:
         for child in self.running:
@@ -61,41 +56,6 @@ def _worker_answers() -> bool:
 class Loop:
     records_per_s: float
     requests_per_s: float
-
-
-class HeldBack:
-    """Lets the processes that a worker has started run for a share of the time only, one after the other in turns."""
-
-    def __init__(self, worker: int) -> None:
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        rows = [line.split() for line in listed.splitlines()]
-        self._pids = [int(pid) for pid, parent in rows if int(parent) == worker]
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> HeldBack:
-        self._tell(signal.SIGSTOP)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._tell(signal.SIGCONT)
-
-    def _run(self) -> None:
-        run_s = SHARE_OF_A_CORE * TURN_S
-        while not self._over.is_set():
-            for pid in self._pids:
-                self._tell(signal.SIGCONT, pid)
-                time.sleep(run_s)
-                self._tell(signal.SIGSTOP, pid)
-            self._over.wait(TURN_S - run_s * len(self._pids))
-
-    def _tell(self, signum: int, *pids: int) -> None:
-        for pid in pids or self._pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signum)
 
 
 class Platform:

@@ -78,12 +78,13 @@ def test_the_dispatcher_works_what_nobody_comes_for(coupa):
     assert rounds.own_round(tasks.process_id()) == {"posted": 1}
 
 
-def test_as_many_at_a_time_as_the_target_admits(coupa):
+@pytest.mark.parametrize("admitted, threads", [(3, 32), (6, 3)])
+def test_as_many_at_a_time_as_the_target_admits_and_the_process_has(coupa, settings, admitted, threads):
     target, side = coupa
-    Target.objects.update(concurrency=3)
-    for number in range(9):
-        world.supplier(legal_name=f"Gleichzeitig {number} GmbH", tax_registrations=[])
-        side.fault("slow:250", WRITES)
+    Target.objects.update(concurrency=admitted)
+    settings.PUSH_THREADS = threads
+    world.suppliers((f"Gleichzeitig {number} GmbH" for number in range(9)), tax_registrations=[])
+    side.fault("slow:250", WRITES, 9)
     world.dispatch_now()
     queue = threading.Thread(target=lambda: (drain.drain(target.pk), connection.close()))
     queue.start()
