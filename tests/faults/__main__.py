@@ -49,10 +49,17 @@ def _cells(chosen: argparse.Namespace) -> bool:
         "MDM_FAULT_CELLS": str(chosen.cells),
         "MDM_FAULT_SEED": str(chosen.seed),
     }
-    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "faults", "tests/faults"]
+    VAR.mkdir(parents=True, exist_ok=True)
+    told = VAR / "cells.xml"
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "faults", "tests/faults", f"--junitxml={told}"]
     if chosen.short:
         command += ["-k", "test_a_process_dies_at_any_point"]
-    return subprocess.run(command, cwd=ground.ROOT, env=environment, check=False).returncode == 0
+    passed = subprocess.run(command, cwd=ground.ROOT, env=environment, check=False).returncode == 0
+    if not chosen.short and not chosen.cells:
+        from tests.faults import crash_report
+
+        crash_report.keep(told, at=_now(), machine=ground.machine(), command=_command())
+    return passed
 
 
 def _storm(chosen: argparse.Namespace) -> bool:
@@ -74,9 +81,12 @@ def _storm(chosen: argparse.Namespace) -> bool:
     if result.trouble:
         print(result.trouble, flush=True)
     if not chosen.short:
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        report.keep(result, at=now, machine=ground.machine(), command=_command())
+        report.keep(result, at=_now(), machine=ground.machine(), command=_command())
     return result.clean
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _command() -> str:
