@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
@@ -22,7 +23,7 @@ def rows(statement: str, given: Given = (), *, meanwhile: Callable[[], object] |
 
 def run(statement: str, given: Given, *, meanwhile: Callable[[], object]) -> None:
     """One that finds nothing. `meanwhile`: as of `several`."""
-    with connection.cursor() as cursor, connection.connection.pipeline():
+    with _sending() as cursor:
         cursor.execute(statement, given or None)
         meanwhile()
 
@@ -30,7 +31,7 @@ def run(statement: str, given: Given, *, meanwhile: Callable[[], object]) -> Non
 def several(asked: Sequence[tuple[str, Given]], *, meanwhile: Callable[[], object]) -> Iterator[Rows]:
     """What each statement finds, in their order: the database is at the next while whoever asks looks at the rows of one.
     `meanwhile`: done before the first rows are waited for. Neither may ask the database anything else."""
-    with connection.cursor() as cursor, connection.connection.pipeline():  # executing a statement is sending it there
+    with _sending() as cursor:
         cursor.execute(asked[0][0], asked[0][1] or None)
         meanwhile()
         for statement, given in asked[1:]:
@@ -38,3 +39,10 @@ def several(asked: Sequence[tuple[str, Given]], *, meanwhile: Callable[[], objec
             cursor.execute(statement, given or None)
             yield found
         yield cursor.fetchall()
+
+
+@contextmanager
+def _sending() -> Iterator[Any]:
+    """A cursor for which executing a statement is sending it. Errors that come late are Django's, as all others are."""
+    with connection.cursor() as cursor, connection.wrap_database_errors, connection.connection.pipeline():
+        yield cursor

@@ -50,8 +50,7 @@ def check(
     `by`: who asks, put down with what was asked and what has no target; "" puts nothing down. `meanwhile`: done with the
     lines when all is known, while the database puts that down. CorrectInput when there is no such system. At most nine
     queries: one of what the call stands on, one of what changed, four of records, one each of rules and of mappings, one
-    to put down. What codes stand for, rules and mappings are kept in the
-    process until they change: then there are three.
+    to put down. What codes stand for, rules and mappings are kept in the process until they change: then there are three.
     """
     call = _Call(lines, system, chart, entities)
     done = [call.begin(line) for line in lines]

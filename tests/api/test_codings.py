@@ -11,25 +11,10 @@ from mdm import registry
 from mdm.models import ChangeRequest, Event
 from mdm.services import changes, crosswalks, merging
 from tests.api.callers import Caller, caller, make_record
-from tests.api.codings_world import DAY, account, ask, change, forget, make_books, one, row, rule, wrong
+from tests.api.codings_world import DAY, account, ask, change, one, row, rule, wrong
 from tests.people import actor
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget(monkeypatch)
-
-
-@pytest.fixture
-def tool() -> Caller:
-    return caller("integrator")
-
-
-@pytest.fixture
-def books() -> dict[str, Any]:
-    return make_books()
 
 
 def test_a_line_that_may_be_posted_with_all_it_stands_for(tool: Caller, books: dict[str, Any]) -> None:

@@ -14,27 +14,12 @@ from mdm import registry
 from mdm.models import Crosswalk
 from mdm.services import changes, crosswalks, merging
 from tests import database
-from tests.api.callers import Caller, caller, make_record
-from tests.api.codings_world import account, ask, change, forget, make_books, one, row, rule, wrong
+from tests.api.callers import Caller, make_record
+from tests.api.codings_world import account, ask, change, one, row, rule, wrong
 from tests.people import actor, system
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget(monkeypatch)
-
-
-@pytest.fixture
-def tool() -> Caller:
-    return caller("integrator")
-
-
-@pytest.fixture
-def books() -> dict[str, Any]:
-    return make_books()
 
 
 def test_records_are_kept_until_they_change(tool: Caller, books: dict[str, Any]) -> None:

@@ -48,7 +48,8 @@ def measure(here: Ground, deliveries: int, *, rate: bool = True, growth: bool = 
             figures.append(_beside_the_loop(platform, uids, latency, pushed))
         if growth:
             some = uids[:GROWN]
-            by = {n: _pushed_at(platform, hub, some, LATENCIES_MS[0], processes=n, threads=FEW) for n in (1, 2, 4)}
+            held = {"threads": FEW, "dispatcher": 1}
+            by = {n: _pushed_at(platform, hub, some, LATENCIES_MS[0], processes=n, **held) for n in (1, 2, 4)}
             figures += [_grown(some, by, count) for count in (2, 4)]
         if rate:
             figures.append(_idle(platform, hub, uids))
@@ -164,7 +165,14 @@ def _hop() -> float:
 
 
 def _pushed_at(
-    platform: Platform, hub: Hub, uids: list[str], latency: int, *, processes: int, threads: int = IN_FLIGHT
+    platform: Platform,
+    hub: Hub,
+    uids: list[str],
+    latency: int,
+    *,
+    processes: int,
+    threads: int = IN_FLIGHT,
+    dispatcher: int = IN_FLIGHT,
 ) -> Pushed:
     from sync.models import AttemptResult
 
@@ -173,7 +181,7 @@ def _pushed_at(
     before = AttemptResult.objects.count()
     _change(uids)
     wait_until(lambda: _queued() == len(uids), "deliveries are queued")
-    hub.start(processes=processes, threads=threads, dispatcher=IN_FLIGHT if threads == IN_FLIGHT else 1)
+    hub.start(processes=processes, threads=threads, dispatcher=dispatcher)
     pause(False)
     wait_until(lambda: _queued() == 0 and not _under_way(), "all have arrived")
     hub.end()
