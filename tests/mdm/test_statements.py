@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
 from mdm import statements
 
@@ -27,6 +28,21 @@ def test_an_error_of_the_statement_is_heard_and_the_connection_goes_on() -> None
     with pytest.raises(DataError):
         statements.run(PUT, ["no json"], meanwhile=lambda: done.append("once"))
     assert (done, count()) == (["once"], 0)
+
+
+def test_a_connection_that_is_lost_meanwhile_is_an_error_of_the_database() -> None:
+    connection.ensure_connection()
+    pid, given = connection.connection.info.backend_pid, connection.get_connection_params()
+    login = {name: given[name] for name in ("dbname", "user", "password", "host", "port")}
+
+    def lose() -> None:
+        with psycopg.connect(**login, autocommit=True) as other:
+            assert other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid]).fetchone() == (True,)
+
+    with pytest.raises(OperationalError):
+        statements.run("SELECT pg_sleep(%s)", [5], meanwhile=lose)
+    connection.close()
+    assert count() == 0, "the next one is another connection"
 
 
 def test_an_error_of_one_of_several_is_heard_and_the_connection_goes_on() -> None:
